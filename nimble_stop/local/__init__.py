@@ -1,0 +1,48 @@
+"""The embedded endpoint: a Nimble Studio of your own, to try, to test and to rehearse with.
+
+`LocalNimble` is a real HTTP server for the six operations on streaming sessions. It checks
+signatures, keeps its sessions in a store, and fails when it is told to. Any client of the original
+API works with it. It needs the extra ``nimble-stop[local]``.
+"""
+
+from __future__ import annotations
+
+from nimble_stop.local.fault_file import load_faults
+from nimble_stop.local.faults import (
+    ClockSkew,
+    Fault,
+    FaultRule,
+    Latency,
+    ProxyPage,
+    ResetAfterChange,
+    ResetBeforeChange,
+    ServiceFailure,
+    StopFails,
+    TrickledBody,
+    TruncatedBody,
+    WrongDate,
+)
+from nimble_stop.local.journal import Journal, RequestRecord
+from nimble_stop.local.server import LocalNimble, Sessions
+from nimble_stop.local.signature import AccessKey
+
+__all__ = [
+    "AccessKey",
+    "ClockSkew",
+    "Fault",
+    "FaultRule",
+    "Journal",
+    "Latency",
+    "LocalNimble",
+    "ProxyPage",
+    "RequestRecord",
+    "ResetAfterChange",
+    "ResetBeforeChange",
+    "ServiceFailure",
+    "Sessions",
+    "StopFails",
+    "TrickledBody",
+    "TruncatedBody",
+    "WrongDate",
+    "load_faults",
+]

@@ -1,0 +1,72 @@
+"""What time it is, for the server and for the sessions.
+
+There are two times. The server's own decides about signatures and stands in the ``Date`` header;
+it is the machine's, or a clock that was passed in. The sessions' time is the server's plus what
+was skipped by `SessionClock.advance`: a test that lets an hour pass for the sessions must not find
+all its signatures an hour old.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+__all__ = ["Clock", "SessionClock", "parse_timestamp", "render_timestamp"]
+
+Clock: TypeAlias = Callable[[], float]
+"""Tells the seconds since 1970-01-01 UTC, as `time.time` does."""
+
+
+class SessionClock:
+    """The sessions' time: a clock that can be moved on.
+
+    Args:
+        clock: The server's time.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._skipped = 0.0
+        self._lock = threading.Lock()
+
+    def __call__(self) -> float:
+        return self._clock() + self._skipped
+
+    def advance(self, seconds: float) -> None:
+        """Skip some time.
+
+        Args:
+            seconds: How many seconds, 0 or more.
+
+        Raises:
+            ValueError: The number is negative or not finite; time does not go back.
+        """
+        if not 0 <= seconds < math.inf:
+            raise ValueError(f"seconds must be a finite number, 0 or more, not {seconds!r}")
+        with self._lock:
+            self._skipped += seconds
+
+    def reset(self) -> None:
+        """Go back to the server's time."""
+        with self._lock:
+            self._skipped = 0.0
+
+
+def render_timestamp(seconds: float) -> str:
+    """Spell a time as AWS does, in ISO 8601 and whole seconds."""
+    return datetime.fromtimestamp(math.floor(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_timestamp(text: str) -> float:
+    """Read an ISO 8601 time; one without an offset is taken for UTC.
+
+    Raises:
+        ValueError: The text is no ISO 8601 time.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.timestamp()

@@ -1,0 +1,286 @@
+"""The journal: what the endpoint received and how it answered.
+
+It is there for tests to ask what a client really did. It holds no secrets: no signature, no session
+token, no secret key. It keeps the newest records only, and an assertion that would need older ones
+says so, rather than being wrong.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, overload
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+__all__ = ["Journal", "RequestRecord"]
+
+_SHOWN_IN_A_FAILURE = 20
+
+
+@attrs.frozen(kw_only=True)
+class RequestRecord:
+    """One request that came in.
+
+    Args:
+        time: When it was answered, by the server's clock, UTC.
+        method: The HTTP method.
+        path: The target as it was sent.
+        operation: The API operation; None when there is none of that path.
+        studio_id: The studio that the path names.
+        session_id: The session that the path names.
+        caller: Who signed it; None when the signature was not accepted.
+        client_token: The idempotency token.
+        attempt: The ``amz-sdk-request`` header, such as ``"attempt=1; max=3"``.
+        invocation_id: The ``amz-sdk-invocation-id`` header.
+        user_agent: The ``User-Agent`` header.
+        body: The request's body.
+        status: The status that was answered; None when the connection was reset instead.
+        error_code: The error code that was answered.
+        request_id: The answer's ``x-amzn-requestid``.
+        applied: Whether this very request changed something. A repeated one, answered from what
+            was done before, did not.
+        faults: The names of the faults that happened to it.
+        seconds: How long it took from the request to the answer.
+    """
+
+    time: datetime
+    method: str
+    path: str
+    operation: str | None
+    studio_id: str | None
+    session_id: str | None
+    caller: str | None
+    client_token: str | None
+    attempt: str | None
+    invocation_id: str | None
+    user_agent: str | None
+    body: bytes
+    status: int | None
+    error_code: str | None
+    request_id: str
+    applied: bool
+    faults: tuple[str, ...]
+    seconds: float
+
+    def __str__(self) -> str:
+        what = self.operation or f"{self.method} {self.path!r}"
+        where = "/".join(repr(name) for name in (self.studio_id, self.session_id) if name)
+        outcome = "connection reset" if self.status is None else str(self.status)
+        details = [
+            outcome,
+            self.error_code or "",
+            "applied" if self.applied else "",
+            f"token={self.client_token!r}" if self.client_token else "",
+            f"faults={','.join(self.faults)}" if self.faults else "",
+        ]
+        return " ".join(part for part in (what, where, "->", *details) if part)
+
+
+class Journal(Sequence[RequestRecord]):
+    """The newest requests, oldest first; safe to read while requests come in.
+
+    Args:
+        size: How many records are kept.
+        on_add: Called with each new record.
+    """
+
+    def __init__(
+        self, size: int = 20_000, on_add: Callable[[RequestRecord], None] | None = None
+    ) -> None:
+        self._on_add = on_add
+        self._records: deque[RequestRecord] = deque(maxlen=size)
+        self._lock = threading.Lock()
+        self._dropped = 0
+
+    @property
+    def dropped(self) -> int:
+        """How many records had to go because there were too many."""
+        return self._dropped
+
+    def add(self, record: RequestRecord) -> None:
+        """Keep a record, in the place of the oldest if need be."""
+        with self._lock:
+            if len(self._records) == self._records.maxlen:
+                self._dropped += 1
+            self._records.append(record)
+        if self._on_add is not None:
+            self._on_add(record)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._records.clear()
+            self._dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @overload
+    def __getitem__(self, index: int) -> RequestRecord: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[RequestRecord]: ...
+    def __getitem__(self, index: int | slice) -> RequestRecord | Sequence[RequestRecord]:
+        with self._lock:
+            return list(self._records)[index] if isinstance(index, slice) else self._records[index]
+
+    def __repr__(self) -> str:
+        return f"<Journal of {len(self)} requests>"
+
+    def matching(
+        self,
+        *,
+        operation: str | None = None,
+        studio_id: str | None = None,
+        session_id: str | None = None,
+        client_token: str | None = None,
+        applied: bool | None = None,
+    ) -> list[RequestRecord]:
+        """List the requests that have all the given properties, oldest first.
+
+        Args:
+            operation: The API operation, such as ``"StopStreamingSession"``.
+            studio_id: The studio.
+            session_id: The session.
+            client_token: The idempotency token.
+            applied: Whether the request changed something.
+        """
+        wanted: list[tuple[str, object]] = [
+            ("operation", operation),
+            ("studio_id", studio_id),
+            ("session_id", session_id),
+            ("client_token", client_token),
+            ("applied", applied),
+        ]
+        given = [(name, value) for name, value in wanted if value is not None]
+        with self._lock:
+            records = list(self._records)
+        return [
+            record
+            for record in records
+            if all(getattr(record, name) == value for name, value in given)
+        ]
+
+    def assert_stopped_once(self, session_id: str, *, studio_id: str | None = None) -> None:
+        """Check that a session was stopped by exactly one request, however many were sent.
+
+        Args:
+            session_id: The session.
+            studio_id: The studio, when several have a session of that id.
+
+        Raises:
+            AssertionError: It was stopped never or more than once; the message shows the requests.
+        """
+        self.assert_applied(
+            1, operation="StopStreamingSession", session_id=session_id, studio_id=studio_id
+        )
+
+    def assert_not_stopped(self, session_id: str, *, studio_id: str | None = None) -> None:
+        """Check that no request stopped a session.
+
+        Args:
+            session_id: The session.
+            studio_id: The studio, when several have a session of that id.
+
+        Raises:
+            AssertionError: It was stopped; the message shows the requests.
+        """
+        self.assert_applied(
+            0, operation="StopStreamingSession", session_id=session_id, studio_id=studio_id
+        )
+
+    def assert_applied(
+        self,
+        times: int,
+        *,
+        operation: str,
+        session_id: str | None = None,
+        studio_id: str | None = None,
+    ) -> None:
+        """Check how many requests changed something.
+
+        Args:
+            times: How many there should be.
+            operation: The API operation.
+            session_id: The session; None counts over all.
+            studio_id: The studio; None counts over all.
+
+        Raises:
+            AssertionError: There were more or fewer; the message shows the requests.
+        """
+        seen = self.matching(operation=operation, session_id=session_id, studio_id=studio_id)
+        applied = sum(record.applied for record in seen)
+        self._assert(
+            applied == times,
+            f"{operation}{_of(session_id)} should have been applied {_times(times)}, "
+            f"and was {_times(applied)}",
+            seen,
+        )
+
+    def assert_attempts(
+        self, times: int, *, operation: str | None = None, session_id: str | None = None
+    ) -> None:
+        """Check how many requests came in.
+
+        Args:
+            times: How many there should be.
+            operation: The API operation; None counts all.
+            session_id: The session; None counts over all.
+
+        Raises:
+            AssertionError: There were more or fewer; the message shows the requests.
+        """
+        seen = self.matching(operation=operation, session_id=session_id)
+        self._assert(
+            len(seen) == times,
+            f"{operation or 'Requests'}{_of(session_id)} should have come in {_times(times)}, "
+            f"and did {_times(len(seen))}",
+            seen,
+        )
+
+    def assert_one_token(self, session_id: str, *, studio_id: str | None = None) -> None:
+        """Check that all stops of a session carried the same client token, so that repeating was safe.
+
+        Args:
+            session_id: The session.
+            studio_id: The studio, when several have a session of that id.
+
+        Raises:
+            AssertionError: There was no stop, one without a token, or several tokens.
+        """
+        seen = self.matching(
+            operation="StopStreamingSession", session_id=session_id, studio_id=studio_id
+        )
+        tokens = {record.client_token for record in seen}
+        self._assert(
+            len(tokens) == 1 and None not in tokens,
+            f"StopStreamingSession{_of(session_id)} should have carried one client token, "
+            f"and carried {len(tokens - {None})}",
+            seen,
+        )
+
+    def _assert(self, holds: bool, message: str, seen: Sequence[RequestRecord]) -> None:  # noqa: FBT001  # what is asserted
+        __tracebackhide__ = True
+        if self.dropped:
+            raise AssertionError(
+                f"the journal dropped its {self.dropped} oldest records and cannot tell; "
+                "make it larger with LocalNimble(journal_size=...)"
+            )
+        if not holds:
+            shown = [f"  {record}" for record in seen[-_SHOWN_IN_A_FAILURE:]] or ["  none"]
+            if len(seen) > len(shown):
+                shown.insert(0, f"  ({len(seen) - len(shown)} more)")
+            raise AssertionError("\n".join([f"{message}; the requests were:", *shown]))
+
+
+def _of(session_id: str | None) -> str:
+    return "" if session_id is None else f" of session {session_id!r}"
+
+
+def _times(number: int) -> str:
+    return {0: "never", 1: "once", 2: "twice"}.get(number, f"{number} times")

@@ -1,0 +1,554 @@
+"""`LocalNimble`: the embedded endpoint as a user holds it.
+
+This module owns the endpoint's life: it takes the port, runs aiohttp's server in a thread of its
+own, and ends both. What is answered is decided in `nimble_stop.local.service`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final, Self, TypeVar
+
+from aiohttp import web
+
+from nimble_stop.exceptions import ConfigurationError
+from nimble_stop.local.clock import Clock, SessionClock
+from nimble_stop.local.connection import Connection, deliver, read_request_body
+from nimble_stop.local.faults import FaultRule, FaultRules
+from nimble_stop.local.journal import Journal
+from nimble_stop.local.members import members_to_wire, state_to_wire
+from nimble_stop.local.operations import Operations
+from nimble_stop.local.refusals import Refusal
+from nimble_stop.local.sample import SAMPLE_STUDIO_ID, sample_sessions
+from nimble_stop.local.service import Service
+from nimble_stop.local.sessions import new_session, session_to_wire
+from nimble_stop.local.signature import AccessKey
+from nimble_stop.local.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+    from botocore.credentials import Credentials
+
+    from nimble_stop.local.faults import Fault
+    from nimble_stop.local.journal import RequestRecord
+    from nimble_stop.models import StreamingSession
+
+__all__ = ["DEFAULT_ACCESS_KEY", "DEFAULT_REGION_NAME", "LocalNimble", "Sessions"]
+
+DEFAULT_ACCESS_KEY: Final = AccessKey("LOCALNIMBLE", "local-nimble-secret-access-key")
+"""The key pair that is accepted unless others are given. It is no secret: it opens nothing else."""
+
+DEFAULT_REGION_NAME: Final = "us-west-2"
+"""The region that the endpoint stands in unless another is given; AWS offered the API there."""
+
+# AWS accepts signatures that are at most so old.
+_MAX_SKEW_SECONDS: Final = 900.0
+_BACKLOG: Final = 512
+_Part = TypeVar("_Part")
+# A request that is being answered gets this long to end; twice, by aiohttp's counting.
+_SHUTDOWN_SECONDS: Final = 0.5
+
+
+class LocalNimble:
+    """A Nimble Studio of your own: a real HTTP server with sessions in a store.
+
+    It checks signatures, keeps state and can be told to fail. Use it as a context manager, or call
+    `start` and `close`. All methods may be called from any thread.
+
+    Args:
+        db: The SQLite file that keeps everything, also over restarts; ``":memory:"`` keeps nothing.
+        host: The address to listen on.
+        port: The port to listen on; 0 takes a free one.
+        transition_seconds: How long a transition such as ``STOP_IN_PROGRESS`` takes, in seconds
+            (fractions too). With 0 the next request finds it completed. None leaves it to
+            `complete` and `complete_all`.
+        credentials: The key pairs that are accepted: one or several, `DEFAULT_ACCESS_KEY` if none.
+            One with a session token is a temporary one.
+        region_name: The region that signatures must be made for.
+        clock: The server's clock, seconds since 1970 UTC; for its dates and for signatures.
+        max_skew_seconds: How far a signature's date may be off; `math.inf` accepts any.
+        journal_size: How many requests the journal keeps.
+        on_request: Called with each request as it is answered, in the server's thread.
+
+    Raises:
+        ValueError: An argument cannot be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        db: str = ":memory:",
+        host: str = "127.0.0.1",
+        port: int = 0,
+        transition_seconds: float | None = 0.0,
+        credentials: AccessKey | Sequence[AccessKey] | None = None,
+        region_name: str = DEFAULT_REGION_NAME,
+        clock: Clock = time.time,
+        max_skew_seconds: float = _MAX_SKEW_SECONDS,
+        journal_size: int = 20_000,
+        on_request: Callable[[RequestRecord], None] | None = None,
+    ) -> None:
+        if transition_seconds is not None and not 0 <= transition_seconds < math.inf:
+            raise ValueError(
+                "transition_seconds must be a finite number, 0 or more, or None, "
+                f"not {transition_seconds!r}"
+            )
+        if not max_skew_seconds >= 0:
+            raise ValueError(f"max_skew_seconds must be 0 or more, not {max_skew_seconds!r}")
+        if credentials is None:
+            credentials = DEFAULT_ACCESS_KEY
+        keys = (credentials,) if isinstance(credentials, AccessKey) else tuple(credentials)
+        if not keys:
+            raise ValueError("credentials must hold at least one key pair")
+        self._db = db
+        self._host = host
+        self._port = port
+        self._transition_seconds = transition_seconds
+        self._keys = keys
+        self._region_name = region_name
+        self._clock = clock
+        self._max_skew_seconds = max_skew_seconds
+        self._session_clock = SessionClock(clock)
+        self._faults = FaultRules()
+        self._journal = Journal(journal_size, on_request)
+        self._socket: socket.socket | None = None
+        self._store: Store | None = None
+        self._thread: _ServerThread | None = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<LocalNimble {self.endpoint_url if self._socket else 'not running'}>"
+
+    # Its life
+
+    def bind(self) -> Self:
+        """Open the store and take the port, without serving yet. `start` does it by itself.
+
+        Raises:
+            ConfigurationError: The store or the address cannot be used.
+        """
+        if self._socket is not None:
+            return self
+        self._store = Store(self._db)
+        try:
+            self._socket = _listen(self._host, self._port)
+        except BaseException:
+            self._store.close()
+            self._store = None
+            raise
+        # A restart comes back under the same address.
+        self._port = self._socket.getsockname()[1]
+        return self
+
+    def start(self) -> Self:
+        """Serve, in a thread of its own, until `close`.
+
+        After `close` it may be called again: the port is the same, and so are the sessions when
+        they are in a file.
+
+        Raises:
+            ConfigurationError: The store or the address cannot be used.
+        """
+        if self._thread is not None:
+            return self
+        self.bind()
+        service = Service(
+            operations=self._operations,
+            keys={key.access_key_id: key for key in self._keys},
+            region_name=self._region_name,
+            clock=self._clock,
+            max_skew_seconds=self._max_skew_seconds,
+            faults=self._faults,
+            journal=self._journal,
+        )
+        self._thread = _ServerThread(service, _present(self._socket))
+        self._thread.start()
+        return self
+
+    def close(self) -> None:
+        """Stop serving, within about a second, whatever connections are open.
+
+        The journal stays readable. Calling it again does nothing.
+        """
+        if self._thread is not None:
+            self._thread.stop()
+            self._thread = None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    # How to reach it
+
+    @property
+    def endpoint_url(self) -> str:
+        """The URL to give to a client as ``endpoint_url``.
+
+        Raises:
+            RuntimeError: It is not running, so it has no port yet.
+        """
+        _present(self._socket)
+        host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104  # a client needs an address to go to
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
+
+    @property
+    def region_name(self) -> str:
+        """The region to give to a client."""
+        return self._region_name
+
+    @property
+    def credentials(self) -> Credentials:
+        """The first key pair, as botocore's and so this package's clients take it."""
+        from botocore.credentials import Credentials
+
+        key = self._keys[0]
+        return Credentials(key.access_key_id, key.secret_access_key, key.session_token)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables that lead any AWS client here.
+
+        Raises:
+            RuntimeError: It is not running, so it has no port yet.
+        """
+        key = self._keys[0]
+        variables = {
+            "AWS_ENDPOINT_URL_NIMBLE": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": key.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
+            "AWS_DEFAULT_REGION": self._region_name,
+        }
+        if key.session_token is not None:
+            variables["AWS_SESSION_TOKEN"] = key.session_token
+        return variables
+
+    # Its sessions
+
+    @property
+    def sessions(self) -> Sessions:
+        """All sessions as they are now, deleted ones too.
+
+        Raises:
+            RuntimeError: It is not running.
+        """
+        return Sessions(_present(self._store), self._session_clock)
+
+    def add_session(
+        self,
+        *,
+        studio_id: str,
+        session_id: str,
+        state: str = "READY",
+        **members: object,
+    ) -> StreamingSession:
+        """Add a session, as if somebody had created it before.
+
+        Args:
+            studio_id: The studio; it comes into being with its first session.
+            session_id: The session's id, new in its studio.
+            state: Its state. In a state of transition it is about to leave it.
+            **members: Its other members under snake_case or wire names. Times are aware datetimes
+                or ISO 8601. None leaves a member out that has a default.
+
+        Returns:
+            The session as a client will read it.
+
+        Raises:
+            RuntimeError: It is not running.
+            TypeError: There is no such member, or its value is of a wrong type.
+            ValueError: The studio has a session of that id, or a value is not allowed.
+        """
+        store = _present(self._store)
+        now = self._session_clock()
+        session = new_session(
+            _identifier("studio_id", studio_id),
+            _identifier("session_id", session_id),
+            region_name=self._region_name,
+            state=state_to_wire(state),
+            now=now,
+            due=self._operations.due(now),
+            caller=self._keys[0].access_key_id,
+            members=members_to_wire(members),
+        )
+        if not store.add(session):
+            raise ValueError(f"studio {studio_id!r} has a session {session_id!r} already")
+        return _structure(session_to_wire(session))
+
+    def add_sample_studio(self, studio_id: str = SAMPLE_STUDIO_ID) -> None:
+        """Add a small animation studio with sessions in several states, to try things out.
+
+        Args:
+            studio_id: The studio's id.
+
+        Raises:
+            RuntimeError: It is not running.
+            ValueError: The studio has some of these sessions already.
+        """
+        for session_id, state, members in sample_sessions(self._session_clock()):
+            self.add_session(studio_id=studio_id, session_id=session_id, state=state, **members)
+
+    def complete(self, studio_id: str, session_id: str) -> None:
+        """Complete the transition that a session is in, now.
+
+        Raises:
+            RuntimeError: It is not running.
+            ValueError: The session is in no transition, or there is none of that id.
+        """
+        store = _present(self._store)
+        if not store.complete(self._session_clock(), studio_id=studio_id, session_id=session_id):
+            raise ValueError(f"session {session_id!r} of {studio_id!r} is in no transition")
+
+    def complete_all(self) -> int:
+        """Complete all transitions, now.
+
+        Returns:
+            How many there were.
+
+        Raises:
+            RuntimeError: It is not running.
+        """
+        return _present(self._store).complete(
+            self._session_clock(), studio_id=None, session_id=None
+        )
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass for the sessions; signatures and the ``Date`` header do not notice.
+
+        Args:
+            seconds: How many seconds, 0 or more.
+
+        Raises:
+            RuntimeError: It is not running.
+            ValueError: The number is negative or not finite.
+        """
+        store = _present(self._store)
+        self._session_clock.advance(seconds)
+        store.settle(self._session_clock())
+
+    # What goes wrong, and what came in
+
+    def inject(
+        self,
+        fault: Fault,
+        *,
+        operation: str | None = None,
+        studio_id: str | None = None,
+        session_id: str | None = None,
+        times: int | None = None,
+        skip: int = 0,
+        probability: float = 1.0,
+        seed: int = 0,
+    ) -> FaultRule:
+        """Let something go wrong.
+
+        Args:
+            fault: What happens, one of `nimble_stop.local.faults`.
+            operation: Only to requests for this operation, such as ``"StopStreamingSession"``.
+            studio_id: Only to requests for this studio.
+            session_id: Only to requests for this session.
+            times: How often at most; None for ever.
+            skip: How many requests that fit are let through first.
+            probability: How likely it happens to a request that fits, from 0 to 1.
+            seed: What the probability's dice start from: the same seed, the same sequence.
+
+        Returns:
+            The rule; its ``fired`` tells how often it happened.
+
+        Raises:
+            TypeError: An argument is of a wrong type.
+            ValueError: An argument has a value that is not allowed.
+        """
+        rule = FaultRule(
+            fault,
+            operation=operation,
+            studio_id=studio_id,
+            session_id=session_id,
+            times=times,
+            skip=skip,
+            probability=probability,
+            seed=seed,
+        )
+        self.inject_rules([rule])
+        return rule
+
+    def inject_rules(self, rules: Sequence[FaultRule]) -> None:
+        """Let several things go wrong, such as `nimble_stop.local.load_faults` read from a file."""
+        for rule in rules:
+            self._faults.add(rule)
+
+    def clear_faults(self) -> None:
+        """Let nothing go wrong any more."""
+        self._faults.clear()
+
+    @property
+    def requests(self) -> Journal:
+        """What came in and how it was answered, oldest first."""
+        return self._journal
+
+    def reset(self) -> None:
+        """Forget everything: sessions, client tokens, faults, requests and the time skipped.
+
+        Raises:
+            RuntimeError: It is not running.
+        """
+        _present(self._store).clear()
+        self._faults.clear()
+        self._journal.clear()
+        self._session_clock.reset()
+
+    @property
+    def _operations(self) -> Operations:
+        return Operations(
+            store=_present(self._store),
+            clock=self._session_clock,
+            transition_seconds=self._transition_seconds,
+            region_name=self._region_name,
+        )
+
+
+class Sessions(Mapping[tuple[str, str], "StreamingSession"]):
+    """All sessions of the endpoint, each under ``studio_id, session_id``, as they are now."""
+
+    def __init__(self, store: Store, clock: SessionClock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def __getitem__(self, key: tuple[str, str]) -> StreamingSession:
+        self._store.settle(self._clock())
+        session = self._store.find(*key)
+        if session is None:
+            raise KeyError(key)
+        return _structure(session_to_wire(session))
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._store.keys())
+
+    def __len__(self) -> int:
+        return self._store.count()
+
+    def __repr__(self) -> str:
+        return f"<Sessions: {len(self)}>"
+
+
+class _ServerThread:
+    """The thread that serves, and its event loop."""
+
+    def __init__(self, service: Service, listener: socket.socket) -> None:
+        self._service = service
+        self._listener = listener
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="nimble-stop-local", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        manager = web.Server(self._respond, loop=loop)
+        # The listener itself stays with its owner.
+        server = await loop.create_server(
+            lambda: Connection(manager, loop), sock=self._listener.dup()
+        )
+        await self._stop.wait()
+        server.close()
+        manager.pre_shutdown()
+        await manager.shutdown(_SHUTDOWN_SECONDS)
+
+    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
+        connection = request.protocol
+        if isinstance(connection, Connection):
+            connection.request_begins()
+        exchange = self._service.open(
+            request.method,
+            request.raw_path.encode("utf-8", "surrogateescape"),
+            request.raw_headers,
+        )
+        try:
+            exchange.body = await read_request_body(request)
+        except Refusal as refusal:
+            exchange.refusal = refusal
+        latency = self._service.latency(exchange)
+        if latency:
+            await asyncio.sleep(latency)
+        response = await deliver(request, self._service.answer(exchange))
+        if isinstance(connection, Connection):
+            connection.request_ends()
+        return response
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take a port and let connections queue up."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(_BACKLOG)
+        except BaseException:
+            listener.close()
+            raise
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise ConfigurationError(
+            f"The endpoint cannot listen on {host!r}, port {port}: {error}."
+        ) from error
+    return listener
+
+
+def _identifier(name: str, value: str) -> str:
+    """Check an id: it must be one that can stand in a path."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a string, not {value!r}")
+    if value in {"", ".", ".."} or not _is_unicode(value):
+        raise ValueError(f"{name} cannot be sent in a path: {value!r}")
+    return value
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _present(part: _Part | None) -> _Part:
+    if part is None:
+        raise RuntimeError("the endpoint is not running; use 'with LocalNimble() as local:'")
+    return part
+
+
+def _structure(wire: Mapping[str, object]) -> StreamingSession:
+    from nimble_stop._converter import structure_session
+
+    return structure_session(wire)

@@ -8,10 +8,10 @@ API works with it. It needs the extra ``nimble-stop[local]``.
 from __future__ import annotations
 
 from nimble_stop.local.fault_file import load_faults
+from nimble_stop.local.fault_rules import FaultRule
 from nimble_stop.local.faults import (
     ClockSkew,
     Fault,
-    FaultRule,
     Latency,
     ProxyPage,
     ResetAfterChange,
@@ -22,8 +22,10 @@ from nimble_stop.local.faults import (
     TruncatedBody,
     WrongDate,
 )
-from nimble_stop.local.journal import Journal, RequestRecord
-from nimble_stop.local.server import LocalNimble, Sessions
+from nimble_stop.local.journal import Journal
+from nimble_stop.local.records import RequestRecord
+from nimble_stop.local.server import LocalNimble
+from nimble_stop.local.session_view import Sessions
 from nimble_stop.local.signature import AccessKey
 
 __all__ = [

@@ -33,6 +33,7 @@ class SessionClock:
         self._lock = threading.Lock()
 
     def __call__(self) -> float:
+        """Tell the sessions' time, in seconds since 1970 UTC."""
         return self._clock() + self._skipped
 
     def advance(self, seconds: float) -> None:

@@ -24,7 +24,7 @@ from nimble_stop.local.faults import (
 from nimble_stop.local.refusals import Refusal, error_body
 
 if TYPE_CHECKING:
-    from nimble_stop.local.service import Answer
+    from nimble_stop.local.exchange import Answer
 
 __all__ = ["Connection", "deliver", "read_request_body"]
 

@@ -14,19 +14,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import attrs
 
 from nimble_stop.exceptions import ConfigurationError
-from nimble_stop.local.faults import FAULTS, FaultRule
+from nimble_stop.local.fault_rules import FaultRule
+from nimble_stop.local.faults import FAULTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from os import PathLike
 
 __all__ = ["load_faults", "parse_faults"]
 
+_Built = TypeVar("_Built")
 _KINDS: Final = {kind.__name__: kind for kind in FAULTS}
 _RULE_KEYS: Final = frozenset(
     field.name for field in attrs.fields(FaultRule) if field.init and field.name != "fault"
@@ -77,20 +79,24 @@ def _rule(place: str, entry: object) -> FaultRule:
     kind = _KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
         raise ConfigurationError(f"{place}.fault must be one of {', '.join(_KINDS)}, not {name!r}.")
-    own_keys = [field.name for field in attrs.fields(kind)]
+    fields = attrs.fields(kind)
+    own_keys = [field.name for field in fields]
     for key in keys:
         if key not in own_keys and key not in _RULE_KEYS:
             known = ", ".join(sorted({*own_keys, *_RULE_KEYS}))
             raise ConfigurationError(f"{place}.{key} is no key of {name}; it has {known}.")
+    for field in fields:
+        if field.default is attrs.NOTHING and field.name not in keys:
+            raise ConfigurationError(f"{place}.{field.name} is missing; {name} needs it.")
     try:
         fault = _build(kind, {key: keys[key] for key in keys if key in own_keys})
-        return _build(
-            FaultRule, {"fault": fault, **{key: keys[key] for key in keys if key in _RULE_KEYS}}
-        )
+        rule_keys = {key: keys[key] for key in keys if key in _RULE_KEYS}
+        return _build(FaultRule, {"fault": fault, **rule_keys})
     except (TypeError, ValueError) as error:
         # The validators' messages begin with the key.
         raise ConfigurationError(f"{place}.{error.args[0]}.") from error
 
 
-def _build(kind: type[object], arguments: Mapping[str, object]) -> FaultRule:
+def _build(kind: Callable[..., _Built], arguments: Mapping[str, object]) -> _Built:
+    # The classes check their arguments themselves; which there are was checked before.
     return kind(**arguments)

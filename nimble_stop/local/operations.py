@@ -62,8 +62,8 @@ class Call:
     studio_id: str
     session_id: str | None = None
     client_token: str | None = None
-    query: Mapping[str, str] = attrs.field(factory=dict)
-    body: Mapping[str, object] = attrs.field(factory=dict)
+    query: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    body: Mapping[str, object] = attrs.field(factory=dict[str, object])
     fails: Callable[[], Failure | None] = lambda: None
 
 

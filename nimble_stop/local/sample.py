@@ -17,7 +17,7 @@ SAMPLE_STUDIO_ID: Final = "demo-studio"
 
 _HOUR: Final = 3600.0
 _LARGE: Final = {"iops": 6000, "size": 1000, "throughput": 250}
-# The session's id, its state, who owns it, what it runs on, hours since it was created, and its tags.
+# Of each session: its id, its state, its owner, its instance type, its age in hours, its tags.
 _SESSIONS: Final[tuple[tuple[str, State, str, str, float, dict[str, str]], ...]] = (
     ("artist-1", State.READY, "amara", "g5.2xlarge", 9, {"department": "animation"}),
     ("artist-2", State.READY, "bjorn", "g5.4xlarge", 7.5, {"department": "lighting"}),

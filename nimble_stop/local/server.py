@@ -1,46 +1,41 @@
 """`LocalNimble`: the embedded endpoint as a user holds it.
 
-This module owns the endpoint's life: it takes the port, runs aiohttp's server in a thread of its
-own, and ends both. What is answered is decided in `nimble_stop.local.service`.
+This module owns what a user can tell it: where it stands, how it begins and ends, what is in it
+and what goes wrong. What is answered is decided in `nimble_stop.local.service`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import math
-import socket
-import threading
 import time
-from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
-from aiohttp import web
-
-from nimble_stop.exceptions import ConfigurationError
+from nimble_stop._converter import structure_session
 from nimble_stop.local.clock import Clock, SessionClock
-from nimble_stop.local.connection import Connection, deliver, read_request_body
-from nimble_stop.local.faults import FaultRule, FaultRules
+from nimble_stop.local.fault_rules import FaultRule, FaultRules
+from nimble_stop.local.http_server import ServerThread, listen
 from nimble_stop.local.journal import Journal
 from nimble_stop.local.members import members_to_wire, state_to_wire
 from nimble_stop.local.operations import Operations
-from nimble_stop.local.refusals import Refusal
 from nimble_stop.local.sample import SAMPLE_STUDIO_ID, sample_sessions
 from nimble_stop.local.service import Service
+from nimble_stop.local.session_view import Sessions
 from nimble_stop.local.sessions import new_session, session_to_wire
 from nimble_stop.local.signature import AccessKey
 from nimble_stop.local.store import Store
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from botocore.credentials import Credentials
 
     from nimble_stop.local.faults import Fault
-    from nimble_stop.local.journal import RequestRecord
+    from nimble_stop.local.records import RequestRecord
     from nimble_stop.models import StreamingSession
 
-__all__ = ["DEFAULT_ACCESS_KEY", "DEFAULT_REGION_NAME", "LocalNimble", "Sessions"]
+__all__ = ["DEFAULT_ACCESS_KEY", "DEFAULT_REGION_NAME", "LocalNimble"]
 
 DEFAULT_ACCESS_KEY: Final = AccessKey("LOCALNIMBLE", "local-nimble-secret-access-key")
 """The key pair that is accepted unless others are given. It is no secret: it opens nothing else."""
@@ -50,10 +45,7 @@ DEFAULT_REGION_NAME: Final = "us-west-2"
 
 # AWS accepts signatures that are at most so old.
 _MAX_SKEW_SECONDS: Final = 900.0
-_BACKLOG: Final = 512
 _Part = TypeVar("_Part")
-# A request that is being answered gets this long to end; twice, by aiohttp's counting.
-_SHUTDOWN_SECONDS: Final = 0.5
 
 
 class LocalNimble:
@@ -120,7 +112,7 @@ class LocalNimble:
         self._journal = Journal(journal_size, on_request)
         self._socket: socket.socket | None = None
         self._store: Store | None = None
-        self._thread: _ServerThread | None = None
+        self._thread: ServerThread | None = None
 
     def __enter__(self) -> Self:
         return self.start()
@@ -148,7 +140,7 @@ class LocalNimble:
             return self
         self._store = Store(self._db)
         try:
-            self._socket = _listen(self._host, self._port)
+            self._socket = listen(self._host, self._port)
         except BaseException:
             self._store.close()
             self._store = None
@@ -178,7 +170,7 @@ class LocalNimble:
             faults=self._faults,
             journal=self._journal,
         )
-        self._thread = _ServerThread(service, _present(self._socket))
+        self._thread = ServerThread(service, _present(self._socket))
         self._thread.start()
         return self
 
@@ -291,7 +283,7 @@ class LocalNimble:
         )
         if not store.add(session):
             raise ValueError(f"studio {studio_id!r} has a session {session_id!r} already")
-        return _structure(session_to_wire(session))
+        return structure_session(session_to_wire(session))
 
     def add_sample_studio(self, studio_id: str = SAMPLE_STUDIO_ID) -> None:
         """Add a small animation studio with sessions in several states, to try things out.
@@ -425,107 +417,7 @@ class LocalNimble:
         )
 
 
-class Sessions(Mapping[tuple[str, str], "StreamingSession"]):
-    """All sessions of the endpoint, each under ``studio_id, session_id``, as they are now."""
-
-    def __init__(self, store: Store, clock: SessionClock) -> None:
-        self._store = store
-        self._clock = clock
-
-    def __getitem__(self, key: tuple[str, str]) -> StreamingSession:
-        self._store.settle(self._clock())
-        session = self._store.find(*key)
-        if session is None:
-            raise KeyError(key)
-        return _structure(session_to_wire(session))
-
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        return iter(self._store.keys())
-
-    def __len__(self) -> int:
-        return self._store.count()
-
-    def __repr__(self) -> str:
-        return f"<Sessions: {len(self)}>"
-
-
-class _ServerThread:
-    """The thread that serves, and its event loop."""
-
-    def __init__(self, service: Service, listener: socket.socket) -> None:
-        self._service = service
-        self._listener = listener
-        self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="nimble-stop-local", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._serve())
-
-    async def _serve(self) -> None:
-        loop = asyncio.get_running_loop()
-        manager = web.Server(self._respond, loop=loop)
-        # The listener itself stays with its owner.
-        server = await loop.create_server(
-            lambda: Connection(manager, loop), sock=self._listener.dup()
-        )
-        await self._stop.wait()
-        server.close()
-        manager.pre_shutdown()
-        await manager.shutdown(_SHUTDOWN_SECONDS)
-
-    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
-        connection = request.protocol
-        if isinstance(connection, Connection):
-            connection.request_begins()
-        exchange = self._service.open(
-            request.method,
-            request.raw_path.encode("utf-8", "surrogateescape"),
-            request.raw_headers,
-        )
-        try:
-            exchange.body = await read_request_body(request)
-        except Refusal as refusal:
-            exchange.refusal = refusal
-        latency = self._service.latency(exchange)
-        if latency:
-            await asyncio.sleep(latency)
-        response = await deliver(request, self._service.answer(exchange))
-        if isinstance(connection, Connection):
-            connection.request_ends()
-        return response
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Take a port and let connections queue up."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(_BACKLOG)
-        except BaseException:
-            listener.close()
-            raise
-    except (OSError, OverflowError, UnicodeError) as error:
-        raise ConfigurationError(
-            f"The endpoint cannot listen on {host!r}, port {port}: {error}."
-        ) from error
-    return listener
-
-
-def _identifier(name: str, value: str) -> str:
+def _identifier(name: str, value: object) -> str:
     """Check an id: it must be one that can stand in a path."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a string, not {value!r}")
@@ -546,9 +438,3 @@ def _present(part: _Part | None) -> _Part:
     if part is None:
         raise RuntimeError("the endpoint is not running; use 'with LocalNimble() as local:'")
     return part
-
-
-def _structure(wire: Mapping[str, object]) -> StreamingSession:
-    from nimble_stop._converter import structure_session
-
-    return structure_session(wire)

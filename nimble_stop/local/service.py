@@ -8,15 +8,14 @@ what came in and sends what comes out.
 from __future__ import annotations
 
 import logging
-import time
-import uuid
-from datetime import UTC, datetime
 from email.utils import formatdate
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from nimble_stop.local.canonical import SignedRequest
+from nimble_stop.local.exchange import Answer, Exchange, record
 from nimble_stop.local.faults import (
     ClockSkew,
     Latency,
@@ -30,78 +29,28 @@ from nimble_stop.local.faults import (
     TruncatedBody,
     WrongDate,
 )
-from nimble_stop.local.journal import RequestRecord
 from nimble_stop.local.operations import Call
 from nimble_stop.local.refusals import Refusal, error_body
 from nimble_stop.local.routing import parse_target, route, unknown_operation
 from nimble_stop.local.sessions import Failure
-from nimble_stop.local.signature import SignedRequest, verify
+from nimble_stop.local.signature import verify
 from nimble_stop.local.validation import read_body, read_query, read_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from nimble_stop.local.clock import Clock
-    from nimble_stop.local.faults import FaultRules
+    from nimble_stop.local.fault_rules import FaultRules
+    from nimble_stop.local.faults import Fault
     from nimble_stop.local.journal import Journal
     from nimble_stop.local.operations import Operations, Result
-    from nimble_stop.local.routing import Route, Target
+    from nimble_stop.local.routing import Route
     from nimble_stop.local.signature import AccessKey
 
-__all__ = ["Answer", "Delivery", "Exchange", "Service"]
+__all__ = ["Service"]
 
 _logger: Final = logging.getLogger("nimble_stop.local")
 _JSON: Final = "application/json"
-_KEPT_TEXT: Final = 256
-_KEPT_BYTES: Final = 2048
-_Fault = TypeVar("_Fault")
-
-Delivery = ResetAfterChange | ResetBeforeChange | TrickledBody | TruncatedBody | None
-"""How an answer is sent: as it is, or through a fault."""
-
-
-@attrs.frozen(kw_only=True)
-class Answer:
-    """What is sent back.
-
-    Args:
-        status: The HTTP status.
-        body: The whole body.
-        headers: All headers but those of the transfer.
-        delivery: How it is sent.
-        error_code: The error code, when it is one of the service's errors.
-        applied: Whether the request changed something.
-    """
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str] = attrs.field(factory=dict)
-    delivery: Delivery = None
-    error_code: str | None = None
-    applied: bool = False
-
-
-@attrs.define(eq=False)
-class Exchange:
-    """One request on its way through the endpoint.
-
-    Args:
-        method: The HTTP method.
-        raw_target: The target as it was sent.
-        headers: The values of each header, under its name in lower case.
-    """
-
-    method: str
-    raw_target: bytes
-    headers: dict[bytes, list[bytes]] = attrs.field(repr=False)
-    body: bytes = b""
-    refusal: Refusal | None = None
-    target: Target | None = attrs.field(default=None, init=False)
-    route: Route | None = attrs.field(default=None, init=False)
-    caller: str | None = attrs.field(default=None, init=False)
-    request_id: str = attrs.field(factory=lambda: str(uuid.uuid4()), init=False)
-    faults: list[str] = attrs.field(factory=list, init=False)
-    started: float = attrs.field(factory=time.perf_counter, init=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -143,13 +92,13 @@ class Service:
 
     def latency(self, exchange: Exchange) -> float:
         """Tell how many seconds the request is to wait before it is answered."""
-        fault = self._take(exchange, Point.ARRIVAL, Latency)
-        return 0.0 if fault is None else fault.seconds
+        fault = self._take(exchange, Point.ARRIVAL)
+        return fault.seconds if isinstance(fault, Latency) else 0.0
 
     def answer(self, exchange: Exchange) -> Answer:
         """Do what the request asks for, and note it down."""
-        skew = self._take(exchange, Point.VERIFICATION, ClockSkew)
-        now = self.clock() + (0.0 if skew is None else skew.seconds)
+        skew = self._take(exchange, Point.VERIFICATION)
+        now = self.clock() + (skew.seconds if isinstance(skew, ClockSkew) else 0.0)
         try:
             answer = self._carry_out(exchange, now)
         except Refusal as refusal:
@@ -158,7 +107,7 @@ class Service:
             _logger.exception("%s failed", exchange.request_id)
             answer = _refused(Refusal("InternalServerErrorException", "The endpoint failed."))
         answer = self._finish(exchange, answer, now)
-        self.journal.add(_record(exchange, answer, now))
+        self.journal.add(record(exchange, answer, now))
         return answer
 
     def _carry_out(self, exchange: Exchange, now: float) -> Answer:
@@ -177,8 +126,8 @@ class Service:
             now=now,
             max_skew_seconds=self.max_skew_seconds,
         )
-        fault = self._take(exchange, Point.ANSWER, ProxyPage, ResetBeforeChange, ServiceFailure)
-        if fault is not None:
+        fault = self._take(exchange, Point.ANSWER)
+        if isinstance(fault, ProxyPage | ResetBeforeChange | ServiceFailure):
             return _instead(fault)
         if exchange.route is None:
             raise unknown_operation(exchange.method, exchange.target)
@@ -192,8 +141,10 @@ class Service:
 
     def _perform(self, exchange: Exchange, route: Route, caller: str, query: bytes) -> Result:
         def fails() -> Failure | None:
-            fault = self._take(exchange, Point.CHANGE, StopFails)
-            return None if fault is None else Failure(fault.status_code, fault.status_message)
+            fault = self._take(exchange, Point.CHANGE)
+            if not isinstance(fault, StopFails):
+                return None
+            return Failure(fault.status_code, fault.status_message)
 
         return self.operations.perform(
             Call(
@@ -210,30 +161,34 @@ class Service:
 
     def _finish(self, exchange: Exchange, answer: Answer, now: float) -> Answer:
         """Let the faults on the way back happen, and add what every answer carries."""
-        delivery = answer.delivery or self._take(
-            exchange, Point.DELIVERY, ResetAfterChange, TrickledBody, TruncatedBody
-        )
-        wrong = self._take(exchange, Point.DATE, WrongDate)
-        date = _http_date(int(now if wrong is None else now + wrong.seconds))
+        delivery = answer.delivery
+        if delivery is None:
+            fault = self._take(exchange, Point.DELIVERY)
+            if isinstance(fault, ResetAfterChange | TrickledBody | TruncatedBody):
+                delivery = fault
+        wrong = self._take(exchange, Point.DATE)
+        date = _http_date(int(now))
+        if isinstance(wrong, WrongDate):
+            date = wrong.text or _http_date(int(now + wrong.seconds))
         headers = {
-            "Date": date if wrong is None or wrong.text is None else wrong.text,
+            "Date": date,
             "Server": "nimble-stop",
             "x-amzn-RequestId": exchange.request_id,
             **answer.headers,
         }
         return attrs.evolve(answer, headers=headers, delivery=delivery)
 
-    def _take(self, exchange: Exchange, point: Point, *kinds: type[_Fault]) -> _Fault | None:
+    def _take(self, exchange: Exchange, point: Point) -> Fault | None:
+        """Ask whether something goes wrong at this point of this request."""
         route = exchange.route
         fault = (
             self.faults.take(point, None, None, None)
             if route is None
             else self.faults.take(point, route.operation, route.studio_id, route.session_id)
         )
-        if fault is None:
-            return None
-        exchange.faults.append(type(fault).__name__)
-        return fault if isinstance(fault, kinds) else None
+        if fault is not None:
+            exchange.faults.append(type(fault).__name__)
+        return fault
 
 
 def _refused(refusal: Refusal) -> Answer:
@@ -275,36 +230,3 @@ def _instead(fault: ProxyPage | ResetBeforeChange | ServiceFailure) -> Answer:
 @lru_cache(maxsize=4)
 def _http_date(seconds: int) -> str:
     return formatdate(seconds, usegmt=True)
-
-
-def _record(exchange: Exchange, answer: Answer, now: float) -> RequestRecord:
-    route = exchange.route
-    return RequestRecord(
-        time=datetime.fromtimestamp(now, UTC),
-        method=exchange.method,
-        path=exchange.raw_target[:_KEPT_BYTES].decode("latin-1"),
-        operation=None if route is None else route.operation,
-        studio_id=None if route is None else route.studio_id,
-        session_id=None if route is None else route.session_id,
-        caller=exchange.caller,
-        client_token=_header(exchange, b"x-amz-client-token"),
-        attempt=_header(exchange, b"amz-sdk-request"),
-        invocation_id=_header(exchange, b"amz-sdk-invocation-id"),
-        user_agent=_header(exchange, b"user-agent"),
-        body=exchange.body[:_KEPT_BYTES],
-        status=(
-            None
-            if isinstance(answer.delivery, ResetAfterChange | ResetBeforeChange)
-            else answer.status
-        ),
-        error_code=answer.error_code,
-        request_id=exchange.request_id,
-        applied=answer.applied,
-        faults=tuple(exchange.faults),
-        seconds=time.perf_counter() - exchange.started,
-    )
-
-
-def _header(exchange: Exchange, name: bytes) -> str | None:
-    values = exchange.headers.get(name)
-    return None if values is None else b",".join(values)[:_KEPT_TEXT].decode("latin-1")

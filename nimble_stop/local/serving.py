@@ -19,10 +19,10 @@ from nimble_stop.local.server import DEFAULT_ACCESS_KEY, DEFAULT_REGION_NAME, Lo
 from nimble_stop.local.signature import AccessKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from os import PathLike
 
-    from nimble_stop.local.journal import RequestRecord
+    from nimble_stop.local.records import RequestRecord
 
 __all__ = ["serve"]
 
@@ -100,7 +100,7 @@ def _print_request(log: TextIO, record: RequestRecord) -> None:
 
 
 @contextmanager
-def _until_signal() -> Iterator[queue.SimpleQueue[int]]:
+def _until_signal() -> Generator[queue.SimpleQueue[int]]:
     """Collect the signals that end us, instead of dying of them."""
     # Its put() is the one that may be called in a signal handler.
     signals: queue.SimpleQueue[int] = queue.SimpleQueue()

@@ -1,8 +1,7 @@
 """Verification of AWS Signature Version 4, pure.
 
-This module owns the rule whose request is accepted. It is written from AWS's description alone and
-shares no code with the signer, so that it is an independent judge of it. Everything is bytes: a
-request may hold any, and none of them may do more than fail to verify.
+This module owns the rule whose request is accepted. A request may hold any bytes, and none of them
+may do more than fail to verify.
 
 The order of the checks is the order in which they stand in `verify`; the messages are AWS's.
 See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
@@ -14,20 +13,18 @@ import hashlib
 import hmac
 import re
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, unquote_to_bytes
 
 import attrs
 
+from nimble_stop.local.canonical import ALGORITHM, SignedRequest, compute_signature
 from nimble_stop.local.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["ALGORITHM", "SERVICE", "AccessKey", "SignedRequest", "verify"]
+__all__ = ["SERVICE", "AccessKey", "verify"]
 
-ALGORITHM: Final = "AWS4-HMAC-SHA256"
 SERVICE: Final = "nimble"
 _TERMINATOR: Final = "aws4_request"
 _SCOPE_PARTS: Final = 5
@@ -48,25 +45,6 @@ class AccessKey:
     access_key_id: str
     secret_access_key: str = attrs.field(repr=False)
     session_token: str | None = attrs.field(default=None, repr=False)
-
-
-@attrs.frozen(kw_only=True)
-class SignedRequest:
-    """The parts of a request that a signature covers.
-
-    Args:
-        method: The HTTP method.
-        path: The path as it was sent, without the query.
-        query: The query as it was sent, without the question mark.
-        headers: The values of each header, under its name in lower case.
-        body: The whole body.
-    """
-
-    method: str
-    path: bytes
-    query: bytes
-    headers: Mapping[bytes, list[bytes]] = attrs.field(repr=False)
-    body: bytes
 
 
 @attrs.frozen(kw_only=True)
@@ -181,18 +159,7 @@ def _check_signed_headers(headers: Mapping[bytes, list[bytes]], signed: Iterable
 
 
 def _check_date(date: str, now: float, max_skew_seconds: float) -> str:
-    try:
-        if _DATE_FORM.fullmatch(date) is None:
-            raise ValueError(date)
-        signed_at = datetime(
-            int(date[:4]), int(date[4:6]), int(date[6:8]),
-            int(date[9:11]), int(date[11:13]), int(date[13:15]), tzinfo=UTC,
-        ).timestamp()  # fmt: skip
-    except ValueError:
-        raise _incomplete(
-            f"Date must be in ISO-8601 'basic format'. Got {date!r}. "
-            "See http://en.wikipedia.org/wiki/ISO_8601"
-        ) from None
+    signed_at = _parse_date(date)
     minutes = f"{max_skew_seconds / 60:g} min"
     if signed_at < now - max_skew_seconds:
         raise _invalid(
@@ -205,6 +172,19 @@ def _check_date(date: str, now: float, max_skew_seconds: float) -> str:
             f"{_basic(now + max_skew_seconds)} ({_basic(now)} + {minutes}.)"
         )
     return date
+
+
+def _parse_date(date: str) -> float:
+    try:
+        # strptime is lenient about the number of digits, the pattern is not.
+        if _DATE_FORM.fullmatch(date):
+            return datetime.strptime(date, "%Y%m%dT%H%M%S%z").timestamp()
+    except ValueError:
+        pass
+    raise _incomplete(
+        f"Date must be in ISO-8601 'basic format'. Got {date!r}. "
+        "See http://en.wikipedia.org/wiki/ISO_8601"
+    )
 
 
 def _basic(seconds: float) -> str:
@@ -247,66 +227,23 @@ def _find_key(
 def _check_signature(
     request: SignedRequest, authorization: _Authorization, key: AccessKey, date: str
 ) -> None:
-    body_hash = hashlib.sha256(request.body).hexdigest()
-    stated = b",".join(request.headers.get(b"x-amz-content-sha256", [body_hash.encode()]))
-    if not hmac.compare_digest(stated, body_hash.encode()):
+    stated = request.headers.get(b"x-amz-content-sha256")
+    computed = hashlib.sha256(request.body).hexdigest()
+    if stated is not None and not hmac.compare_digest(b",".join(stated), computed.encode()):
         raise _invalid(
             "The provided 'x-amz-content-sha256' header does not match what was computed."
         )
-    canonical_hash = hashlib.sha256(
-        _canonical_request(request, authorization.signed_headers, body_hash)
-    ).hexdigest()
-    string_to_sign = "\n".join((ALGORITHM, date, "/".join(authorization.scope), canonical_hash))
-    expected = hmac.digest(
-        _signing_key(key.secret_access_key, *authorization.scope),
-        string_to_sign.encode(),
-        "sha256",
-    ).hex()
+    expected = compute_signature(
+        request,
+        secret=key.secret_access_key,
+        date=date,
+        scope=authorization.scope,
+        signed_headers=authorization.signed_headers,
+        body_hash=computed,
+    )
     if not hmac.compare_digest(expected.encode(), authorization.signature.encode()):
         raise _invalid(
             "The request signature we calculated does not match the signature you provided. "
             "Check your AWS Secret Access Key and signing method. Consult the service "
             "documentation for details."
         )
-
-
-def _canonical_request(request: SignedRequest, signed_headers: str, body_hash: str) -> bytes:
-    headers = b"".join(
-        name + b":" + b",".join(b" ".join(value.split()) for value in request.headers[name]) + b"\n"
-        for name in signed_headers.encode("latin-1").split(b";")
-    )
-    return b"\n".join(
-        (
-            request.method.encode(),
-            # The wire's path is encoded once more, except by S3.
-            quote(request.path, safe="/-_.~").encode(),
-            _canonical_query(request.query),
-            headers,
-            signed_headers.encode("latin-1"),
-            body_hash.encode(),
-        )
-    )
-
-
-def _canonical_query(query: bytes) -> bytes:
-    if not query:
-        return b""
-    pairs: list[tuple[str, str]] = []
-    for pair in query.split(b"&"):
-        name, _, value = pair.partition(b"=")
-        if pair:
-            pairs.append((_encode_again(name), _encode_again(value)))
-    return "&".join(f"{name}={value}" for name, value in sorted(pairs)).encode()
-
-
-def _encode_again(text: bytes) -> str:
-    return quote(unquote_to_bytes(text), safe="-_.~")
-
-
-# A key is good for a day and costs four hashes; few are in use at a time.
-@lru_cache(maxsize=16)
-def _signing_key(secret: str, day: str, region: str, service: str, terminator: str) -> bytes:
-    key = b"AWS4" + secret.encode()
-    for part in (day, region, service, terminator):
-        key = hmac.digest(key, part.encode(), "sha256")
-    return key

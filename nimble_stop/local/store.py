@@ -4,68 +4,24 @@ This module owns two rules. A change and the record of its answer are one transa
 before the answer leaves, so what was answered is in the store whenever the process dies. And a
 transition that is under way is a due time in a row, never a timer: `Store.settle` completes
 whatever is due, so a restart carries on where the last process ended.
-
-The database is in WAL mode with ``synchronous=NORMAL``: a killed process loses nothing, several
-processes may use one file at once, and a change costs no fsync.
 """
 
 from __future__ import annotations
 
 import json
-import secrets
-import sqlite3
 import threading
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from nimble_stop.exceptions import ConfigurationError
+from nimble_stop.local.database import open_database
 from nimble_stop.models import StreamingSessionState as State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
 __all__ = ["Pending", "Session", "Store"]
-
-# Marks a file as ours in SQLite's header: the bytes "nmbl".
-_APPLICATION_ID: Final = 0x6E6D626C
-_BUSY_SECONDS: Final = 5.0
-_SCHEMA: Final = (
-    """
-    CREATE TABLE sessions (
-        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-        studio_id TEXT NOT NULL,
-        session_id TEXT NOT NULL,
-        state TEXT NOT NULL,
-        status_code TEXT NOT NULL,
-        status_message TEXT NOT NULL,
-        updated_at REAL NOT NULL,
-        due REAL,
-        next_state TEXT,
-        next_status_code TEXT,
-        next_status_message TEXT,
-        owned_by TEXT,
-        created_by TEXT,
-        members TEXT NOT NULL,
-        UNIQUE (studio_id, session_id)
-    )
-    """,
-    "CREATE INDEX sessions_due ON sessions (due) WHERE due IS NOT NULL",
-    "CREATE INDEX sessions_listed ON sessions (studio_id, sequence) WHERE state <> 'DELETED'",
-    """
-    CREATE TABLE answers (
-        caller TEXT NOT NULL,
-        operation TEXT NOT NULL,
-        token TEXT NOT NULL,
-        parameters BLOB NOT NULL,
-        body BLOB NOT NULL,
-        PRIMARY KEY (caller, operation, token)
-    ) WITHOUT ROWID
-    """,
-    "CREATE TABLE secret (value BLOB NOT NULL)",
-)
 
 
 @attrs.frozen(kw_only=True)
@@ -180,54 +136,9 @@ class Store:
 
     def __init__(self, path: str) -> None:
         self._lock = threading.RLock()
-        try:
-            self._database = sqlite3.connect(
-                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-        except sqlite3.Error as error:
-            raise ConfigurationError(f"The store {path!r} cannot be opened: {error}.") from error
-        try:
-            self._secret = self._prepare()
-        except (sqlite3.Error, _ForeignFileError) as error:
-            self._database.close()
-            raise ConfigurationError(f"The store {path!r} cannot be used: {error}.") from error
-
-    def _prepare(self) -> bytes:
-        """Bring the database into shape, also while another process does the same."""
-        execute = self._database.execute
-        # First a look: a file of somebody else's must stay as it is.
-        if self._application_id() not in {0, _APPLICATION_ID} or (
-            self._application_id() == 0
-            and execute("SELECT EXISTS (SELECT 1 FROM sqlite_master)").fetchone() != (0,)
-        ):
-            raise _ForeignFileError("it is the database of another program")
-        self._switch_to_wal()
-        execute("PRAGMA synchronous=NORMAL")
-        with self.transaction():
-            if self._application_id() == 0:
-                for statement in _SCHEMA:
-                    execute(statement)
-                execute("INSERT INTO secret VALUES (?)", (secrets.token_bytes(32),))
-                execute(f"PRAGMA application_id={_APPLICATION_ID}")
-            (secret,) = execute("SELECT value FROM secret").fetchone()
-        return bytes(secret)
-
-    def _application_id(self) -> int:
-        (number,) = self._database.execute("PRAGMA application_id").fetchone()
-        return int(number)
-
-    def _switch_to_wal(self) -> None:
-        # SQLite's busy timeout does not cover this statement.
-        patience_ends = time.monotonic() + _BUSY_SECONDS
-        while True:
-            try:
-                self._database.execute("PRAGMA journal_mode=WAL")
-            except sqlite3.OperationalError:
-                if time.monotonic() > patience_ends:
-                    raise
-                time.sleep(0.01)
-            else:
-                return
+        self._database = open_database(path)
+        (secret,) = self._database.execute("SELECT value FROM secret").fetchone()
+        self._secret = bytes(secret)
 
     @property
     def secret(self) -> bytes:
@@ -240,7 +151,7 @@ class Store:
             self._database.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Generator[None]:
         """Do everything inside at once or, when it raises, not at all."""
         with self._lock:
             self._database.execute("BEGIN IMMEDIATE")
@@ -287,10 +198,13 @@ class Store:
 
     def _complete(self, condition: str, values: Sequence[object]) -> int:
         return self._database.execute(
-            "UPDATE sessions SET state = next_state, status_code = next_status_code, "
-            "status_message = next_status_message, updated_at = due, due = NULL, "
-            "next_state = NULL, next_status_code = NULL, next_status_message = NULL "
-            f"WHERE {condition}",
+            f"""
+            UPDATE sessions SET
+                state = next_state, status_code = next_status_code,
+                status_message = next_status_message, updated_at = due, due = NULL,
+                next_state = NULL, next_status_code = NULL, next_status_message = NULL
+            WHERE {condition}
+            """,  # noqa: S608  # conditions of our own
             values,
         ).rowcount
 
@@ -413,10 +327,6 @@ class Store:
         with self.transaction():
             self._database.execute("DELETE FROM sessions")
             self._database.execute("DELETE FROM answers")
-
-
-class _ForeignFileError(Exception):
-    """The file is a database, and not one of ours."""
 
 
 def _conditions(wanted: Mapping[str, str | None]) -> tuple[str, tuple[object, ...]]:

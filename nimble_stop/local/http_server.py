@@ -1,0 +1,111 @@
+"""The socket and the thread that serve, and aiohttp's part in it.
+
+The port is taken before the thread starts, so that its number is known before anything is answered.
+No router and no application: what a target means is read in `nimble_stop.local.routing`, from the
+bytes that were sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from nimble_stop.exceptions import ConfigurationError
+from nimble_stop.local.connection import Connection, deliver, read_request_body
+from nimble_stop.local.refusals import Refusal
+
+if TYPE_CHECKING:
+    from nimble_stop.local.service import Service
+
+__all__ = ["ServerThread", "listen"]
+
+_BACKLOG: Final = 512
+# A request that is being answered gets this long to end; twice, by aiohttp's counting.
+_SHUTDOWN_SECONDS: Final = 0.5
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take a port and let connections queue up."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(_BACKLOG)
+        except BaseException:
+            listener.close()
+            raise
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise ConfigurationError(
+            f"The endpoint cannot listen on {host!r}, port {port}: {error}."
+        ) from error
+    return listener
+
+
+class ServerThread:
+    """The thread that serves, and its event loop.
+
+    Args:
+        service: What answers.
+        listener: The socket that connections come in by; it stays open afterwards.
+    """
+
+    def __init__(self, service: Service, listener: socket.socket) -> None:
+        self._service = service
+        self._listener = listener
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="nimble-stop-local", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close all connections, and wait until that is done."""
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        manager = web.Server(self._respond, loop=loop)
+        # The listener itself stays with its owner.
+        server = await loop.create_server(
+            lambda: Connection(manager, loop), sock=self._listener.dup()
+        )
+        await self._stop.wait()
+        server.close()
+        manager.pre_shutdown()
+        await manager.shutdown(_SHUTDOWN_SECONDS)
+
+    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
+        connection = request.protocol
+        if isinstance(connection, Connection):
+            connection.request_begins()
+        exchange = self._service.open(
+            request.method,
+            request.raw_path.encode("utf-8", "surrogateescape"),
+            request.raw_headers,
+        )
+        try:
+            exchange.body = await read_request_body(request)
+        except Refusal as refusal:
+            exchange.refusal = refusal
+        latency = self._service.latency(exchange)
+        if latency:
+            await asyncio.sleep(latency)
+        response = await deliver(request, self._service.answer(exchange))
+        if isinstance(connection, Connection):
+            connection.request_ends()
+        return response

@@ -1,0 +1,74 @@
+"""One request as the journal keeps it.
+
+It holds no secrets: no signature, no session token, no secret key.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = ["RequestRecord"]
+
+
+@attrs.frozen(kw_only=True)
+class RequestRecord:
+    """One request that came in.
+
+    Args:
+        time: When it was answered, by the server's clock, UTC.
+        method: The HTTP method.
+        path: The target as it was sent.
+        operation: The API operation; None when there is none of that path.
+        studio_id: The studio that the path names.
+        session_id: The session that the path names.
+        caller: Who signed it; None when the signature was not accepted.
+        client_token: The idempotency token.
+        attempt: The ``amz-sdk-request`` header, such as ``"attempt=1; max=3"``.
+        invocation_id: The ``amz-sdk-invocation-id`` header.
+        user_agent: The ``User-Agent`` header.
+        body: The request's body.
+        status: The status that was answered; None when the connection was reset instead.
+        error_code: The error code that was answered.
+        request_id: The answer's ``x-amzn-requestid``.
+        applied: Whether this very request changed something. A repeated one, answered from what
+            was done before, did not.
+        faults: The names of the faults that happened to it.
+        seconds: How long it took from the request to the answer.
+    """
+
+    time: datetime
+    method: str
+    path: str
+    operation: str | None
+    studio_id: str | None
+    session_id: str | None
+    caller: str | None
+    client_token: str | None
+    attempt: str | None
+    invocation_id: str | None
+    user_agent: str | None
+    body: bytes
+    status: int | None
+    error_code: str | None
+    request_id: str
+    applied: bool
+    faults: tuple[str, ...]
+    seconds: float
+
+    def __str__(self) -> str:
+        what = self.operation or f"{self.method} {self.path!r}"
+        where = "/".join(repr(name) for name in (self.studio_id, self.session_id) if name)
+        outcome = "connection reset" if self.status is None else str(self.status)
+        details = [
+            outcome,
+            self.error_code or "",
+            "applied" if self.applied else "",
+            f"token={self.client_token!r}" if self.client_token else "",
+            f"faults={','.join(self.faults)}" if self.faults else "",
+        ]
+        return " ".join(part for part in (what, where, "->", *details) if part)

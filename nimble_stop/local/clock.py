@@ -12,6 +12,7 @@ import math
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeAlias
 
 __all__ = ["Clock", "SessionClock", "parse_timestamp", "render_timestamp"]
@@ -58,7 +59,13 @@ class SessionClock:
 
 def render_timestamp(seconds: float) -> str:
     """Spell a time as AWS does, in ISO 8601 and whole seconds."""
-    return datetime.fromtimestamp(math.floor(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _render_second(math.floor(seconds))
+
+
+# What happens in one second is spelled the same.
+@lru_cache(maxsize=4)
+def _render_second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_timestamp(text: str) -> float:

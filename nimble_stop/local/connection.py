@@ -146,9 +146,13 @@ async def read_request_body(request: web.BaseRequest) -> bytes:
     """
     if request.content_length is not None and request.content_length > BODY_BYTES:
         raise _too_large()
-    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
+    if "Expect" in request.headers and request.transport is not None:
+        # The only expectation that there is (RFC 9110, 10.1.1).
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     try:
+        if request.content.is_eof():
+            # It came with its head, as it mostly does.
+            return await request.read()
         async with asyncio.timeout(REQUEST_SECONDS):
             return await request.read()
     except web.HTTPRequestEntityTooLarge:

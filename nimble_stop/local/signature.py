@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -28,7 +29,7 @@ __all__ = ["SERVICE", "AccessKey", "verify"]
 SERVICE: Final = "nimble"
 _TERMINATOR: Final = "aws4_request"
 _SCOPE_PARTS: Final = 5
-_DATE_FORM: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z", re.ASCII)
+_DATE_FORM: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
 _REQUIRED_PARTS: Final = ("Credential", "SignedHeaders", "Signature")
 
 
@@ -175,12 +176,12 @@ def _check_date(date: str, now: float, max_skew_seconds: float) -> str:
 
 
 def _parse_date(date: str) -> float:
-    try:
-        # strptime is lenient about the number of digits, the pattern is not.
-        if _DATE_FORM.fullmatch(date):
-            return datetime.strptime(date, "%Y%m%dT%H%M%S%z").timestamp()
-    except ValueError:
-        pass
+    form = _DATE_FORM.fullmatch(date)
+    if form is not None:
+        year, month, day, hour, minute, second = map(int, form.groups())
+        # Not strptime, which takes ten times as long.
+        with suppress(ValueError):
+            return datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
     raise _incomplete(
         f"Date must be in ISO-8601 'basic format'. Got {date!r}. "
         "See http://en.wikipedia.org/wiki/ISO_8601"

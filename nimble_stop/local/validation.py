@@ -109,8 +109,9 @@ def _check_media_type(headers: Mapping[bytes, list[bytes]]) -> None:
 def _parse_object(body: bytes) -> dict[str, object]:
     try:
         document: object = json.loads(body.decode(), parse_constant=_refuse_constant)
-        # A lone surrogate can be written in JSON and nowhere else.
-        json.dumps(document, ensure_ascii=False).encode()
+        if b"\\u" in body:
+            # A lone surrogate can be written in JSON and nowhere else.
+            json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise Refusal("SerializationException", "The request's body is not JSON.") from error
     if not isinstance(document, dict):

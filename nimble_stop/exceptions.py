@@ -3,7 +3,7 @@
 ::
 
     NimbleStopError                        never raised itself
-    ├── RequestValidationError             an argument is wrong; nothing was sent (also a ValueError)
+    ├── RequestValidationError             bad argument, nothing was sent; also a ValueError
     ├── ConfigurationError                 no region, no credentials, a bad endpoint
     ├── TransportError                     no answer came
     │   ├── ConnectionFailedError          the service could not be reached
@@ -281,7 +281,9 @@ class ServiceError(NimbleStopError):
         fault: ``"client"``, ``"server"``, or None for not known.
         retryable: Whether the same call can succeed later: True, False, or None for not known.
         throttling: Whether the service asks for fewer requests.
-        retry_after: How many seconds the service asked to wait, or None.
+        retry_after: How many seconds the answer asked to wait, or None.
+        asked_by_aws: Whether ``retry_after`` came in AWS's own header, ``x-amz-retry-after``,
+            rather than in ``Retry-After``, which proxies send too.
     """
 
     advice = "Look the code up in AWS's list of common errors."
@@ -299,6 +301,7 @@ class ServiceError(NimbleStopError):
         self.fault: Literal["client", "server"] | None = self._fault
         self.throttling: bool = self._throttling
         self.retry_after: float | None = None
+        self.asked_by_aws: bool = False
         self._context: dict[str, str] = {}
 
     @property

@@ -10,6 +10,7 @@ describes each of them. Nothing here knows how a value looks on the wire.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime  # noqa: TC003 - likewise
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
@@ -18,7 +19,6 @@ import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
 __all__ = [
     "AutomaticTerminationMode",
@@ -133,8 +133,11 @@ def _read_only(mapping: Mapping[str, str] | None) -> Mapping[str, str] | None:
     return None if mapping is None else MappingProxyType(dict(mapping))
 
 
-def _repr_mapping(mapping: Mapping[str, str] | None) -> str:
-    return repr(None if mapping is None else dict(mapping))
+def _plain(value: object) -> object:
+    """Strip what a reader of a repr does not need: the class of an enum, of a mapping."""
+    if isinstance(value, _OpenEnum):
+        return str(value)
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 @attrs.frozen(kw_only=True)
@@ -199,16 +202,28 @@ class StreamingSession:
     stopped_by: str | None = None
     streaming_image_id: str | None = None
     # A read-only mapping has no hash, so the session's hash leaves it out.
-    tags: Mapping[str, str] | None = attrs.field(
-        default=None, converter=_read_only, repr=_repr_mapping, hash=False
-    )
+    tags: Mapping[str, str] | None = attrs.field(default=None, converter=_read_only, hash=False)
     terminate_at: datetime | None = None
     updated_at: datetime | None = None
     updated_by: str | None = None
     volume_configuration: VolumeConfiguration | None = None
     volume_retention_mode: VolumeRetentionMode | None = None
     # The service's own spelling of each time, so that to_dict() gives it back unchanged.
-    _wire_times: Mapping[str, str | float] = attrs.field(factory=dict, repr=False, eq=False, alias="_wire_times")
+    _wire_times: Mapping[str, str | float] = attrs.field(
+        factory=dict, eq=False, alias="_wire_times"
+    )
+
+    def __repr__(self) -> str:
+        """Show the members that the service sent; a repr of 27 members hides the five of use."""
+        members = {
+            attribute.name: getattr(self, attribute.name)
+            for attribute in attrs.fields(StreamingSession)
+            if attribute.eq
+        }
+        shown = ", ".join(
+            f"{name}={_plain(value)!r}" for name, value in members.items() if value is not None
+        )
+        return f"{type(self).__name__}({shown})"
 
     def to_dict(self) -> dict[str, object]:
         """Give the wire form back: the members that the service sent, under its own names.
@@ -222,8 +237,8 @@ class StreamingSession:
 
     def __reduce__(self) -> tuple[Callable[..., StreamingSession], tuple[dict[str, object]]]:
         """Pickle by members: a read-only mapping cannot be pickled as it is."""
-        members = {
-            attribute.alias: getattr(self, attribute.name)
+        members: dict[str, object] = {
+            str(attribute.alias): getattr(self, attribute.name)
             for attribute in attrs.fields(StreamingSession)
         }
         if self.tags is not None:

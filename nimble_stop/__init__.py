@@ -1,0 +1,126 @@
+"""Typed client for Amazon Nimble Studio's StopStreamingSession.
+
+    >>> import nimble_stop
+    >>> nimble_stop.stop_session("studio-1", "session-1", retention="RETAIN")  # doctest: +SKIP
+
+Importing the package is cheap: its parts are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from nimble_stop._version import __version__
+
+if TYPE_CHECKING:
+    from nimble_stop._client import NimbleClient, stop_session
+    from nimble_stop._config import Timeouts
+    from nimble_stop._retry import RetryPolicy
+    from nimble_stop._runtime import Runtime
+    from nimble_stop.exceptions import (
+        AccessDeniedException,
+        ConfigurationError,
+        ConflictException,
+        ConnectionFailedError,
+        ConnectionLostError,
+        ConnectTimeoutError,
+        DeadlineExceededError,
+        InternalServerErrorException,
+        NimbleStopError,
+        ProxyError,
+        ReadTimeoutError,
+        RequestValidationError,
+        ResourceNotFoundException,
+        ResponseDecodeError,
+        ServiceError,
+        ServiceQuotaExceededException,
+        StopFailedError,
+        ThrottlingException,
+        TLSError,
+        TransportError,
+        UnexpectedStateError,
+        ValidationException,
+    )
+    from nimble_stop.models import (
+        AutomaticTerminationMode,
+        SessionBackupMode,
+        SessionPersistenceMode,
+        StreamingSession,
+        StreamingSessionState,
+        StreamingSessionStatusCode,
+        VolumeConfiguration,
+        VolumeRetentionMode,
+    )
+
+__all__ = [
+    "AccessDeniedException",
+    "AutomaticTerminationMode",
+    "ConfigurationError",
+    "ConflictException",
+    "ConnectTimeoutError",
+    "ConnectionFailedError",
+    "ConnectionLostError",
+    "DeadlineExceededError",
+    "InternalServerErrorException",
+    "NimbleClient",
+    "NimbleStopError",
+    "ProxyError",
+    "ReadTimeoutError",
+    "RequestValidationError",
+    "ResourceNotFoundException",
+    "ResponseDecodeError",
+    "RetryPolicy",
+    "Runtime",
+    "ServiceError",
+    "ServiceQuotaExceededException",
+    "SessionBackupMode",
+    "SessionPersistenceMode",
+    "StopFailedError",
+    "StreamingSession",
+    "StreamingSessionState",
+    "StreamingSessionStatusCode",
+    "TLSError",
+    "ThrottlingException",
+    "Timeouts",
+    "TransportError",
+    "UnexpectedStateError",
+    "ValidationException",
+    "VolumeConfiguration",
+    "VolumeRetentionMode",
+    "__version__",
+    "stop_session",
+]
+
+_MODULE_OF = {
+    "NimbleClient": "_client",
+    "RetryPolicy": "_retry",
+    "Runtime": "_runtime",
+    "Timeouts": "_config",
+    "stop_session": "_client",
+}
+_MODELS = frozenset(
+    {
+        "AutomaticTerminationMode",
+        "SessionBackupMode",
+        "SessionPersistenceMode",
+        "StreamingSession",
+        "StreamingSessionState",
+        "StreamingSessionStatusCode",
+        "VolumeConfiguration",
+        "VolumeRetentionMode",
+    }
+)
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = _MODULE_OF.get(name) or ("models" if name in _MODELS else "exceptions")
+    value: object = getattr(import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(globals().keys() | set(__all__))

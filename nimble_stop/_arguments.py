@@ -1,0 +1,101 @@
+"""What callers may pass: every rule for an argument, checked before anything else happens.
+
+Each function gives the value back in the form the request needs, or raises
+`RequestValidationError` with the argument's name, its value and what is allowed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Final
+
+from nimble_stop.exceptions import RequestValidationError
+from nimble_stop.models import VolumeRetentionMode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# X-Amz-Client-Token: 1 to 64 characters, and nothing that a header could trip over.
+# https://docs.aws.amazon.com/nimble-studio/latest/api/API_StopStreamingSession.html
+_CLIENT_TOKEN = re.compile(r"[!-~](?:[ -~]{0,62}[!-~])?", re.ASCII)
+_LONGEST_QUOTE: Final = 80
+_UNSENDABLE_IDS: Final = frozenset({"", ".", ".."})
+_RETENTION_MODES: Final = tuple(VolumeRetentionMode)
+
+
+def checked_text(name: str, value: object) -> str:
+    """Check a text that goes into the request, such as a filter."""
+    if not isinstance(value, str):
+        raise RequestValidationError(f"{name} must be a string, not {_quote(value)}.")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise RequestValidationError(
+            f"{name} must be a text that UTF-8 can encode; {_quote(value)} holds half a "
+            "surrogate pair."
+        ) from None
+    return value
+
+
+def checked_id(name: str, value: object) -> str:
+    """Check an id that becomes one segment of the path."""
+    text = checked_text(name, value)
+    if text in _UNSENDABLE_IDS:
+        raise RequestValidationError(
+            f"{name} must be an id of at least one character other than '.' and '..', "
+            f"not {_quote(value)}: such a path segment would name another resource."
+        )
+    return text
+
+
+def checked_client_token(value: object) -> str:
+    """Check an idempotency token."""
+    if isinstance(value, str) and _CLIENT_TOKEN.fullmatch(value):
+        return value
+    raise RequestValidationError(
+        "client_token must be 1 to 64 printable ASCII characters without a space at either end, "
+        f"not {_quote(value)}."
+    )
+
+
+def checked_retention(value: object) -> VolumeRetentionMode | None:
+    """Check what is to happen to the volumes."""
+    if value is None:
+        return None
+    if isinstance(value, str) and value in _RETENTION_MODES:
+        return VolumeRetentionMode(value)
+    allowed = ", ".join(repr(str(mode)) for mode in _RETENTION_MODES)
+    raise RequestValidationError(f"retention must be {allowed} or None, not {_quote(value)}.")
+
+
+def checked_seconds(name: str, value: object) -> float:
+    """Check a length of time in seconds, which must be more than zero and finite."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        seconds = float(value)
+        if seconds > 0 and math.isfinite(seconds):
+            return seconds
+    raise RequestValidationError(
+        f"{name} must be a number of seconds greater than 0, not {_quote(value)}."
+    )
+
+
+def checked_count(name: str, value: object) -> int:
+    """Check a number of things, of which there must be at least one."""
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    raise RequestValidationError(f"{name} must be a whole number from 1, not {_quote(value)}.")
+
+
+def checked_ids(name: str, values: Iterable[object]) -> tuple[str, ...]:
+    """Check several ids; one string is refused, since its characters would pass as ids."""
+    if isinstance(values, str | bytes):
+        raise RequestValidationError(
+            f"{name} must be a collection of ids, not the single text {_quote(values)}."
+        )
+    return tuple(checked_id(name, value) for value in values)
+
+
+def _quote(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}… ({len(text)} long)"

@@ -1,0 +1,115 @@
+"""From a request to the headers of one attempt: credentials of the moment, signature, tracing."""
+
+from __future__ import annotations
+
+import platform
+import re
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from nimble_stop._version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nimble_stop._config import Config
+    from nimble_stop._credentials import CredentialSource
+    from nimble_stop._protocol import Request, Response
+
+_NOT_IN_USER_AGENT = re.compile(r"[^!$%&'*+\-.^_`|~0-9A-Za-z]")
+
+
+@attrs.frozen
+class WireRequest:
+    """A signed request, ready for a transport. Its repr shows no header: some are secret.
+
+    Args:
+        method: The HTTP method.
+        url: The whole URL.
+        target: What stands in the request line.
+        headers: All headers.
+        body: The body's bytes.
+        secrets: What must not show in anything that the answer echoes.
+    """
+
+    method: str
+    url: str
+    target: str
+    headers: Mapping[str, str] = attrs.field(repr=False)
+    body: bytes
+    secrets: tuple[bytes, ...] = attrs.field(repr=False)
+
+    def redact(self, response: Response) -> Response:
+        """Blacken the secrets in an answer: AWS's own errors quote what was signed."""
+        if not any(secret in response.body for secret in self.secrets):
+            return response
+        body = response.body
+        for secret in self.secrets:
+            body = body.replace(secret, b"***")
+        return attrs.evolve(response, body=body)
+
+
+class Authenticator:
+    """Signs the attempts of one client."""
+
+    def __init__(self, config: Config, credentials: CredentialSource) -> None:
+        # Imported with the first client: botocore.auth takes longer than all of ours together.
+        from nimble_stop._signing import Signer
+
+        self._config = config
+        self._credentials = credentials
+        self._signer = Signer(config.region_name)
+        self._user_agent = _user_agent(config.app_id)
+
+    @property
+    def may_block(self) -> bool:
+        """Whether signing may read files, run processes or ask the network for credentials."""
+        return self._credentials.may_block
+
+    def load(self) -> None:
+        """Load or refresh the credentials, if they need it."""
+        self._credentials.frozen()
+
+    def sign(self, request: Request[Any], attempt: Mapping[str, str], skew: float) -> WireRequest:
+        """Make an attempt's request.
+
+        Args:
+            request: The request, the same for all attempts.
+            attempt: The headers that tell this attempt from the others.
+            skew: How many seconds the service's clock is ahead of ours.
+        """
+        endpoint = self._config.endpoint
+        credentials = self._credentials.frozen()
+        headers = self._signer.sign(
+            request, endpoint, credentials, self._config.runtime.now() + skew
+        )
+        signature = headers["Authorization"].rpartition("=")[2]
+        secrets = (credentials.secret_key, credentials.token or "", signature)
+        if request.operation.body is not None:
+            headers["Content-Length"] = str(len(request.body))
+        return WireRequest(
+            method=request.operation.method,
+            url=endpoint.url_of(request.path, request.query),
+            target=endpoint.target_of(request.path, request.query),
+            headers={
+                **headers,
+                "User-Agent": self._user_agent,
+                # What is not compressed cannot swell; answers are small.
+                "Accept-Encoding": "identity",
+                **attempt,
+            },
+            body=request.body,
+            secrets=tuple(secret.encode() for secret in secrets if secret),
+        )
+
+
+def _user_agent(app_id: str | None) -> str:
+    words = [
+        f"nimble_stop/{__version__}",
+        f"os/{platform.system().lower()}",
+        f"lang/python#{platform.python_version()}",
+    ]
+    if app_id:
+        words.append(f"app/{_NOT_IN_USER_AGENT.sub('-', app_id)}")
+    return " ".join(words)

@@ -1,0 +1,137 @@
+"""What the sync and the async client have in common: all but the waiting.
+
+A method of a client makes a request of its arguments, which checks them, and runs the engine's
+steps for it over the client's own transport.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import attrs
+
+from nimble_stop._authentication import Authenticator
+from nimble_stop._config import (
+    DEFAULT_DEADLINE,
+    DEFAULT_MAX_CONNECTIONS,
+    DEFAULT_TIMEOUTS,
+    Options,
+    Timeouts,
+    adjusted,
+    resolve,
+)
+from nimble_stop._credentials import CredentialSource
+from nimble_stop._engine import Engine
+from nimble_stop._runtime import Runtime
+from nimble_stop.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    import os
+
+    from botocore.credentials import Credentials
+
+    from nimble_stop._retry import RetryPolicy
+
+
+class BaseClient:
+    """A client without a transport. Users know the classes made of it."""
+
+    def __init__(
+        self,
+        *,
+        region_name: str | None = None,
+        profile_name: str | None = None,
+        endpoint_url: str | None = None,
+        credentials: Credentials | None = None,
+        timeout: Timeouts | float = DEFAULT_TIMEOUTS,
+        deadline: float = DEFAULT_DEADLINE,
+        retry: RetryPolicy | None = None,
+        max_connections: int = DEFAULT_MAX_CONNECTIONS,
+        ca_bundle: str | os.PathLike[str] | None = None,
+        runtime: Runtime | None = None,
+    ) -> None:
+        options = Options(
+            region_name=region_name,
+            profile_name=profile_name,
+            endpoint_url=endpoint_url,
+            timeout=timeout,
+            deadline=deadline,
+            retry=retry,
+            max_connections=max_connections,
+            ca_bundle=ca_bundle,
+            runtime=runtime or Runtime(),
+        )
+        config = resolve(options)
+        self._options = options
+        self._config = config
+        self._credentials = CredentialSource(credentials, profile_name)
+        self._authenticator = Authenticator(config, self._credentials)
+        self._engine = Engine(config)
+        self._open()
+
+    def _open(self) -> None:
+        """Make the transport."""
+        raise NotImplementedError
+
+    @property
+    def region_name(self) -> str:
+        """The region that requests are signed for."""
+        return self._config.region_name
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where requests go."""
+        return self._config.endpoint.url
+
+    def with_options(
+        self,
+        *,
+        timeout: Timeouts | float | None = None,
+        deadline: float | None = None,
+        retry: RetryPolicy | None = None,
+    ) -> Self:
+        """Make a copy with other options that shares this client's connections.
+
+        What the client has learned, the retry quota and the service's clock, is shared too.
+        Closing one of them closes the connections of both.
+
+        Args:
+            timeout: How long one attempt may take; None leaves it as it is.
+            deadline: How many seconds a call may take in all; None leaves it as it is.
+            retry: How failed attempts are repeated; None leaves it as it is.
+
+        Raises:
+            RequestValidationError: An option is out of its range.
+        """
+        options = self._options
+        copy = type(self).__new__(type(self))
+        vars(copy).update(vars(self))
+        copy._options = attrs.evolve(
+            options,
+            timeout=options.timeout if timeout is None else timeout,
+            deadline=options.deadline if deadline is None else deadline,
+            retry=options.retry if retry is None else retry,
+        )
+        copy._config = adjusted(self._config, copy._options)
+        copy._engine = self._engine.with_config(copy._config)
+        return copy
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} region_name={self.region_name!r} "
+            f"endpoint_url={self.endpoint_url!r}>"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what was asked for, without connections; refuse to pickle credentials."""
+        if self._credentials.given:
+            raise ConfigurationError(
+                "A client with credentials= is not pickled, because the secret would be in the "
+                "pickle. Make the client where it is used, or leave credentials= out, so that the "
+                "other process finds its own by AWS_PROFILE, environment or role."
+            )
+        return _rebuild, (type(self), attrs.asdict(self._options, recurse=False))
+
+
+def _rebuild(kind: type[BaseClient], options: dict[str, Any]) -> BaseClient:
+    return kind(**options)

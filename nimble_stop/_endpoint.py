@@ -1,0 +1,147 @@
+"""Where requests go: the rules for endpoint URLs and for AWS's own host names."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote, urlsplit
+
+import attrs
+
+from nimble_stop.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# https://docs.aws.amazon.com/nimble-studio/latest/userguide/what-is-nimble-studio.html
+CLOSED_NOTICE: Final = (
+    "AWS has closed this API: it was open only to customers whose cloud studio was created before "
+    "2023-06-19, and has not been accessible since 2024-06-19. Point the client elsewhere with "
+    "endpoint_url= or AWS_ENDPOINT_URL_NIMBLE, or start the embedded endpoint: "
+    "'nimble-stop serve', or nimble_stop.local.LocalNimble in Python."
+)
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_REGION: Final = re.compile(r"(?!\d+\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
+# What may stand in a base path: RFC 3986's path characters, percent-encoded where needed.
+_BASE_PATH: Final = re.compile(r"(?:/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})*)*")
+_HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9]+)?")
+
+
+@attrs.frozen
+class Endpoint:
+    """One server that speaks the API.
+
+    Args:
+        scheme: ``"http"`` or ``"https"``.
+        host: The host name or address, in lower case, an IPv6 address without brackets.
+        port: The port.
+        base_path: What comes before ``/2020-08-01``, without a slash at its end.
+        is_aws: Whether it is AWS's own, chosen by region because nothing else was configured.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    base_path: str = ""
+    is_aws: bool = False
+
+    @property
+    def host_header(self) -> str:
+        """The Host header: the port only where it is not the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The endpoint as a URL."""
+        return f"{self.scheme}://{self.host_header}{self.base_path}"
+
+    def target_of(self, path: str, query: str) -> str:
+        """Give what stands in the request line."""
+        return f"{self.base_path}{path}?{query}" if query else f"{self.base_path}{path}"
+
+    def url_of(self, path: str, query: str) -> str:
+        """Give the whole URL of a request."""
+        return f"{self.scheme}://{self.host_header}{self.target_of(path, query)}"
+
+
+def checked_region(region_name: str, source: str) -> str:
+    """Check a region before it becomes part of a host name or of a signature."""
+    if _REGION.fullmatch(region_name):
+        return region_name
+    raise ConfigurationError(
+        f"{source} is {region_name!r}, which is no region name: letters, digits and hyphens, "
+        "such as 'us-west-2'."
+    )
+
+
+def parse_endpoint(url: str, source: str) -> Endpoint:
+    """Read an endpoint URL.
+
+    Args:
+        url: Such as ``http://127.0.0.1:8080`` or ``https://host/base/``.
+        source: What it came from, for the error message.
+
+    Raises:
+        ConfigurationError: It is no absolute http(s) URL, or it has parts that make no sense.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise _bad_endpoint(source, str(error)) from None
+    if url != url.strip() or not url.isprintable():
+        raise _bad_endpoint(source, "it has blanks or control characters in it")
+    if parts.scheme not in _DEFAULT_PORTS:
+        raise _bad_endpoint(source, "it does not begin with http:// or https://")
+    if "@" in parts.netloc:
+        raise _bad_endpoint(source, "it holds a user name; credentials are not part of it")
+    if not _HOST.fullmatch(host) or port == 0:
+        raise _bad_endpoint(source, "it has no valid host and port")
+    if parts.query or parts.fragment:
+        raise _bad_endpoint(source, "it has a query or a fragment")
+    if not _BASE_PATH.fullmatch(parts.path):
+        raise _bad_endpoint(source, "its path is not percent-encoded")
+    if {".", ".."} & set(unquote(parts.path).split("/")):
+        raise _bad_endpoint(source, "its path has dot segments, which are signed as another path")
+    port = port or _DEFAULT_PORTS[parts.scheme]
+    return Endpoint(parts.scheme, host, port, parts.path.removesuffix("/"))
+
+
+def _bad_endpoint(source: str, reason: str) -> ConfigurationError:
+    # The URL itself may hold a password, so the message goes without it.
+    return ConfigurationError(
+        f"{source} is no endpoint URL: {reason}. It looks like 'http://127.0.0.1:8080'."
+    )
+
+
+def aws_endpoint(region_name: str, *, fips: bool, dualstack: bool) -> Endpoint:
+    """Give AWS's own endpoint in a region.
+
+    Args:
+        region_name: The checked region.
+        fips: Whether to use the FIPS 140 endpoint.
+        dualstack: Whether to use the endpoint that IPv6 reaches too.
+    """
+    outputs = _partition_outputs(region_name)
+    suffix = outputs["dualStackDnsSuffix" if dualstack else "dnsSuffix"]
+    service = "nimble-fips" if fips else "nimble"
+    return Endpoint(
+        "https", f"{service}.{region_name}.{suffix}".lower(), _DEFAULT_PORTS["https"], is_aws=True
+    )
+
+
+def _partition_outputs(region_name: str) -> Mapping[str, str]:
+    """Find the DNS suffixes of the region's partition in botocore's data."""
+    from botocore.loaders import create_loader
+
+    partitions: list[dict[str, Any]] = create_loader().load_data("partitions")["partitions"]
+    for partition in partitions:
+        if region_name in partition["regions"] or re.match(partition["regionRegex"], region_name):
+            break
+    else:
+        # botocore, too, takes a region that no partition knows for one of the first, aws.
+        partition = partitions[0]
+    outputs: Mapping[str, str] = partition["outputs"]
+    return outputs

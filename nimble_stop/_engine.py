@@ -1,0 +1,317 @@
+"""One call, from its request to its result: attempts, delays, deadline, clock skew.
+
+A call is a generator. It yields what it needs done (`Sign`, `Send`, `Sleep`) and is sent the
+outcome, so the same code runs under the sync and the async client, and under tests that do nothing
+at all. Whatever fails is thrown into it.
+
+Calls that belong together, such as the polls of a wait, are generators that yield from this one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import attrs
+
+from nimble_stop._arguments import checked_seconds
+from nimble_stop._endpoint import CLOSED_NOTICE
+from nimble_stop._protocol import Response, parse_response
+from nimble_stop._retry import RetryQuota
+from nimble_stop._skew import ClockSkew
+from nimble_stop.exceptions import (
+    ConnectionFailedError,
+    DeadlineExceededError,
+    NimbleStopError,
+    ResponseDecodeError,
+    ServiceError,
+    TransportError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from nimble_stop._authentication import WireRequest
+    from nimble_stop._config import Config
+    from nimble_stop._protocol import Request
+
+ModelT = TypeVar("ModelT")
+ResultT = TypeVar("ResultT")
+
+_logger = logging.getLogger("nimble_stop")
+_SERVER_ERRORS: Final = 500
+
+
+@attrs.frozen
+class Sign:
+    """Sign an attempt. The outcome is a `WireRequest`.
+
+    Args:
+        request: The request.
+        headers: The headers that tell this attempt from the others.
+        skew: How many seconds the service's clock is ahead of ours.
+    """
+
+    request: Request[Any]
+    headers: Mapping[str, str]
+    skew: float
+
+
+@attrs.frozen
+class Send:
+    """Send a request and read the answer. The outcome is a `Response`.
+
+    Args:
+        request: The signed request.
+        connect: Seconds for a new connection.
+        read: Seconds from then on until the answer's last byte.
+        total: Seconds for both together.
+    """
+
+    request: WireRequest
+    connect: float
+    read: float
+    total: float
+
+
+@attrs.frozen
+class Sleep:
+    """Wait some seconds. The outcome is None."""
+
+    seconds: float
+
+
+Effect = Sign | Send | Sleep
+# What a generator is sent depends on what it yielded, which the type system cannot express.
+Steps = Generator[Effect, Any, ResultT]
+
+
+def drive(steps: Steps[ResultT], perform: Callable[[Effect], object]) -> ResultT:
+    """Run a call, doing each thing it asks for, one after the other."""
+    try:
+        effect = next(steps)
+        while True:
+            try:
+                outcome = perform(effect)
+            except BaseException as error:  # noqa: BLE001 - the call decides what to make of it
+                effect = steps.throw(error)
+            else:
+                effect = steps.send(outcome)
+    except StopIteration as stop:
+        result: ResultT = stop.value
+        return result
+
+
+class Deadline:
+    """A point in time by which everything must be over."""
+
+    def __init__(self, seconds: float, monotonic: Callable[[], float]) -> None:
+        self.seconds = seconds
+        self._monotonic = monotonic
+        self._end = monotonic() + seconds
+
+    def __str__(self) -> str:
+        return f"The deadline of {self.seconds:g} s"
+
+    @property
+    def remaining(self) -> float:
+        """How many seconds are left; less than nothing when it has passed."""
+        return self._end - self._monotonic()
+
+
+@attrs.define
+class _Ledger:
+    """What a call has been through, for its errors and the log to tell."""
+
+    operation: str
+    client_token: str | None
+    attempts: int = 0
+    attempt_errors: tuple[str, ...] = ()
+    waited: float = 0.0
+    outcome_unknown: bool = False
+    request_id: str | None = None
+
+    def note(self, error: NimbleStopError) -> None:
+        """Take down why an attempt failed."""
+        self.attempt_errors += (_summary(error),)
+        # Only operations that change something take a token.
+        if self.client_token is not None and _may_have_acted(error):
+            self.outcome_unknown = True
+
+    def write_into(self, error: NimbleStopError) -> None:
+        """Put all of it on the error that the caller gets."""
+        error.operation = self.operation
+        error.client_token = self.client_token
+        error.attempts = self.attempts
+        error.attempt_errors = self.attempt_errors
+        error.waited = self.waited
+        error.outcome_unknown = self.outcome_unknown
+
+    def how_to_resume(self) -> str:
+        """Say how a call that was broken off can be repeated safely."""
+        repeat = f"; repeat it with client_token={self.client_token!r}" if self.client_token else ""
+        return f"{self.operation} was broken off in attempt {self.attempts}{repeat}"
+
+
+@attrs.frozen
+class _Retry:
+    """A retry that is going to be made."""
+
+    delay: float
+    cost: int
+
+
+class Engine:
+    """Runs the calls of one client, and keeps what they learn from each other."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._runtime = config.runtime
+        self._quota = RetryQuota()
+        self._skew = ClockSkew(enabled=config.correct_clock_skew)
+
+    def with_config(self, config: Config) -> Engine:
+        """Make an engine with another configuration that shares what was learned."""
+        engine = Engine(config)
+        engine._quota, engine._skew = self._quota, self._skew
+        return engine
+
+    def deadline(self, seconds: float | None = None) -> Deadline:
+        """Start a deadline; None takes the client's."""
+        if seconds is None:
+            seconds = self._config.deadline
+        return Deadline(checked_seconds("deadline", seconds), self._runtime.monotonic)
+
+    def call(self, request: Request[ModelT], deadline: Deadline) -> Steps[ModelT]:
+        """Run one call.
+
+        Args:
+            request: The request; all attempts send the same one.
+            deadline: When it must be over.
+
+        Raises:
+            NimbleStopError: The call failed; the error tells of every attempt.
+        """
+        ledger = _Ledger(request.operation.name, request.client_token)
+        try:
+            return (yield from self._attempts(request, ledger, deadline))
+        except NimbleStopError as error:
+            ledger.write_into(error)
+            raise
+        except BaseException as interruption:
+            # Cancelled or interrupted from outside: leave word of how to go on.
+            interruption.add_note(ledger.how_to_resume())
+            raise
+
+    def _attempts(
+        self, request: Request[ModelT], ledger: _Ledger, deadline: Deadline
+    ) -> Steps[ModelT]:
+        invocation_id = self._runtime.new_id()
+        paid = 0
+        while True:
+            skew = self._skew.seconds
+            started = self._runtime.monotonic()
+            try:
+                result = yield from self._attempt(request, ledger, invocation_id, skew, deadline)
+            except NimbleStopError as error:
+                ledger.note(error)
+                verdict = self._judge(error, ledger, skew, deadline)
+                _log(ledger, self._runtime.monotonic() - started, error, verdict)
+                if isinstance(verdict, NimbleStopError):
+                    raise verdict from verdict.__cause__
+            else:
+                self._quota.give_back(paid)
+                _log(ledger, self._runtime.monotonic() - started)
+                return result
+            yield Sleep(verdict.delay)
+            ledger.waited += verdict.delay
+            paid = verdict.cost
+
+    def _attempt(
+        self,
+        request: Request[ModelT],
+        ledger: _Ledger,
+        invocation_id: str,
+        skew: float,
+        deadline: Deadline,
+    ) -> Steps[ModelT]:
+        attempt = ledger.attempts + 1
+        headers = {
+            "amz-sdk-invocation-id": invocation_id,
+            "amz-sdk-request": f"attempt={attempt}; max={self._config.retry.max_attempts}",
+        }
+        wire: WireRequest = yield Sign(request, headers, skew)
+        remaining = deadline.remaining
+        if remaining <= 0:
+            raise DeadlineExceededError(f"{deadline} was over before the request was sent.")
+        ledger.attempts, ledger.request_id = attempt, None
+        timeouts = self._config.timeouts
+        sent = self._runtime.now()
+        response: Response = yield Send(wire, timeouts.connect, timeouts.read, remaining)
+        ledger.request_id = response.request_id
+        self._skew.observe(response.headers, sent, self._runtime.now())
+        return parse_response(request.operation, wire.redact(response))
+
+    def _judge(
+        self, error: NimbleStopError, ledger: _Ledger, skew: float, deadline: Deadline
+    ) -> _Retry | NimbleStopError:
+        """Decide on the next attempt, or on the error that the caller gets."""
+        if isinstance(error, TransportError) and deadline.remaining <= 0:
+            return _exceeded(deadline, error)
+        policy = self._config.retry
+        worth_it = policy.retries(error) or self._skew.explains(error, skew)
+        if worth_it and ledger.attempts < policy.max_attempts:
+            delay = policy.delay(ledger.attempts, error, self._runtime.random)
+            if delay >= deadline.remaining:
+                return _exceeded(deadline, error)
+            cost = self._quota.take(error)
+            if cost is not None:
+                return _Retry(delay, cost)
+        if isinstance(error, ConnectionFailedError) and self._config.endpoint.is_aws:
+            error.args = (f"{error.message} {CLOSED_NOTICE}",)
+        return error
+
+
+def _exceeded(deadline: Deadline, cause: NimbleStopError) -> DeadlineExceededError:
+    error = DeadlineExceededError(f"{deadline} is over. The last attempt failed: {cause}")
+    error.__cause__ = cause
+    return error
+
+
+def _may_have_acted(error: NimbleStopError) -> bool:
+    """Tell whether the service may have done what was asked, although the attempt failed."""
+    if isinstance(error, ServiceError):
+        return (error.http_status or 0) >= _SERVER_ERRORS
+    if isinstance(error, TransportError):
+        return error.request_sent
+    return isinstance(error, ResponseDecodeError)
+
+
+def _summary(error: NimbleStopError) -> str:
+    """Say in a few words why an attempt failed."""
+    if isinstance(error, ServiceError):
+        return f"{error.code} (HTTP {error.http_status})"
+    return type(error).__name__
+
+
+def _log(
+    ledger: _Ledger,
+    seconds: float,
+    error: NimbleStopError | None = None,
+    verdict: _Retry | NimbleStopError | None = None,
+) -> None:
+    """Write the one line of an attempt."""
+    level = logging.INFO if error else logging.DEBUG
+    if not _logger.isEnabledFor(level):
+        return
+    _logger.log(
+        level,
+        "%s attempt %d: %s after %.3f s, request id %s%s",
+        ledger.operation,
+        ledger.attempts,
+        _summary(error) if error else "ok",
+        seconds,
+        ledger.request_id or "none",
+        f", next attempt in {verdict.delay:.3f} s" if isinstance(verdict, _Retry) else "",
+    )

@@ -1,0 +1,154 @@
+"""What an error answer means: its type, and whether the call is worth repeating.
+
+The type is resolved as Smithy's JSON protocols say: header ``x-amzn-errortype``, else ``__type``,
+else ``code`` in the body; without the part from the first colon on, and without a namespace up to
+``#``. The advice follows AWS's standard retry mode.
+https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from nimble_stop import exceptions
+from nimble_stop.exceptions import ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MODELED: Final[Mapping[str, type[ServiceError]]] = {
+    error.__name__: error
+    for error in (
+        exceptions.AccessDeniedException,
+        exceptions.ConflictException,
+        exceptions.InternalServerErrorException,
+        exceptions.ResourceNotFoundException,
+        exceptions.ServiceQuotaExceededException,
+        exceptions.ThrottlingException,
+        exceptions.ValidationException,
+    )
+}
+_TRANSIENT_STATUSES: Final = frozenset({500, 502, 503, 504})
+_TRANSIENT_CODES: Final = frozenset({"RequestTimeout", "RequestTimeoutException"})
+_THROTTLING_CODES: Final = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
+_SERVER_ERRORS: Final = 500
+_CLIENT_ERRORS: Final = 400
+_MESSAGE_MEMBERS: Final = ("message", "errormessage")
+_MOST_DIGITS: Final = 15
+
+
+def service_error(
+    status: int, headers: Mapping[str, str], members: Mapping[str, Any], request_id: str | None
+) -> ServiceError:
+    """Make the exception for an error answer.
+
+    Args:
+        status: The HTTP status, anything but 200.
+        headers: The headers; the names in lower case.
+        members: The body's members; none when it could not be read.
+        request_id: The service's name for the request.
+    """
+    named = _error_type(headers, members)
+    code = named or str(status)
+    message = _message(members) or ("" if named else _status_phrase(status))
+    kind = _MODELED.get(code)
+    error = kind(message) if kind else ServiceError(message, code=code)
+    error.http_status = status
+    error.request_id = request_id
+    milliseconds = _digits(headers.get("x-amz-retry-after", ""))
+    error.asked_by_aws = milliseconds is not None
+    error.retry_after = _retry_after(headers) if milliseconds is None else milliseconds / 1000
+    reason = members.get("code")
+    error.reason = reason if isinstance(reason, str) else None
+    error._context = _context(members)
+    if kind is None:
+        error.fault = _fault(status)
+        error.retryable = False
+    if code in _THROTTLING_CODES or (status == HTTPStatus.TOO_MANY_REQUESTS and not kind):
+        error.throttling = error.retryable = True
+    if status in _TRANSIENT_STATUSES or code in _TRANSIENT_CODES:
+        error.retryable = True
+    return error
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Read ``Retry-After``: seconds, or an HTTP date that is held against the answer's ``Date``."""
+    value = headers.get("retry-after", "")
+    seconds = _digits(value)
+    if seconds is not None:
+        return float(seconds)
+    until, date = http_date(value), http_date(headers.get("date", ""))
+    if until is None or date is None or until < date:
+        return None
+    return (until - date).total_seconds()
+
+
+def http_date(value: str) -> datetime | None:
+    """Read an HTTP date; None when it is none."""
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def _digits(value: str) -> int | None:
+    """Read a whole number; whatever is invalid or negative is none."""
+    text = value.strip()
+    # More digits than this is no time that anybody waits, and int() refuses thousands of them.
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
+
+
+def _error_type(headers: Mapping[str, str], members: Mapping[str, Any]) -> str:
+    for source in (headers.get("x-amzn-errortype"), members.get("__type"), members.get("code")):
+        if isinstance(source, str):
+            name = source.partition(":")[0].rpartition("#")[2].strip()
+            if name:
+                return name
+    return ""
+
+
+def _message(members: Mapping[str, Any]) -> str:
+    texts = {name.lower(): text for name, text in members.items() if isinstance(text, str)}
+    return next((texts[name] for name in _MESSAGE_MEMBERS if name in texts), "")
+
+
+def _context(members: Mapping[str, Any]) -> dict[str, str]:
+    context = members.get("context")
+    if not isinstance(context, dict):
+        return {}
+    return {key: value for key, value in context.items() if isinstance(value, str)}
+
+
+def _fault(status: int) -> Literal["client", "server"] | None:
+    if status >= _SERVER_ERRORS:
+        return "server"
+    return "client" if status >= _CLIENT_ERRORS else None
+
+
+def _status_phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

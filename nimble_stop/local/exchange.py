@@ -16,12 +16,13 @@ from nimble_stop.local.faults import (
     TruncatedBody,
 )
 from nimble_stop.local.records import RequestRecord
+from nimble_stop.local.routing import Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from nimble_stop.local.refusals import Refusal
-    from nimble_stop.local.routing import Route, Target
+    from nimble_stop.local.routing import Route
 
 __all__ = ["Answer", "Delivery", "Exchange", "record"]
 
@@ -44,6 +45,7 @@ class Answer:
         delivery: How it is sent.
         error_code: The error code, when it is one of the service's errors.
         applied: Whether the request changed something.
+        from_service: Whether it is the service that answers, and nothing in between.
     """
 
     status: int
@@ -52,6 +54,7 @@ class Answer:
     delivery: Delivery = None
     error_code: str | None = None
     applied: bool = False
+    from_service: bool = True
 
 
 @attrs.define(eq=False)
@@ -69,7 +72,7 @@ class Exchange:
     headers: dict[bytes, list[bytes]] = attrs.field(repr=False)
     body: bytes = b""
     refusal: Refusal | None = None
-    target: Target | None = attrs.field(default=None, init=False)
+    target: Target = attrs.field(default=Target(b"", b"", (), ()), init=False)
     route: Route | None = attrs.field(default=None, init=False)
     caller: str | None = attrs.field(default=None, init=False)
     request_id: str = attrs.field(factory=lambda: str(uuid.uuid4()), init=False)

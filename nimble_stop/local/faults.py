@@ -80,10 +80,11 @@ class ServiceFailure:
         code: The error code, such as ``"ThrottlingException"``.
         message: What the error says.
         status: The HTTP status; by default the code's own, 500 for a code that is not known.
-        retry_after: Sent as ``Retry-After``, in seconds.
+        retry_after: Sent as ``Retry-After``, in whole seconds.
         retry_after_milliseconds: Sent as ``x-amz-retry-after``, in milliseconds.
         reason: The body's member ``code``; by default the error code.
         context: The body's member ``context``.
+        headers: Further headers, such as a ``Retry-After`` that is no number.
     """
 
     point: ClassVar[Point] = Point.ANSWER
@@ -96,14 +97,18 @@ class ServiceFailure:
     status: int | None = attrs.field(
         default=None, kw_only=True, validator=optional(check_whole(300, 599))
     )
-    retry_after: float | None = attrs.field(
-        default=None, kw_only=True, validator=optional(check_finite(0))
+    retry_after: int | None = attrs.field(
+        default=None, kw_only=True, validator=optional(check_whole(0))
     )
     retry_after_milliseconds: int | None = attrs.field(
         default=None, kw_only=True, validator=optional(check_whole(0))
     )
     reason: str | None = attrs.field(default=None, kw_only=True, validator=optional(check_text))
     context: Mapping[str, str] = attrs.field(
+        factory=dict[str, str], kw_only=True, validator=check_mapping
+    )
+
+    headers: Mapping[str, str] = attrs.field(
         factory=dict[str, str], kw_only=True, validator=check_mapping
     )
 

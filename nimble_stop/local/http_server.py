@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
 
@@ -90,9 +90,8 @@ class ServerThread:
         await manager.shutdown(_SHUTDOWN_SECONDS)
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
-        connection = request.protocol
-        if isinstance(connection, Connection):
-            connection.request_begins()
+        connection = cast("Connection", request.protocol)
+        connection.request_begins()
         exchange = self._service.open(
             request.method,
             request.raw_path.encode("utf-8", "surrogateescape"),
@@ -106,6 +105,7 @@ class ServerThread:
         if latency:
             await asyncio.sleep(latency)
         response = await deliver(request, self._service.answer(exchange))
-        if isinstance(connection, Connection):
+        # Where it is False the rest of a request is still to come, and then the end.
+        if response.keep_alive is not False:
             connection.request_ends()
         return response

@@ -111,8 +111,8 @@ class Service:
         return answer
 
     def _carry_out(self, exchange: Exchange, now: float) -> Answer:
-        if exchange.refusal is not None or exchange.target is None:
-            raise exchange.refusal or Refusal("MalformedHttpRequestException", "No target.")
+        if exchange.refusal is not None:
+            raise exchange.refusal
         exchange.caller = verify(
             SignedRequest(
                 method=exchange.method,
@@ -170,12 +170,10 @@ class Service:
         date = _http_date(int(now))
         if isinstance(wrong, WrongDate):
             date = wrong.text or _http_date(int(now + wrong.seconds))
-        headers = {
-            "Date": date,
-            "Server": "nimble-stop",
-            "x-amzn-RequestId": exchange.request_id,
-            **answer.headers,
-        }
+        headers = {"Date": date, "Server": "nimble-stop"}
+        if answer.from_service:
+            headers["x-amzn-RequestId"] = exchange.request_id
+        headers.update(answer.headers)
         return attrs.evolve(answer, headers=headers, delivery=delivery)
 
     def _take(self, exchange: Exchange, point: Point) -> Fault | None:
@@ -209,21 +207,24 @@ def _instead(fault: ProxyPage | ResetBeforeChange | ServiceFailure) -> Answer:
     if isinstance(fault, ResetBeforeChange):
         return Answer(status=0, body=b"", delivery=fault)
     if isinstance(fault, ProxyPage):
-        page = fault.html
-        if page is None:
-            page = f"<html><body><h1>{fault.status}</h1><p>Not from the service.</p></body></html>"
+        page = fault.html or f"<html><body><h1>{fault.status}</h1></body></html>"
         return Answer(
             status=fault.status,
             body=page.encode(),
             headers={"Content-Type": "text/html", "Server": "proxy"},
+            from_service=False,
         )
     headers = {"Content-Type": _JSON, "x-amzn-ErrorType": fault.code}
     if fault.retry_after is not None:
-        headers["Retry-After"] = f"{fault.retry_after:g}"
+        headers["Retry-After"] = str(fault.retry_after)
     if fault.retry_after_milliseconds is not None:
         headers["x-amz-retry-after"] = str(fault.retry_after_milliseconds)
-    body = error_body(fault.reason or fault.code, fault.message, fault.context)
-    return Answer(status=fault.http_status, body=body, headers=headers, error_code=fault.code)
+    return Answer(
+        status=fault.http_status,
+        body=error_body(fault.reason or fault.code, fault.message, fault.context),
+        headers={**headers, **fault.headers},
+        error_code=fault.code,
+    )
 
 
 # All answers of one second carry the same date.

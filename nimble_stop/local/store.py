@@ -267,8 +267,9 @@ class Store:
         """
         condition, values = _conditions({"owned_by": owned_by, "created_by": created_by})
         if session_ids is not None:
-            condition += " AND session_id IN (SELECT value FROM json_each(?))"
-            values = (*values, json.dumps(session_ids))
+            # A request's target is too short for more ids than SQLite takes parameters.
+            condition += f" AND session_id IN ({', '.join('?' * len(session_ids))})"
+            values = (*values, *session_ids)
         with self._lock:
             rows: list[_Row] = self._database.execute(
                 f"SELECT {_COLUMNS} FROM sessions WHERE studio_id = ? AND sequence > ? "  # noqa: S608  # column names of our own

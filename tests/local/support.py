@@ -1,0 +1,212 @@
+"""An independent client for the tests: http.client for the bytes, botocore for the signature."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+import attrs
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    from nimble_stop.local import LocalNimble
+
+PREFIX = "/2020-08-01/studios"
+
+
+@attrs.frozen
+class Reply:
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401  # JSON holds anything
+        """The body, read."""
+        return json.loads(self.body)
+
+    @property
+    def session(self) -> dict[str, Any]:
+        """The session in the body."""
+        session: dict[str, Any] = self.json["session"]
+        return session
+
+    @property
+    def error(self) -> str | None:
+        """The error code in the header."""
+        return self.headers.get("x-amzn-errortype")
+
+
+def segment(text: str) -> str:
+    """Encode an id as one segment of a path."""
+    return quote(text, safe="")
+
+
+def session_path(studio_id: str, session_id: str, action: str = "") -> str:
+    """Write the path of a session, or of something to do with it."""
+    path = f"{PREFIX}/{segment(studio_id)}/streaming-sessions/{segment(session_id)}"
+    return f"{path}/{action}" if action else path
+
+
+def sessions_path(studio_id: str, query: str = "") -> str:
+    """Write the path of a studio's sessions."""
+    return f"{PREFIX}/{segment(studio_id)}/streaming-sessions{query}"
+
+
+def signed_headers(
+    local: LocalNimble,
+    method: str,
+    path: str,
+    *,
+    body: bytes | None = None,
+    token: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Let botocore sign a request."""
+    unsigned = dict(headers or {})
+    if body is not None:
+        unsigned.setdefault("Content-Type", "application/json")
+    if token is not None:
+        unsigned["X-Amz-Client-Token"] = token
+    request = AWSRequest(
+        method=method, url=local.endpoint_url + path, data=body or b"", headers=unsigned
+    )
+    SigV4Auth(local.credentials, "nimble", local.region_name).add_auth(request)
+    return dict(request.headers.items())
+
+
+def call(
+    local: LocalNimble,
+    method: str,
+    path: str,
+    *,
+    body: bytes | None = None,
+    token: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Reply:
+    """Send a signed request on a connection of its own."""
+    signed = signed_headers(local, method, path, body=body, token=token, headers=headers)
+    return send(local, method, path, body=body, headers=signed)
+
+
+def send(
+    local: LocalNimble, method: str, path: str, *, body: bytes | None, headers: Mapping[str, str]
+) -> Reply:
+    """Send a request as it is on a connection of its own."""
+    connection = http.client.HTTPConnection(urlsplit(local.endpoint_url).netloc, timeout=10)
+    try:
+        connection.request(method, path, body=body, headers=dict(headers))
+        response = connection.getresponse()
+        answered = {name.lower(): value for name, value in response.getheaders()}
+        return Reply(response.status, answered, response.read())
+    finally:
+        connection.close()
+
+
+def stop(
+    local: LocalNimble,
+    studio_id: str,
+    session_id: str,
+    *,
+    token: str | None = None,
+    body: bytes = b"{}",
+) -> Reply:
+    """Stop a session."""
+    return call(local, "POST", session_path(studio_id, session_id, "stop"), body=body, token=token)
+
+
+def get(local: LocalNimble, studio_id: str, session_id: str) -> Reply:
+    """Read a session."""
+    return call(local, "GET", session_path(studio_id, session_id))
+
+
+@contextmanager
+def connect(local: LocalNimble) -> Generator[socket.socket]:
+    """Open a bare connection."""
+    url = urlsplit(local.endpoint_url)
+    with socket.create_connection((url.hostname, url.port), timeout=10) as connection:
+        yield connection
+
+
+def exchange_bytes(local: LocalNimble, data: bytes, *, half_close: bool = False) -> bytes:
+    """Send bytes and read until the server closes, or until it has answered once."""
+    with connect(local) as connection:
+        try:
+            connection.sendall(data)
+            if half_close:
+                connection.shutdown(socket.SHUT_WR)
+        except OSError:
+            # It may have said no before everything was sent.
+            pass
+        return receive(connection)
+
+
+def receive(connection: socket.socket) -> bytes:
+    """Read an answer with its body, or what came of it until the end."""
+    received = b""
+    while True:
+        try:
+            piece = connection.recv(65536)
+        except ConnectionError:
+            return received
+        received += piece
+        head, separator, body = received.partition(b"\r\n\r\n")
+        if not piece or (separator and len(body) >= _content_length(head)):
+            return received
+
+
+def _content_length(head: bytes) -> int:
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            return int(value)
+    return 0
+
+
+SERVE = """
+import json, sys
+from nimble_stop.local.serving import serve
+print("ended by", serve(**json.loads(sys.argv[1])))
+"""
+
+
+@contextmanager
+def serving(**options: object) -> Generator[tuple[subprocess.Popen[str], dict[str, str]]]:
+    """Run the endpoint in a process of its own, and read the environment that it prints."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVE, json.dumps(options)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process, read_exports(process)
+        finally:
+            process.kill()
+
+
+def read_exports(process: subprocess.Popen[str]) -> dict[str, str]:
+    """Read the four lines that a shell would evaluate."""
+    lines = [(process.stdout or sys.stdin).readline() for _ in range(4)]
+    pairs = [line.removeprefix("export ").strip().partition("=") for line in lines]
+    return {name: value for name, _, value in pairs}
+
+
+@attrs.frozen
+class Elsewhere:
+    """An endpoint in another process, as much of it as the client needs."""
+
+    endpoint_url: str
+    credentials: Any
+    region_name: str

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from nimble_stop.local import Journal, RequestRecord
+
+from .test_records import RECORD
+
+
+def stop(session_id: str = "x", *, applied: bool = True, token: str | None = "t") -> RequestRecord:
+    """Note down a stop."""
+    return attrs.evolve(RECORD, session_id=session_id, applied=applied, client_token=token)
+
+
+def journal(*records: RequestRecord, size: int = 100) -> Journal:
+    """Make a journal of some requests."""
+    made = Journal(size)
+    for record in records:
+        made.add(record)
+    return made
+
+
+def test_it_is_a_sequence_of_records() -> None:
+    """It can be indexed, sliced, iterated over and counted, oldest first."""
+    requests = journal(stop("a"), stop("b"), stop("c"))
+    assert len(requests) == 3
+    assert requests[0].session_id == "a"
+    assert [record.session_id for record in requests[1:]] == ["b", "c"]
+    assert [record.session_id for record in requests] == ["a", "b", "c"]
+    assert repr(requests) == "<Journal of 3 requests>"
+
+
+def test_requests_can_be_picked() -> None:
+    """Every property that is given has to fit."""
+    requests = journal(stop("a"), stop("a", applied=False), stop("b"))
+    assert len(requests.matching(session_id="a")) == 2
+    assert len(requests.matching(session_id="a", applied=True)) == 1
+    assert len(requests.matching(operation="GetStreamingSession")) == 0
+    assert len(requests.matching(studio_id="s", client_token="t")) == 3
+
+
+def test_stopped_once() -> None:
+    """A repeated request that changed nothing does not count."""
+    requests = journal(stop(), stop(applied=False), stop("y"))
+    requests.assert_stopped_once("x")
+    requests.assert_stopped_once("x", studio_id="s")
+    requests.assert_not_stopped("z")
+    requests.assert_attempts(2, session_id="x")
+    requests.assert_attempts(3)
+    requests.assert_applied(2, operation="StopStreamingSession")
+    requests.assert_one_token("x")
+
+
+def test_a_failed_assertion_shows_the_requests() -> None:
+    """The message says what was expected, what was, and by which requests."""
+    requests = journal(stop(), stop(token="u"))
+    with pytest.raises(AssertionError) as caught:
+        requests.assert_stopped_once("x")
+    assert str(caught.value) == (
+        "StopStreamingSession of session 'x' should have been applied once, and was twice; "
+        "the requests were:\n"
+        "  StopStreamingSession 's'/'x' -> 200 applied token='t'\n"
+        "  StopStreamingSession 's'/'x' -> 200 applied token='u'"
+    )
+
+
+def test_what_did_not_happen() -> None:
+    """Every assertion fails when it should, also without any request."""
+    requests = journal()
+    with pytest.raises(AssertionError, match=r"and was never; the requests were:\n  none"):
+        requests.assert_stopped_once("x")
+    with pytest.raises(AssertionError, match="have come in 3 times"):
+        requests.assert_attempts(3)
+    with pytest.raises(AssertionError, match="and carried 0"):
+        requests.assert_one_token("x")
+    with pytest.raises(AssertionError, match="should have been applied never"):
+        journal(stop()).assert_not_stopped("x")
+    with pytest.raises(AssertionError, match="and carried 2"):
+        journal(stop(), stop(token="u")).assert_one_token("x")
+    with pytest.raises(AssertionError, match="and carried 0"):
+        journal(stop(token=None)).assert_one_token("x")
+
+
+def test_a_long_list_is_cut() -> None:
+    """A message shows the newest requests and counts the others."""
+    requests = journal(*[stop(applied=False)] * 25)
+    with pytest.raises(AssertionError) as caught:
+        requests.assert_stopped_once("x")
+    lines = str(caught.value).splitlines()
+    assert lines[1] == "  (5 more)"
+    assert len(lines) == 22
+
+
+def test_it_keeps_the_newest_and_does_not_guess() -> None:
+    """Its memory is bounded, and an assertion that would need what is gone says so."""
+    requests = journal(stop("a"), stop("b"), stop("c"), size=2)
+    assert [record.session_id for record in requests] == ["b", "c"]
+    assert requests.dropped == 1
+    with pytest.raises(AssertionError, match="dropped its 1 oldest records and cannot tell"):
+        requests.assert_stopped_once("c")
+
+
+def test_clearing() -> None:
+    """A cleared journal is as new."""
+    requests = journal(stop("a"), stop("b"), size=1)
+    requests.clear()
+    assert (len(requests), requests.dropped) == (0, 0)
+
+
+def test_somebody_can_listen() -> None:
+    """Each new record is passed on."""
+    heard: list[RequestRecord] = []
+    Journal(1, heard.append).add(RECORD)
+    assert heard == [RECORD]

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 from nimble_stop._version import __version__
 
 if TYPE_CHECKING:
+    from nimble_stop._bulk import StopResult
     from nimble_stop._client import NimbleClient, stop_session
     from nimble_stop._config import Timeouts
     from nimble_stop._retry import RetryPolicy
     from nimble_stop._runtime import Runtime
+    from nimble_stop._stop_run import StopRun
     from nimble_stop.exceptions import (
         AccessDeniedException,
         ConfigurationError,
@@ -77,6 +79,8 @@ __all__ = [
     "SessionBackupMode",
     "SessionPersistenceMode",
     "StopFailedError",
+    "StopResult",
+    "StopRun",
     "StreamingSession",
     "StreamingSessionState",
     "StreamingSessionStatusCode",
@@ -96,6 +100,8 @@ _MODULE_OF = {
     "NimbleClient": "_client",
     "RetryPolicy": "_retry",
     "Runtime": "_runtime",
+    "StopResult": "_bulk",
+    "StopRun": "_stop_run",
     "Timeouts": "_config",
     "stop_session": "_client",
 }

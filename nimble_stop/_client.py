@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from nimble_stop._arguments import checked_seconds
 from nimble_stop._base import BaseClient
+from nimble_stop._bulk import DEFAULT_MAX_CONCURRENCY, BulkOptions, BulkStop
 from nimble_stop._engine import Effect, Send, Sign, drive
 from nimble_stop._fork import renew_in_children
+from nimble_stop._listing import Pages
 from nimble_stop._requests import get_request, stop_request
 from nimble_stop._runtime import Runtime
+from nimble_stop._stop_run import StopRun
 from nimble_stop._transport import Transport
+from nimble_stop._wait import DEFAULT_POLL_INTERVAL, DEFAULT_WAIT_SECONDS, wait_until_stopped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Executor
     from types import TracebackType
 
     from nimble_stop._protocol import Request
@@ -135,6 +141,149 @@ class NimbleClient(BaseClient):
         """
         return self._call(get_request(studio_id, session_id), deadline)
 
+    def list_sessions(
+        self,
+        studio_id: str,
+        *,
+        owned_by: str | None = None,
+        created_by: str | None = None,
+        session_ids: Iterable[str] | None = None,
+        deadline: float | None = None,
+    ) -> Iterator[StreamingSession]:
+        """List a studio's streaming sessions, page after page, as they are asked for.
+
+        The filters combine. See AWS's page on `ListStreamingSessions`_.
+
+        Args:
+            studio_id: The studio's id.
+            owned_by: Only sessions that this user owns.
+            created_by: Only sessions that this user created.
+            session_ids: Only sessions with these ids, at least one; no id may hold a comma.
+            deadline: How many seconds the calls for all pages may take in all; the time that the
+                caller takes between them does not count. None for the client's.
+
+        Returns:
+            An iterator over the sessions. Iterating raises the errors below but the first.
+
+        Raises:
+            RequestValidationError: An argument is invalid; nothing was sent.
+            ConfigurationError: There are no credentials.
+            ServiceError: The service refused; the subclass says why.
+            TransportError: No answer came, in none of the attempts.
+            DeadlineExceededError: The calls took longer than the deadline.
+            ResponseDecodeError: An answer cannot be understood, or a page token came twice.
+
+        .. _ListStreamingSessions:
+           https://docs.aws.amazon.com/nimble-studio/latest/api/API_ListStreamingSessions.html
+        """
+        pages = Pages(
+            self._engine,
+            studio_id,
+            owned_by=owned_by,
+            created_by=created_by,
+            session_ids=session_ids,
+            deadline=deadline,
+        )
+        return self._walk(pages)
+
+    def wait_until_stopped(
+        self,
+        studio_id: str,
+        session_id: str,
+        *,
+        deadline: float = DEFAULT_WAIT_SECONDS,
+        poll_interval: float = DEFAULT_POLL_INTERVAL,
+        on_poll: Callable[[StreamingSession], object] | None = None,
+    ) -> StreamingSession:
+        """Wait until a session that is being stopped is ``STOPPED``.
+
+        The first looks come within a second, then every ``poll_interval`` seconds, spread by
+        chance. Throttling and outages end a look and not the wait. A session that is ``READY``
+        counts as being stopped only if its times show a stop after its last start: the service
+        moves a session to ``STOP_IN_PROGRESS`` before it answers the stop.
+
+        Args:
+            studio_id: The studio's id.
+            session_id: The session's id.
+            deadline: How many seconds to wait; AWS's own waiter waits 900.
+            poll_interval: The longest time between two looks, in seconds; AWS's waiter looks
+                every 5.
+            on_poll: Called with every session that was read.
+
+        Returns:
+            The session in state ``STOPPED``.
+
+        Raises:
+            RequestValidationError: An argument is invalid; nothing was sent.
+            ConfigurationError: There are no credentials.
+            StopFailedError: The session went to ``STOP_FAILED``.
+            UnexpectedStateError: It is in a state that does not lead to ``STOPPED``: deleted,
+                failed otherwise, or ready with no stop under way.
+            DeadlineExceededError: It has not stopped in time; the error has the session as it
+                was last read.
+            ServiceError: The service refused for a reason that does not pass.
+        """
+        return drive(
+            wait_until_stopped(
+                self._engine,
+                studio_id,
+                session_id,
+                deadline=deadline,
+                poll_interval=poll_interval,
+                on_poll=on_poll,
+            ),
+            self._perform,
+        )
+
+    def stop_sessions(
+        self,
+        studio_id: str,
+        session_ids: Iterable[str],
+        *,
+        retention: VolumeRetentionMode | str | None = None,
+        run_id: str | None = None,
+        max_concurrency: int = DEFAULT_MAX_CONCURRENCY,
+        wait: bool = False,
+        executor: Executor | None = None,
+    ) -> StopRun:
+        """Stop many streaming sessions.
+
+        Failures are values, not exceptions: every id gives one result. The pace follows the
+        service's throttling. After whatever happened, a run with the same ``run_id`` completes
+        the work and stops nothing twice.
+
+        Args:
+            studio_id: The studio's id.
+            session_ids: The sessions' ids: any iterable, also an endless one.
+            retention: Whether the sessions' EBS volumes are kept (``RETAIN``) or deleted
+                (``DELETE``). None leaves it to each session's own setting.
+            run_id: A name for this run; the client tokens are derived from it. None for a new
+                one, which the run's ``run_id`` tells.
+            max_concurrency: How many stops are in flight at most.
+            wait: Whether a session's result comes when it is ``STOPPED``, rather than when its
+                stop has begun. A session that is not, within 900 seconds, is a failure.
+            executor: Any `concurrent.futures.Executor` to do the work in, such as a process pool
+                or Dask's. None for threads of its own.
+
+        Returns:
+            An iterator of `StopResult`, one as each session ends.
+
+        Raises:
+            RequestValidationError: An argument is invalid; nothing was sent. An invalid id among
+                the others is a result of its own.
+            ConfigurationError: The executor would need the credentials that the client was given.
+        """
+        options = BulkOptions(
+            studio_id=studio_id,
+            retention=retention,
+            run_id=self._config.runtime.new_id() if run_id is None else run_id,
+            max_concurrency=max_concurrency,
+            wait=wait,
+            deadline=DEFAULT_WAIT_SECONDS,
+        )
+        plan = BulkStop(self._engine, session_ids, options)
+        return StopRun(plan, self._perform, self._config.runtime.sleep)
+
     def close(self) -> None:
         """Close the connections, also those of copies made by `with_options`."""
         self._transport.close()
@@ -149,6 +298,10 @@ class NimbleClient(BaseClient):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _walk(self, pages: Pages) -> Iterator[StreamingSession]:
+        while not pages.exhausted:
+            yield from drive(pages.next_page(), self._perform)
 
     def _call(self, request: Request[ResultT], deadline: float | None) -> ResultT:
         return drive(self._engine.call(request, self._engine.deadline(deadline)), self._perform)
@@ -235,4 +388,5 @@ def stop_session(
     )
     if deadline is not None:
         checked_seconds("deadline", deadline)
-    return default.client()._call(request, deadline)
+    client = default.client()
+    return client._call(request, deadline)  # pyright: ignore[reportPrivateUsage] - our own class

@@ -11,7 +11,7 @@ import logging
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
@@ -196,8 +196,10 @@ class _Settings:
             raise ConfigurationError(
                 f"{self.profile_label} names the services section {name!r}, which does not exist."
             )
-        nimble = section.get("nimble")
-        value = nimble.get("endpoint_url") if isinstance(nimble, dict) else None
+        nimble: object = section.get("nimble")
+        if not isinstance(nimble, dict):
+            return None
+        value = cast("dict[str, str]", nimble).get("endpoint_url")
         return _Found(value, f"nimble endpoint_url of [services {name}]") if value else None
 
     @property

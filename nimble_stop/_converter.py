@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 from cattrs import AttributeValidationNote, BaseValidationError, Converter
@@ -59,9 +59,10 @@ def structure_session(wire: object) -> StreamingSession:
     """
     if not isinstance(wire, Mapping):
         raise MemberError(f"session: expected an object, not {type(wire).__name__}")
-    times = {name: wire[name] for name in _TIME_MEMBERS if wire.get(name) is not None}
+    members = cast("Mapping[str, object]", wire)
+    times = {name: members[name] for name in _TIME_MEMBERS if members.get(name) is not None}
     try:
-        return _converter.structure({**wire, _TIMES: times}, StreamingSession)
+        return _converter.structure({**members, _TIMES: times}, StreamingSession)
     except BaseValidationError as error:
         raise MemberError("; ".join(_explain(error, "session"))) from None
 
@@ -69,7 +70,8 @@ def structure_session(wire: object) -> StreamingSession:
 def session_to_wire(session: StreamingSession) -> dict[str, object]:
     """Give a session's wire form, with the times spelled as the service spelled them."""
     wire: dict[str, object] = _converter.unstructure(session)
-    for name, spelling in session._wire_times.items():
+    spellings: Mapping[str, str | float] = getattr(session, _TIMES)
+    for name, spelling in spellings.items():
         # A session that was changed since (attrs.evolve) has a time of its own to tell.
         if name in wire and parse_timestamp(spelling) == parse_timestamp(wire[name]):
             wire[name] = spelling
@@ -116,9 +118,11 @@ def _structure_tags(value: object, _: object) -> dict[str, str]:
     if not isinstance(value, Mapping):
         raise TypeError(f"expected an object, not {type(value).__name__}")
     # Smithy's JSON protocols drop null values of a map.
-    tags = {key: text for key, text in value.items() if text is not None}
-    for key, text in tags.items():
-        if not isinstance(text, str):
+    tags: dict[str, str] = {}
+    for key, text in cast("Mapping[str, object]", value).items():
+        if isinstance(text, str):
+            tags[key] = text
+        elif text is not None:
             raise TypeError(f"expected a string for {key!r}, not {type(text).__name__}")
     return tags
 
@@ -153,7 +157,7 @@ def _make_converter() -> Converter:
     def structure_volume(value: object, model: type[VolumeConfiguration]) -> VolumeConfiguration:
         if not isinstance(value, Mapping):
             raise TypeError(f"expected an object, not {type(value).__name__}")
-        return read_volume(value, model)
+        return read_volume(cast("Mapping[str, Any]", value), model)
 
     converter.register_structure_hook(VolumeConfiguration, structure_volume)
     converter.register_unstructure_hook(

@@ -18,7 +18,7 @@ import attrs
 from nimble_stop._arguments import checked_seconds
 from nimble_stop._endpoint import CLOSED_NOTICE
 from nimble_stop._protocol import Response, parse_response
-from nimble_stop._retry import RetryQuota
+from nimble_stop._retry import RetryQuota, is_throttling
 from nimble_stop._skew import ClockSkew
 from nimble_stop.exceptions import (
     ConnectionFailedError,
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from nimble_stop._authentication import WireRequest
     from nimble_stop._config import Config
     from nimble_stop._protocol import Request
+    from nimble_stop._retry import RetryPolicy
+    from nimble_stop._runtime import Runtime
 
 ModelT = TypeVar("ModelT")
 ResultT = TypeVar("ResultT")
@@ -109,7 +111,8 @@ class Deadline:
     def __init__(self, seconds: float, monotonic: Callable[[], float]) -> None:
         self.seconds = seconds
         self._monotonic = monotonic
-        self._end = monotonic() + seconds
+        self._paused_at = monotonic()
+        self._end = self._paused_at + seconds
 
     def __str__(self) -> str:
         return f"The deadline of {self.seconds:g} s"
@@ -119,22 +122,32 @@ class Deadline:
         """How many seconds are left; less than nothing when it has passed."""
         return self._end - self._monotonic()
 
+    def pause(self) -> None:
+        """Let the time until `resume` not count."""
+        self._paused_at = self._monotonic()
+
+    def resume(self) -> None:
+        """Let the time count again."""
+        self._end += self._monotonic() - self._paused_at
+
 
 @attrs.define
-class _Ledger:
-    """What a call has been through, for its errors and the log to tell."""
+class CallRecord:
+    """What a call has been through, for its errors, the log and bulk stops to tell."""
 
-    operation: str
-    client_token: str | None
+    operation: str = ""
+    client_token: str | None = None
     attempts: int = 0
     attempt_errors: tuple[str, ...] = ()
     waited: float = 0.0
     outcome_unknown: bool = False
+    throttled: bool = False
     request_id: str | None = None
 
     def note(self, error: NimbleStopError) -> None:
         """Take down why an attempt failed."""
         self.attempt_errors += (_summary(error),)
+        self.throttled = self.throttled or is_throttling(error)
         # Only operations that change something take a token.
         if self.client_token is not None and _may_have_acted(error):
             self.outcome_unknown = True
@@ -177,35 +190,54 @@ class Engine:
         engine._quota, engine._skew = self._quota, self._skew
         return engine
 
+    @property
+    def runtime(self) -> Runtime:
+        """Clocks, sleep, randomness and ids."""
+        return self._runtime
+
+    @property
+    def policy(self) -> RetryPolicy:
+        """How failed attempts are repeated."""
+        return self._config.retry
+
+    @property
+    def skew_seconds(self) -> float:
+        """How many seconds the service's clock is ahead of ours, as far as is known."""
+        return self._skew.seconds
+
     def deadline(self, seconds: float | None = None) -> Deadline:
         """Start a deadline; None takes the client's."""
         if seconds is None:
             seconds = self._config.deadline
         return Deadline(checked_seconds("deadline", seconds), self._runtime.monotonic)
 
-    def call(self, request: Request[ModelT], deadline: Deadline) -> Steps[ModelT]:
+    def call(
+        self, request: Request[ModelT], deadline: Deadline, record: CallRecord | None = None
+    ) -> Steps[ModelT]:
         """Run one call.
 
         Args:
             request: The request; all attempts send the same one.
             deadline: When it must be over.
+            record: Filled with what the call goes through.
 
         Raises:
             NimbleStopError: The call failed; the error tells of every attempt.
         """
-        ledger = _Ledger(request.operation.name, request.client_token)
+        record = record or CallRecord()
+        record.operation, record.client_token = request.operation.name, request.client_token
         try:
-            return (yield from self._attempts(request, ledger, deadline))
+            return (yield from self._attempts(request, record, deadline))
         except NimbleStopError as error:
-            ledger.write_into(error)
+            record.write_into(error)
             raise
         except BaseException as interruption:
             # Cancelled or interrupted from outside: leave word of how to go on.
-            interruption.add_note(ledger.how_to_resume())
+            interruption.add_note(record.how_to_resume())
             raise
 
     def _attempts(
-        self, request: Request[ModelT], ledger: _Ledger, deadline: Deadline
+        self, request: Request[ModelT], record: CallRecord, deadline: Deadline
     ) -> Steps[ModelT]:
         invocation_id = self._runtime.new_id()
         paid = 0
@@ -213,30 +245,30 @@ class Engine:
             skew = self._skew.seconds
             started = self._runtime.monotonic()
             try:
-                result = yield from self._attempt(request, ledger, invocation_id, skew, deadline)
+                result = yield from self._attempt(request, record, invocation_id, skew, deadline)
             except NimbleStopError as error:
-                ledger.note(error)
-                verdict = self._judge(error, ledger, skew, deadline)
-                _log(ledger, self._runtime.monotonic() - started, error, verdict)
+                record.note(error)
+                verdict = self._judge(error, record, skew, deadline)
+                _log(record, self._runtime.monotonic() - started, error, verdict)
                 if isinstance(verdict, NimbleStopError):
                     raise verdict from verdict.__cause__
             else:
                 self._quota.give_back(paid)
-                _log(ledger, self._runtime.monotonic() - started)
+                _log(record, self._runtime.monotonic() - started)
                 return result
             yield Sleep(verdict.delay)
-            ledger.waited += verdict.delay
+            record.waited += verdict.delay
             paid = verdict.cost
 
     def _attempt(
         self,
         request: Request[ModelT],
-        ledger: _Ledger,
+        record: CallRecord,
         invocation_id: str,
         skew: float,
         deadline: Deadline,
     ) -> Steps[ModelT]:
-        attempt = ledger.attempts + 1
+        attempt = record.attempts + 1
         headers = {
             "amz-sdk-invocation-id": invocation_id,
             "amz-sdk-request": f"attempt={attempt}; max={self._config.retry.max_attempts}",
@@ -245,24 +277,24 @@ class Engine:
         remaining = deadline.remaining
         if remaining <= 0:
             raise DeadlineExceededError(f"{deadline} was over before the request was sent.")
-        ledger.attempts, ledger.request_id = attempt, None
+        record.attempts, record.request_id = attempt, None
         timeouts = self._config.timeouts
         sent = self._runtime.now()
         response: Response = yield Send(wire, timeouts.connect, timeouts.read, remaining)
-        ledger.request_id = response.request_id
+        record.request_id = response.request_id
         self._skew.observe(response.headers, sent, self._runtime.now())
         return parse_response(request.operation, wire.redact(response))
 
     def _judge(
-        self, error: NimbleStopError, ledger: _Ledger, skew: float, deadline: Deadline
+        self, error: NimbleStopError, record: CallRecord, skew: float, deadline: Deadline
     ) -> _Retry | NimbleStopError:
         """Decide on the next attempt, or on the error that the caller gets."""
         if isinstance(error, TransportError) and deadline.remaining <= 0:
             return _exceeded(deadline, error)
         policy = self._config.retry
         worth_it = policy.retries(error) or self._skew.explains(error, skew)
-        if worth_it and ledger.attempts < policy.max_attempts:
-            delay = policy.delay(ledger.attempts, error, self._runtime.random)
+        if worth_it and record.attempts < policy.max_attempts:
+            delay = policy.delay(record.attempts, error, self._runtime.random)
             if delay >= deadline.remaining:
                 return _exceeded(deadline, error)
             cost = self._quota.take(error)
@@ -296,7 +328,7 @@ def _summary(error: NimbleStopError) -> str:
 
 
 def _log(
-    ledger: _Ledger,
+    record: CallRecord,
     seconds: float,
     error: NimbleStopError | None = None,
     verdict: _Retry | NimbleStopError | None = None,
@@ -308,10 +340,10 @@ def _log(
     _logger.log(
         level,
         "%s attempt %d: %s after %.3f s, request id %s%s",
-        ledger.operation,
-        ledger.attempts,
+        record.operation,
+        record.attempts,
         _summary(error) if error else "ok",
         seconds,
-        ledger.request_id or "none",
+        record.request_id or "none",
         f", next attempt in {verdict.delay:.3f} s" if isinstance(verdict, _Retry) else "",
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar, cast
 from urllib.parse import quote
 
 import attrs
@@ -194,7 +194,7 @@ def _error_members(body: bytes) -> dict[str, Any]:
 def _json_object(body: bytes) -> dict[str, Any]:
     """Read a JSON object, or raise ValueError, whatever the bytes are."""
     try:
-        value = json.loads(body.decode(), parse_constant=_refuse_constant)
+        value: object = json.loads(body.decode(), parse_constant=_refuse_constant)
     except UnicodeDecodeError:
         raise ValueError("the body is not UTF-8") from None
     except RecursionError:
@@ -203,7 +203,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
         raise ValueError(f"the body is not JSON ({error})") from None
     if not isinstance(value, dict):
         raise ValueError(f"the body is not a JSON object but {type(value).__name__}")
-    return value
+    return cast("dict[str, Any]", value)
 
 
 def _refuse_constant(constant: str) -> NoReturn:
@@ -225,13 +225,14 @@ def _read_session(members: dict[str, Any]) -> StreamingSession:
 def _read_page(members: dict[str, Any]) -> Page:
     from nimble_stop._converter import structure_session
 
-    sessions = members.get("sessions")
-    next_token = members.get("nextToken")
+    sessions: object = members.get("sessions")
+    next_token: object = members.get("nextToken")
     if not isinstance(sessions, list):
         raise ValueError("it has no list of sessions")
     if not isinstance(next_token, str | None):
         raise ValueError("nextToken is not a string")
-    return Page(tuple(structure_session(session) for session in sessions), next_token or None)
+    items = cast("list[object]", sessions)
+    return Page(tuple(structure_session(item) for item in items), next_token or None)
 
 
 _SESSIONS: Final = "/2020-08-01/studios/{studio_id}/streaming-sessions"

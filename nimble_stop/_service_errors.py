@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from nimble_stop import exceptions
 from nimble_stop.exceptions import ServiceError
@@ -73,7 +73,12 @@ def service_error(
     code = named or str(status)
     message = _message(members) or ("" if named else _status_phrase(status))
     kind = _MODELED.get(code)
-    error = kind(message) if kind else ServiceError(message, code=code)
+    context = _context(members)
+    error = (
+        kind(message, context=context)
+        if kind
+        else ServiceError(message, code=code, context=context)
+    )
     error.http_status = status
     error.request_id = request_id
     milliseconds = _digits(headers.get("x-amz-retry-after", ""))
@@ -81,7 +86,6 @@ def service_error(
     error.retry_after = _retry_after(headers) if milliseconds is None else milliseconds / 1000
     reason = members.get("code")
     error.reason = reason if isinstance(reason, str) else None
-    error._context = _context(members)
     if kind is None:
         error.fault = _fault(status)
         error.retryable = False
@@ -135,10 +139,11 @@ def _message(members: Mapping[str, Any]) -> str:
 
 
 def _context(members: Mapping[str, Any]) -> dict[str, str]:
-    context = members.get("context")
+    context: object = members.get("context")
     if not isinstance(context, dict):
         return {}
-    return {key: value for key, value in context.items() if isinstance(value, str)}
+    entries = cast("dict[str, object]", context)
+    return {key: value for key, value in entries.items() if isinstance(value, str)}
 
 
 def _fault(status: int) -> Literal["client", "server"] | None:

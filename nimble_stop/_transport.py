@@ -143,10 +143,10 @@ class Transport(HTTPAdapter):
         """Give requests the pool to send with."""
         return self._pool
 
-    def cert_verify(self, *_: object) -> None:
+    def cert_verify(self, conn: object, url: object, verify: object, cert: object) -> None:
         """Leave TLS to the pool."""
 
-    def request_url(self, request: requests.PreparedRequest, *_: object) -> str:
+    def request_url(self, request: requests.PreparedRequest, proxies: object) -> str:  # noqa: ARG002
         """Give the request target, encoded as it was signed."""
         return request.target if isinstance(request, _SignedRequest) else request.path_url
 

@@ -116,7 +116,7 @@ class NimbleStopError(Exception):
         return f"{self._headline()} ({details})" if details else self._headline()
 
     def __eq__(self, other: object) -> bool:
-        if type(self) is not type(other):
+        if not isinstance(other, NimbleStopError) or type(self) is not type(other):
             return NotImplemented
         return self.args == other.args and vars(self) == vars(other)
 
@@ -196,12 +196,16 @@ class DeadlineExceededError(NimbleStopError):
     """The time for the whole call is over.
 
     The last attempt's error, when there was one, is the ``__cause__``.
+
+    Attributes:
+        session: The session as it was last read, when one was being waited for; or None.
     """
 
     advice = "Allow more time with deadline=, or repeat with the same client token."
 
-    def __init__(self, message: str = "") -> None:
+    def __init__(self, message: str = "", *, session: StreamingSession | None = None) -> None:
         super().__init__(message, retryable=True)
+        self.session: StreamingSession | None = session
 
 
 class ResponseDecodeError(NimbleStopError):
@@ -292,7 +296,13 @@ class ServiceError(NimbleStopError):
     _retryable: ClassVar[bool | None] = None
     _throttling: ClassVar[bool] = False
 
-    def __init__(self, message: str = "", *, code: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        code: str | None = None,
+        context: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message, retryable=self._retryable)
         self.code: str = self._code if code is None else code
         self.reason: str | None = None
@@ -302,7 +312,7 @@ class ServiceError(NimbleStopError):
         self.throttling: bool = self._throttling
         self.retry_after: float | None = None
         self.asked_by_aws: bool = False
-        self._context: dict[str, str] = {}
+        self._context: dict[str, str] = dict(context or {})
 
     @property
     def context(self) -> Mapping[str, str]:

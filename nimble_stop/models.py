@@ -9,11 +9,11 @@ describes each of them. Nothing here knows how a value looks on the wire.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping  # noqa: TC003 - the converter resolves the annotations
 from datetime import datetime  # noqa: TC003 - likewise
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 import attrs
 
@@ -137,7 +137,9 @@ def _plain(value: object) -> object:
     """Strip what a reader of a repr does not need: the class of an enum, of a mapping."""
     if isinstance(value, _OpenEnum):
         return str(value)
-    return dict(value) if isinstance(value, Mapping) else value
+    if isinstance(value, MappingProxyType):
+        return dict(cast("Mapping[str, str]", value))
+    return value
 
 
 @attrs.frozen(kw_only=True)
@@ -210,7 +212,7 @@ class StreamingSession:
     volume_retention_mode: VolumeRetentionMode | None = None
     # The service's own spelling of each time, so that to_dict() gives it back unchanged.
     _wire_times: Mapping[str, str | float] = attrs.field(
-        factory=dict, eq=False, alias="_wire_times"
+        factory=dict[str, "str | float"], eq=False, alias="_wire_times"
     )
 
     def __repr__(self) -> str:

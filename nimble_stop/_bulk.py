@@ -1,0 +1,381 @@
+"""Stopping many sessions: what to do next, and what came of it. No threads, no tasks, no sockets.
+
+`BulkStop` hands out work as steps and takes their outcomes; `_stop_run` and the async client run
+them. It holds the sessions that are in flight or being waited for and nothing else, so its memory
+does not grow with the number of ids.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from nimble_stop._arguments import (
+    checked_count,
+    checked_id,
+    checked_retention,
+    checked_text,
+)
+from nimble_stop._engine import CallRecord, Sleep
+from nimble_stop._listing import Pages
+from nimble_stop._pace import Pace
+from nimble_stop._requests import get_request, stop_request
+from nimble_stop._retry import is_throttling
+from nimble_stop._wait import DEFAULT_POLL_INTERVAL, deadline_exceeded, has_stopped, poll_delay
+from nimble_stop.exceptions import NimbleStopError, RequestValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from nimble_stop._engine import Deadline, Engine, Steps
+    from nimble_stop.models import StreamingSession, VolumeRetentionMode
+
+# Stops in flight at the same time; a studio's service quota allows a few a second.
+DEFAULT_MAX_CONCURRENCY: Final = 8
+# How often a session that was throttled to the end of its attempts gets a new turn.
+_MAX_TURNS: Final = 6
+# Sessions whose stop has begun and that are waited for; beyond it no new stop begins.
+_MAX_WAITING: Final = 1000
+# The first answer to a token can be told from a new one only to the second.
+_CLOCK_TOLERANCE: Final = 2.0
+
+
+@attrs.frozen(kw_only=True)
+class StopResult:
+    """What became of one session of several.
+
+    Args:
+        session_id: The session's id.
+        session: The session as it was last read; None when it was not.
+        error: Why it was not stopped, or None.
+        client_token: The idempotency token, derived from run id, studio, session and retention;
+            None when the id is invalid.
+        attempts: How many requests its stop took.
+        repeated: Whether the service gave the answer of an earlier run with the same run id, so
+            that this run changed nothing.
+    """
+
+    session_id: str
+    session: StreamingSession | None
+    error: NimbleStopError | None
+    client_token: str | None
+    attempts: int
+    repeated: bool = False
+
+
+def derived_token(run_id: str, studio_id: str, session_id: str, retention: str | None) -> str:
+    """Derive the client token of one session in a run: the same for the same four values."""
+    origin = json.dumps([run_id, studio_id, session_id, retention])
+    return hashlib.sha256(origin.encode()).hexdigest()
+
+
+@attrs.define(eq=False)
+class _Job:
+    """One session on its way through a run."""
+
+    session_id: str
+    client_token: str
+    turns: int = 0
+    attempts: int = 0
+    session: StreamingSession | None = None
+    error: NimbleStopError | None = None
+    repeated: bool = False
+    limit: Deadline | None = None
+
+    @property
+    def result(self) -> StopResult:
+        return StopResult(
+            session_id=self.session_id,
+            session=self.session,
+            error=self.error,
+            client_token=self.client_token,
+            attempts=self.attempts,
+            repeated=self.repeated,
+        )
+
+
+@attrs.frozen(eq=False)
+class _Stopped:
+    """The outcome of a stop's steps."""
+
+    job: _Job
+    record: CallRecord
+    session: StreamingSession | None
+    error: NimbleStopError | None
+
+
+@attrs.frozen(eq=False)
+class _Looked:
+    """The outcome of a look at the sessions that are waited for."""
+
+    sessions: dict[str, StreamingSession]
+    errors: dict[str, NimbleStopError]
+    failure: NimbleStopError | None
+
+
+Outcome = _Stopped | _Looked
+
+
+@attrs.frozen(kw_only=True)
+class BulkOptions:
+    """How sessions are to be stopped; the clients' methods say what each one means."""
+
+    studio_id: str
+    retention: VolumeRetentionMode | str | None
+    run_id: str
+    max_concurrency: int
+    wait: bool
+    deadline: float
+
+    def __attrs_post_init__(self) -> None:
+        checked_id("studio_id", self.studio_id)
+        checked_retention(self.retention)
+        checked_text("run_id", self.run_id)
+        checked_count("max_concurrency", self.max_concurrency)
+
+
+@attrs.frozen(eq=False)
+class Work:
+    """Something to do for a run.
+
+    Args:
+        steps: How.
+        is_look: Whether it only looks at sessions, so that it may be broken off.
+    """
+
+    steps: Steps[Outcome]
+    is_look: bool
+
+
+class BulkStop:
+    """One run over many sessions.
+
+    Ask `next_work` for work until there is none to begin now, hand every outcome to `finish`, and
+    take what is in `results`, until `is_over`.
+    """
+
+    def __init__(self, engine: Engine, session_ids: Iterable[str], options: BulkOptions) -> None:
+        if isinstance(session_ids, str | bytes):
+            raise RequestValidationError("session_ids must be an iterable of ids, not one text.")
+        self.run_id = options.run_id
+        self.results: deque[StopResult] = deque()
+        self._engine = engine
+        self._options = options
+        self._started = engine.runtime.now()
+        self._pace = Pace(options.max_concurrency)
+        self._ids: Iterator[str] | None = iter(session_ids)
+        self._again: deque[_Job] = deque()
+        self._waiting: dict[str, list[_Job]] = {}
+        self._stopping = 0
+        self._looking = False
+        self._looks = 0
+        self._cancelled = False
+        self._feed_error: BaseException | None = None
+
+    @property
+    def running(self) -> int:
+        """How much work has begun and not ended."""
+        return self._stopping + self._looking
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no further result will come."""
+        return not (self._stopping or self._waiting or self._again or self._ids)
+
+    def cancel(self) -> None:
+        """Begin nothing new; report the sessions that are only being waited for as they are."""
+        self._ids, self._cancelled = None, True
+        for job in (*self._again, *(job for jobs in self._waiting.values() for job in jobs)):
+            self.results.append(job.result)
+        self._again.clear()
+        self._waiting.clear()
+
+    def next_work(self) -> Work | None:
+        """Give the next work, or None when there is none to begin now."""
+        if self._waiting and not self._looking:
+            self._looking = True
+            self._looks += 1
+            return Work(self._look(tuple(self._waiting)), is_look=True)
+        if self._stopping >= self._pace.limit:
+            return None
+        job = self._next_job()
+        if job is None:
+            return None
+        self._stopping += 1
+        return Work(self._stop(job), is_look=False)
+
+    def finish(self, work: Work, outcome: Outcome | BaseException) -> None:
+        """Take the outcome of work: what its steps returned or raised."""
+        if work.is_look:
+            self._looking = False
+        else:
+            self._stopping -= 1
+        if isinstance(outcome, _Looked):
+            self._finish_look(outcome)
+        elif isinstance(outcome, _Stopped):
+            self._finish_stop(outcome)
+        elif not self._cancelled:
+            # Not an error of ours, such as one in a function that the caller passed in.
+            self.cancel()
+            self._feed_error = outcome
+
+    def raise_feed_error(self) -> None:
+        """Raise what ended the run early, such as an error of the iterable itself."""
+        error, self._feed_error = self._feed_error, None
+        if error is not None:
+            raise error
+
+    def _next_job(self) -> _Job | None:
+        if self._again:
+            return self._again.popleft()
+        while self._ids is not None and len(self._waiting) < _MAX_WAITING:
+            try:
+                session_id = next(self._ids)
+            except StopIteration:
+                self._ids = None
+            except BaseException as error:  # noqa: BLE001 - raised when all that began has ended
+                self._ids, self._feed_error = None, error
+            else:
+                job = self._make_job(session_id)
+                if job is not None:
+                    return job
+        return None
+
+    def _make_job(self, session_id: str) -> _Job | None:
+        options = self._options
+        try:
+            checked_id("session_id", session_id)
+        except RequestValidationError as error:
+            self.results.append(
+                StopResult(
+                    session_id=session_id, session=None, error=error, client_token=None, attempts=0
+                )
+            )
+            return None
+        return _Job(
+            session_id,
+            derived_token(options.run_id, options.studio_id, session_id, options.retention),
+        )
+
+    def _stop(self, job: _Job) -> Steps[Outcome]:
+        record = CallRecord()
+        if job.turns and job.error is not None:
+            yield Sleep(
+                self._engine.policy.delay(job.turns, job.error, self._engine.runtime.random)
+            )
+        request = stop_request(
+            self._options.studio_id,
+            job.session_id,
+            retention=self._options.retention,
+            client_token=job.client_token,
+            new_token=self._engine.runtime.new_id,
+        )
+        try:
+            session = yield from self._engine.call(request, self._engine.deadline(), record)
+        except NimbleStopError as error:
+            return _Stopped(job, record, None, error)
+        return _Stopped(job, record, session, None)
+
+    def _finish_stop(self, outcome: _Stopped) -> None:
+        job, error = outcome.job, outcome.error
+        self._pace.note(throttled=outcome.record.throttled)
+        job.turns += 1
+        job.attempts += outcome.record.attempts
+        job.session, job.error = outcome.session, error
+        if error is not None:
+            error.attempts = job.attempts
+            if is_throttling(error) and job.turns < _MAX_TURNS and not self._cancelled:
+                self._again.append(job)
+                return
+        elif outcome.session is not None:
+            job.repeated = self._is_old(outcome.session)
+            if self._options.wait and not self._cancelled:
+                job.limit = self._engine.deadline(self._options.deadline)
+                self._waiting.setdefault(job.session_id, []).append(job)
+                return
+        self.results.append(job.result)
+
+    def _is_old(self, session: StreamingSession) -> bool:
+        """Tell whether a stop's answer tells of a stop that began before this run did."""
+        began = self._started + self._engine.skew_seconds
+        stopped_at = session.stopped_at
+        return stopped_at is not None and stopped_at.timestamp() < began - _CLOCK_TOLERANCE
+
+    def _look(self, session_ids: tuple[str, ...]) -> Steps[Outcome]:
+        yield Sleep(poll_delay(self._looks, DEFAULT_POLL_INTERVAL, self._engine.runtime.random))
+        sessions: dict[str, StreamingSession] = {}
+        try:
+            yield from self._look_at_pages(session_ids, sessions)
+            errors = yield from self._look_at_others(session_ids, sessions)
+        except NimbleStopError as error:
+            return _Looked(sessions, {}, None if error.retryable else error)
+        return _Looked(sessions, errors, None)
+
+    def _look_at_pages(
+        self, session_ids: tuple[str, ...], sessions: dict[str, StreamingSession]
+    ) -> Steps[None]:
+        # Commas separate the ids in a list request, so an id with one cannot be asked for there.
+        listable = [session_id for session_id in session_ids if "," not in session_id]
+        if not listable:
+            return
+        pages = Pages(
+            self._engine,
+            self._options.studio_id,
+            owned_by=None,
+            created_by=None,
+            session_ids=listable,
+            deadline=None,
+        )
+        while not pages.exhausted:
+            for session in (yield from pages.next_page()):
+                if session.session_id is not None:
+                    sessions[session.session_id] = session
+
+    def _look_at_others(
+        self, session_ids: tuple[str, ...], sessions: dict[str, StreamingSession]
+    ) -> Steps[dict[str, NimbleStopError]]:
+        """Ask for each session that no page held: a deleted one is not listed."""
+        errors: dict[str, NimbleStopError] = {}
+        for session_id in session_ids:
+            if session_id in sessions:
+                continue
+            request = get_request(self._options.studio_id, session_id)
+            try:
+                session = yield from self._engine.call(request, self._engine.deadline())
+            except NimbleStopError as error:
+                if error.retryable:
+                    raise
+                errors[session_id] = error
+            else:
+                sessions[session_id] = session
+        return errors
+
+    def _finish_look(self, outcome: _Looked) -> None:
+        for session_id, jobs in tuple(self._waiting.items()):
+            session = outcome.sessions.get(session_id)
+            error = outcome.errors.get(session_id, outcome.failure)
+            for job in tuple(jobs):
+                job.session = session or job.session
+                job.error = error
+                if error is not None or self._has_ended(job, seen=session is not None):
+                    jobs.remove(job)
+                    self.results.append(job.result)
+            if not jobs:
+                del self._waiting[session_id]
+
+    def _has_ended(self, job: _Job, *, seen: bool) -> bool:
+        """Tell whether there is nothing more to wait for; put the reason on the job."""
+        try:
+            if seen and job.session is not None and has_stopped(job.session):
+                return True
+        except NimbleStopError as error:
+            job.error = error
+            return True
+        if job.limit is not None and job.limit.remaining <= 0:
+            job.error = deadline_exceeded(job.limit, job.session)
+            return True
+        return False

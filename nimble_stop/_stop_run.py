@@ -1,0 +1,147 @@
+"""Running a `BulkStop` with threads: the iterator that `NimbleClient.stop_sessions` returns."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Self
+
+from nimble_stop._bulk import StopResult
+from nimble_stop._engine import Effect, Sleep, drive
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from nimble_stop._bulk import BulkStop, Outcome, Work
+
+Perform = Callable[[Effect], object]
+
+
+class StopRun(Iterator[StopResult]):
+    """The results of `NimbleClient.stop_sessions`, one as each session ends.
+
+    Ids are taken from the iterable in the thread that iterates, and only as fast as results are
+    taken. What has begun is always finished: leaving the iteration early, closing or dropping the
+    run waits for the stops in flight. After an interrupt the run is still usable: `cancel` it and
+    go on iterating to see what became of them.
+
+    Attributes:
+        run_id: What the client tokens are derived from. Another run with the same run id, studio
+            and retention stops no session twice.
+    """
+
+    def __init__(
+        self, plan: BulkStop, perform: Perform, sleep: Callable[[float], object] | None
+    ) -> None:
+        self.run_id: str = plan.run_id
+        self._plan = plan
+        self._crew = _Crew(plan, perform, sleep)
+        # Runs also when the run is dropped without being closed, and when the interpreter ends.
+        self._dismiss = weakref.finalize(self, self._crew.dismiss)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> StopResult:
+        if self._crew.work_until_result():
+            return self._plan.results.popleft()
+        self.close()
+        self._plan.raise_feed_error()
+        raise StopIteration
+
+    def cancel(self) -> None:
+        """Begin no further stop. Iterating on gives the results of those in flight, then ends."""
+        self._crew.cancel()
+
+    def close(self) -> None:
+        """Begin no further stop, and wait for those in flight."""
+        self._crew.cancel()
+        self._dismiss()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class _DismissedError(BaseException):
+    """The run is over; nobody is interested in another look."""
+
+
+class _Crew:
+    """The threads of a run. They finish what they did; only the caller's thread begins work.
+
+    An interrupt reaches the main thread alone, so no outcome is lost to one.
+    """
+
+    def __init__(
+        self, plan: BulkStop, perform: Perform, sleep: Callable[[float], object] | None
+    ) -> None:
+        self._plan = plan
+        self._perform = perform
+        self._dismissed = threading.Event()
+        self._sleep = sleep or self._dismissed.wait
+        self._threads: list[threading.Thread] = []
+        self._work: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        # Guards the plan.
+        self._changed = threading.Condition()
+
+    def work_until_result(self) -> bool:
+        """Begin what can begin, and wait for a result; False when there will be none."""
+        with self._changed:
+            while not self._plan.results:
+                self._begin()
+                if self._plan.results:
+                    break
+                if self._plan.is_over:
+                    return False
+                self._changed.wait()
+        return True
+
+    def cancel(self) -> None:
+        with self._changed:
+            self._plan.cancel()
+            self._changed.notify()
+
+    def dismiss(self) -> None:
+        """Let the threads finish what they do, and end."""
+        self._dismissed.set()
+        for _ in self._threads:
+            self._work.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _begin(self) -> None:
+        while (work := self._plan.next_work()) is not None:
+            if self._plan.running > len(self._threads):
+                thread = threading.Thread(target=self._labour, name="nimble_stop", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+            self._work.put(work)
+
+    def _labour(self) -> None:
+        while (work := self._work.get()) is not None:
+            perform = self._perform_look if work.is_look else self._perform
+            try:
+                outcome: Outcome | BaseException = drive(work.steps, perform)
+            except BaseException as error:  # noqa: BLE001 - the caller's thread raises it
+                outcome = error
+            with self._changed:
+                self._plan.finish(work, outcome)
+                self._changed.notify()
+
+    def _perform_look(self, effect: Effect) -> object:
+        if not isinstance(effect, Sleep):
+            return self._perform(effect)
+        self._sleep(effect.seconds)
+        if self._dismissed.is_set():
+            raise _DismissedError
+        return None

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from nimble_stop._engine import Send
 
 
-class _SecretHeaders(CaseInsensitiveDict[str]):
+class _SecretHeaders(CaseInsensitiveDict["str | bytes"]):
     """Headers whose repr shows none of them: a traceback may print it."""
 
     def __repr__(self) -> str:
@@ -76,7 +76,7 @@ class _Pool:
         method: str,
         url: str,
         body: bytes,
-        headers: _SecretHeaders,
+        headers: Mapping[str, str],
         timeout: Timeout,
         **_: object,
     ) -> Response:

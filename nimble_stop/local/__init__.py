@@ -7,6 +7,16 @@ API works with it. It needs the extra ``nimble-stop[local]``.
 
 from __future__ import annotations
 
+from importlib import import_module
+
+try:
+    import_module("aiohttp")
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "nimble_stop.local needs aiohttp; install it with: pip install 'nimble-stop[local]'",
+        name="aiohttp",
+    ) from error
+
 from nimble_stop.local.fault_file import load_faults
 from nimble_stop.local.fault_rules import FaultRule
 from nimble_stop.local.faults import (

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 if TYPE_CHECKING:
     import attrs
 
-__all__ = ["check_finite", "check_mapping", "check_one_of", "check_text", "check_whole"]
+__all__ = [
+    "check_finite",
+    "check_mapping",
+    "check_one_of",
+    "check_string",
+    "check_text",
+    "check_whole",
+]
 
 # A validator takes any attribute of any class; what is checked is the value's type.
 Check: TypeAlias = "Callable[[object, attrs.Attribute[Any], object], None]"
@@ -53,11 +60,16 @@ def _range(minimum: float, maximum: float) -> str:
     return "" if minimum == -math.inf else f", {minimum:g} or more"
 
 
-def check_text(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    """Accept what can stand in a header: printable ASCII."""
+def check_string(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """Accept any string."""
     if not isinstance(value, str):
         raise TypeError(f"{attribute.name} must be a string, not {value!r}")
-    if not (value.isascii() and value.isprintable()):
+
+
+def check_text(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """Accept what can stand in a header: printable ASCII."""
+    check_string(_, attribute, value)
+    if not (str(value).isascii() and str(value).isprintable()):
         raise ValueError(f"{attribute.name} must be printable ASCII, not {value!r}")
 
 

@@ -13,7 +13,7 @@ import threading
 import attrs
 from attrs.validators import instance_of, optional
 
-from nimble_stop.local.checks import check_finite, check_one_of, check_whole
+from nimble_stop.local.checks import check_finite, check_one_of, check_string, check_whole
 from nimble_stop.local.faults import FAULTS, Fault, Point, StopFails
 from nimble_stop.local.routing import OPERATIONS
 
@@ -41,10 +41,10 @@ class FaultRule:
         default=None, kw_only=True, validator=optional(check_one_of(OPERATIONS))
     )
     studio_id: str | None = attrs.field(
-        default=None, kw_only=True, validator=optional(instance_of(str))
+        default=None, kw_only=True, validator=optional(check_string)
     )
     session_id: str | None = attrs.field(
-        default=None, kw_only=True, validator=optional(instance_of(str))
+        default=None, kw_only=True, validator=optional(check_string)
     )
     times: int | None = attrs.field(default=None, kw_only=True, validator=optional(check_whole(1)))
     skip: int = attrs.field(default=0, kw_only=True, validator=check_whole(0))

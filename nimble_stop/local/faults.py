@@ -10,9 +10,15 @@ from enum import Enum
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
 import attrs
-from attrs.validators import instance_of, optional
+from attrs.validators import optional
 
-from nimble_stop.local.checks import check_finite, check_mapping, check_text, check_whole
+from nimble_stop.local.checks import (
+    check_finite,
+    check_mapping,
+    check_string,
+    check_text,
+    check_whole,
+)
 from nimble_stop.local.refusals import STATUSES
 
 if TYPE_CHECKING:
@@ -92,7 +98,7 @@ class ServiceFailure:
     message: str = attrs.field(
         default="This error was injected.",
         kw_only=True,
-        validator=instance_of(str),
+        validator=check_string,
     )
     status: int | None = attrs.field(
         default=None, kw_only=True, validator=optional(check_whole(300, 599))
@@ -129,7 +135,7 @@ class ProxyPage:
 
     point: ClassVar[Point] = Point.ANSWER
     status: int = attrs.field(default=502, validator=check_whole(200, 599))
-    html: str | None = attrs.field(default=None, validator=optional(instance_of(str)))
+    html: str | None = attrs.field(default=None, validator=optional(check_string))
 
 
 @attrs.frozen

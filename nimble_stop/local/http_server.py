@@ -24,12 +24,15 @@ if TYPE_CHECKING:
 __all__ = ["ServerThread", "listen"]
 
 _BACKLOG: Final = 512
+_MAX_PORT: Final = 65_535
 # A request that is being answered gets this long to end; twice, by aiohttp's counting.
 _SHUTDOWN_SECONDS: Final = 0.5
 
 
 def listen(host: str, port: int) -> socket.socket:
     """Take a port and let connections queue up."""
+    if not 0 <= port <= _MAX_PORT:
+        raise ConfigurationError(f"The port must be from 0 to {_MAX_PORT}, not {port}.")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -42,7 +45,7 @@ def listen(host: str, port: int) -> socket.socket:
         except BaseException:
             listener.close()
             raise
-    except (OSError, OverflowError, UnicodeError) as error:
+    except (OSError, UnicodeError) as error:
         raise ConfigurationError(
             f"The endpoint cannot listen on {host!r}, port {port}: {error}."
         ) from error

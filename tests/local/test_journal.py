@@ -8,7 +8,7 @@ from nimble_stop.local import Journal, RequestRecord
 from .test_records import RECORD
 
 
-def stop(session_id: str = "x", *, applied: bool = True, token: str | None = "t") -> RequestRecord:
+def stop(session_id: str = "x", *, applied: bool = True, token: str | None = "t") -> RequestRecord:  # noqa: S107  # an idempotency token
     """Note down a stop."""
     return attrs.evolve(RECORD, session_id=session_id, applied=applied, client_token=token)
 

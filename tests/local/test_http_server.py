@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nimble_stop.exceptions import ConfigurationError
+from nimble_stop.local import Latency, LocalNimble
+from nimble_stop.local.http_server import listen
+
+from .support import connect, get, stop
+from .test_connection import stop_bytes
+
+if TYPE_CHECKING:
+    import socket
+
+
+def test_a_free_port() -> None:
+    """Port 0 takes a free one."""
+    with closing(listen("127.0.0.1", 0)) as listener:
+        assert listener.getsockname()[1] > 0
+
+
+def test_a_port_in_use() -> None:
+    """A port that somebody listens on is one clear error that names it."""
+    with closing(listen("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=f"port {port}.*in use"):
+            listen("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(
+    ("host", "port"), [("no.such.host.invalid", 0), ("x" * 64, 0), ("127.0.0.1", 70_000)]
+)
+def test_an_address_that_does_not_exist(host: str, port: int) -> None:
+    """A bad host or port is one clear error."""
+    with pytest.raises(ConfigurationError, match=r"cannot listen on|from 0 to 65535"):
+        listen(host, port)
+
+
+def test_connections_are_queued_before_it_serves() -> None:
+    """Who connects between the taking of the port and the start is served afterwards."""
+    local = LocalNimble().bind()
+    try:
+        with connect(local) as early:
+            early.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+            local.start()
+            assert early.recv(65536).startswith(b"HTTP/1.1 403")
+    finally:
+        local.close()
+
+
+def test_closing_does_not_wait_for_anybody() -> None:
+    """Idle, half-open and busy connections are closed soon."""
+    local = LocalNimble().start()
+    local.add_session(studio_id="s", session_id="x")
+    local.inject(Latency(60), operation="StopStreamingSession")
+    busy = threading.Thread(target=_ignore_errors, args=(local,))
+    busy.start()
+    with connect(local) as idle, connect(local) as half_open:
+        half_open.sendall(b"GET / HT")
+        assert get(local, "s", "x").status == 200
+        started = time.monotonic()
+        local.close()
+        assert time.monotonic() - started < 5
+        assert _is_closed(idle)
+        assert _is_closed(half_open)
+    busy.join(10)
+    assert not busy.is_alive()
+
+
+def _ignore_errors(local: LocalNimble) -> None:
+    with suppress(OSError):
+        stop(local, "s", "x")
+
+
+def _is_closed(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
+def test_a_late_request_is_carried_out_all_the_same(local: LocalNimble) -> None:
+    """A client that gave up waiting does not stop what it asked for."""
+    local.inject(Latency(0.1))
+    with connect(local) as impatient:
+        impatient.sendall(stop_bytes(local))
+    deadline = time.monotonic() + 10
+    while not local.requests and time.monotonic() < deadline:
+        time.sleep(0.01)
+    local.requests.assert_stopped_once("session-1")

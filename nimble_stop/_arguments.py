@@ -6,15 +6,14 @@ Each function gives the value back in the form the request needs, or raises
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import Final, cast
 
 from nimble_stop.exceptions import RequestValidationError
 from nimble_stop.models import VolumeRetentionMode
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 # X-Amz-Client-Token: 1 to 64 characters, and nothing that a header could trip over.
 # https://docs.aws.amazon.com/nimble-studio/latest/api/API_StopStreamingSession.html
@@ -72,9 +71,11 @@ def checked_retention(value: object) -> VolumeRetentionMode | None:
 def checked_seconds(name: str, value: object) -> float:
     """Check a length of time in seconds, which must be more than zero and finite."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = float(value)
-        if seconds > 0 and math.isfinite(seconds):
-            return seconds
+        # A whole number can be too large for a float.
+        with contextlib.suppress(OverflowError):
+            seconds = float(value)
+            if seconds > 0 and math.isfinite(seconds):
+                return seconds
     raise RequestValidationError(
         f"{name} must be a number of seconds greater than 0, not {_quote(value)}."
     )
@@ -87,13 +88,11 @@ def checked_count(name: str, value: object) -> int:
     raise RequestValidationError(f"{name} must be a whole number from 1, not {_quote(value)}.")
 
 
-def checked_ids(name: str, values: Iterable[object]) -> tuple[str, ...]:
+def checked_ids(name: str, values: object) -> tuple[str, ...]:
     """Check several ids; one string is refused, since its characters would pass as ids."""
-    if isinstance(values, str | bytes):
-        raise RequestValidationError(
-            f"{name} must be a collection of ids, not the single text {_quote(values)}."
-        )
-    return tuple(checked_id(name, value) for value in values)
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise RequestValidationError(f"{name} must be a collection of ids, not {_quote(values)}.")
+    return tuple(checked_id(name, value) for value in cast("Iterable[object]", values))
 
 
 def _quote(value: object) -> str:

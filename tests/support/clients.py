@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import attrs
 from botocore.credentials import Credentials
 
 from nimble_stop import NimbleClient, RetryPolicy, Timeouts
@@ -36,21 +37,19 @@ def make_client(url: str, clock: ManualClock | None = None, **options: Any) -> N
 
 def make_config(clock: ManualClock, url: str = "http://127.0.0.1:1", **settings: Any) -> Config:  # noqa: ANN401 - a configuration's own fields
     """Make a client's configuration without asking the environment."""
-    return Config(
-        **{
-            "region_name": REGION,
-            "endpoint": parse_endpoint(url, "the test"),
-            "timeouts": Timeouts(),
-            "deadline": 90.0,
-            "retry": RetryPolicy(),
-            "max_connections": 10,
-            "ca_bundle": None,
-            "correct_clock_skew": True,
-            "app_id": None,
-            "runtime": clock.runtime,
-            **settings,
-        }
+    config = Config(
+        region_name=REGION,
+        endpoint=parse_endpoint(url, "the test"),
+        timeouts=Timeouts(),
+        deadline=90.0,
+        retry=RetryPolicy(),
+        max_connections=10,
+        ca_bundle=None,
+        correct_clock_skew=True,
+        app_id=None,
+        runtime=clock.runtime,
     )
+    return attrs.evolve(config, **settings)
 
 
 def write_aws_files(directory: Path, *, config: str = "", credentials: str = "") -> dict[str, str]:

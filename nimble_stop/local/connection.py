@@ -215,9 +215,8 @@ async def _truncate(
 ) -> None:
     keep = len(body) // 2 if fault.keep_bytes is None else min(fault.keep_bytes, len(body) - 1)
     await response.write(body[: max(keep, 0)])
-    response.force_close()
-    if request.transport is not None:
-        request.transport.close()
+    # It sends what was written, and then the end.
+    request.protocol.force_close()
 
 
 async def _trickle(response: web.StreamResponse, body: bytes, fault: TrickledBody) -> None:

@@ -91,8 +91,9 @@ def _number(database: sqlite3.Connection, query: str) -> int:
 
 
 def _refuse_foreign(database: sqlite3.Connection) -> None:
-    application_id = _number(database, "PRAGMA application_id")
+    # In this order: another process may make the tables in between, together with the mark.
     is_empty = _number(database, "SELECT COUNT(*) FROM sqlite_master") == 0
+    application_id = _number(database, "PRAGMA application_id")
     if application_id != _APPLICATION_ID and not (application_id == 0 and is_empty):
         raise _ForeignFileError("it is the database of another program")
 

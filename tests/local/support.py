@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlsplit
 
 import attrs
@@ -18,9 +18,37 @@ from botocore.awsrequest import AWSRequest
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-    from nimble_stop.local import LocalNimble
+    from botocore.credentials import Credentials
 
 PREFIX = "/2020-08-01/studios"
+
+
+class Endpoint(Protocol):
+    """What the client needs to know of an endpoint, wherever it runs."""
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where it is."""
+        ...
+
+    @property
+    def credentials(self) -> Credentials:
+        """Whom it knows."""
+        ...
+
+    @property
+    def region_name(self) -> str:
+        """The region it stands in."""
+        ...
+
+
+@attrs.frozen
+class Elsewhere:
+    """An endpoint in another process, or seen through other credentials."""
+
+    endpoint_url: str
+    credentials: Credentials
+    region_name: str
 
 
 @attrs.frozen
@@ -65,7 +93,7 @@ def sessions_path(studio_id: str, query: str = "") -> str:
 
 
 def signed_headers(
-    local: LocalNimble,
+    local: Endpoint,
     method: str,
     path: str,
     *,
@@ -87,7 +115,7 @@ def signed_headers(
 
 
 def call(
-    local: LocalNimble,
+    local: Endpoint,
     method: str,
     path: str,
     *,
@@ -101,7 +129,7 @@ def call(
 
 
 def send(
-    local: LocalNimble, method: str, path: str, *, body: bytes | None, headers: Mapping[str, str]
+    local: Endpoint, method: str, path: str, *, body: bytes | None, headers: Mapping[str, str]
 ) -> Reply:
     """Send a request as it is on a connection of its own."""
     connection = http.client.HTTPConnection(urlsplit(local.endpoint_url).netloc, timeout=10)
@@ -115,7 +143,7 @@ def send(
 
 
 def stop(
-    local: LocalNimble,
+    local: Endpoint,
     studio_id: str,
     session_id: str,
     *,
@@ -126,20 +154,20 @@ def stop(
     return call(local, "POST", session_path(studio_id, session_id, "stop"), body=body, token=token)
 
 
-def get(local: LocalNimble, studio_id: str, session_id: str) -> Reply:
+def get(local: Endpoint, studio_id: str, session_id: str) -> Reply:
     """Read a session."""
     return call(local, "GET", session_path(studio_id, session_id))
 
 
 @contextmanager
-def connect(local: LocalNimble) -> Generator[socket.socket]:
+def connect(local: Endpoint) -> Generator[socket.socket]:
     """Open a bare connection."""
     url = urlsplit(local.endpoint_url)
     with socket.create_connection((url.hostname, url.port), timeout=10) as connection:
         yield connection
 
 
-def exchange_bytes(local: LocalNimble, data: bytes, *, half_close: bool = False) -> bytes:
+def exchange_bytes(local: Endpoint, data: bytes, *, half_close: bool = False) -> bytes:
     """Send bytes and read until the server closes, or until it has answered once."""
     with connect(local) as connection:
         try:
@@ -201,12 +229,3 @@ def read_exports(process: subprocess.Popen[str]) -> dict[str, str]:
     lines = [(process.stdout or sys.stdin).readline() for _ in range(4)]
     pairs = [line.removeprefix("export ").strip().partition("=") for line in lines]
     return {name: value for name, _, value in pairs}
-
-
-@attrs.frozen
-class Elsewhere:
-    """An endpoint in another process, as much of it as the client needs."""
-
-    endpoint_url: str
-    credentials: Any
-    region_name: str

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import re
 import socket
 import threading
 from typing import TYPE_CHECKING
+from unittest import mock
 from urllib.parse import urlsplit
 
 import pytest
+from aiohttp import web
 
 from nimble_stop.local import (
+    Latency,
     LocalNimble,
     ResetAfterChange,
     ResetBeforeChange,
@@ -18,6 +22,7 @@ from nimble_stop.local import (
     TruncatedBody,
     connection,
 )
+from nimble_stop.local.refusals import Refusal
 
 from .support import (
     call,
@@ -255,6 +260,18 @@ def test_trickled_bodies(local: LocalNimble) -> None:
     local.requests.assert_stopped_once("session-1")
 
 
+def test_a_body_that_aiohttp_cannot_read() -> None:
+    """What its parser finds wrong in a body is a refusal as well."""
+    # With aiohttp's C parser such a request does not get here, with its Python parser it does.
+    request = mock.create_autospec(web.BaseRequest, instance=True)
+    request.content_length = None
+    request.headers = {}
+    request.read.side_effect = web.RequestPayloadError
+    with pytest.raises(Refusal) as caught:
+        asyncio.run(connection.read_request_body(request))
+    assert caught.value.status == 400
+
+
 def test_a_client_that_went_away_changes_nothing_for_others(local: LocalNimble) -> None:
     """Answers that nobody waits for any more do no harm."""
     for fault in (TrickledBody(0.001), ResetAfterChange(), TruncatedBody(), None):
@@ -264,6 +281,20 @@ def test_a_client_that_went_away_changes_nothing_for_others(local: LocalNimble) 
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             client.sendall(stop_bytes(local))
     assert get(local, "studio-1", "session-1").status == 200
+
+
+def test_a_client_that_is_gone_cannot_be_reset() -> None:
+    """A reset that comes too late is none, and the change was made."""
+    noted = threading.Event()
+    with LocalNimble(on_request=lambda _: noted.set()) as slow:
+        slow.add_session(studio_id="studio-1", session_id="session-1")
+        slow.inject(Latency(0.05), times=1)
+        slow.inject(ResetAfterChange(), times=1)
+        with connect(slow) as client:
+            client.sendall(stop_bytes(slow))
+        assert noted.wait(10)
+        slow.requests.assert_stopped_once("session-1")
+        assert get(slow, "studio-1", "session-1").status == 200
 
 
 def test_identical_requests_at_once_act_once(local: LocalNimble) -> None:

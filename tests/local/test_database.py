@@ -3,8 +3,10 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
@@ -63,6 +65,39 @@ def test_a_locked_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(ConfigurationError, match="locked"):
             open_database(path)
+
+
+def test_a_file_that_is_let_go_of(tmp_path: Path) -> None:
+    """While another process reads, opening a new file waits for it."""
+    path = str(tmp_path / "x.db")
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("PRAGMA user_version=1")
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM sqlite_master").fetchall()
+        release = threading.Timer(0.1, other.execute, ("COMMIT",))
+        release.start()
+        open_database(path).close()
+        release.join()
+
+
+def test_a_file_that_is_not_let_go_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After some patience that is one clear error."""
+    path = str(tmp_path / "x.db")
+    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.05)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("PRAGMA user_version=1")
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM sqlite_master").fetchall()
+        with pytest.raises(ConfigurationError, match="locked"):
+            open_database(path)
+
+
+def test_switching_is_tried_again() -> None:
+    """SQLite refuses at once when two processes switch to WAL together; the second try succeeds."""
+    busy = mock.create_autospec(sqlite3.Connection, instance=True)
+    busy.execute.side_effect = [sqlite3.OperationalError("database is locked"), None]
+    database._switch_to_wal(busy)
+    assert busy.execute.call_count == 2
 
 
 def test_many_processes_can_open_a_new_file_at_once(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def stop(
 def call(verb: str, session_id: str | None = "x", **more: Any) -> Call:  # noqa: ANN401  # as in Call
     """Call for an operation."""
     noun = "StreamingSessions" if verb == "List" else "StreamingSession"
-    arguments = {"caller": "AKID", "studio_id": "s", **more}
+    arguments: dict[str, Any] = {"caller": "AKID", "studio_id": "s", **more}
     return Call(operation=verb + noun, session_id=session_id, **arguments)
 
 

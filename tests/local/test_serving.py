@@ -13,7 +13,7 @@ import pytest
 from botocore.credentials import Credentials
 
 from nimble_stop.exceptions import ConfigurationError
-from nimble_stop.local import LocalNimble, serving as serving_module
+from nimble_stop.local import LocalNimble
 from nimble_stop.local.serving import serve
 
 from .support import Elsewhere, connect, get, serving, stop
@@ -104,18 +104,29 @@ def test_bad_arguments(options: dict[str, object]) -> None:
     assert output.getvalue() == ""
 
 
-def test_the_signal_handlers_are_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_signal_handlers_are_put_back() -> None:
     """A program that serves in between has its own handlers again afterwards."""
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     output, log = StringIO(), StringIO()
-    killer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM))
+    killer = threading.Thread(target=_visit_and_kill, args=(output,))
     killer.start()
-    assert serve(stdout=output, stderr=log) == signal.SIGTERM
+    assert serve(sample=True, stdout=output, stderr=log) == signal.SIGTERM
     killer.join()
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
     assert output.getvalue().startswith("export AWS_ENDPOINT_URL_NIMBLE=http://127.0.0.1:")
     assert "Serving on http://127.0.0.1:" in log.getvalue()
-    assert serving_module.__all__ == ["serve"]
+    assert "GetStreamingSession 'demo-studio'/'artist-1' -> 200" in log.getvalue()
+
+
+def _visit_and_kill(output: StringIO) -> None:
+    """Wait until it serves, ask it something, and end it."""
+    deadline = time.monotonic() + 10
+    while output.getvalue().count("\n") < 4 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    lines = [line.removeprefix("export ") for line in output.getvalue().splitlines()]
+    local = reach(dict(line.split("=", 1) for line in lines))
+    assert get(local, "demo-studio", "artist-1").status == 200
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def test_an_answered_change_survives_kill_9(tmp_path: Path) -> None:
@@ -129,12 +140,12 @@ def test_an_answered_change_survives_kill_9(tmp_path: Path) -> None:
     dice = random.Random(1)
     for _ in range(3):
         with serving(db=path) as (process, environment):
-            local = reach(environment)
+            killed = reach(environment)
             killer = threading.Timer(dice.uniform(0.02, 0.1), process.kill)
             killer.start()
             try:
                 for session_id in ids:
-                    body = stop(local, "s", session_id, token=session_id).body
+                    body = stop(killed, "s", session_id, token=session_id).body
                     assert answered.setdefault(session_id, body) == body
                     json.loads(body)
             except (OSError, ValueError):

@@ -128,7 +128,8 @@ def _error_type(headers: Mapping[str, str], members: Mapping[str, Any]) -> str:
     for source in (headers.get("x-amzn-errortype"), members.get("__type"), members.get("code")):
         if isinstance(source, str):
             name = source.partition(":")[0].rpartition("#")[2].strip()
-            if name:
+            # Line breaks and the like would forge lines in a log; no code has them.
+            if name and name.isprintable():
                 return name
     return ""
 

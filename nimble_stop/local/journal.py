@@ -6,10 +6,11 @@ assertion that would need older ones says so, rather than being wrong.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Final, overload
 
 from nimble_stop.local.records import RequestRecord
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Journal"]
 
-_SHOWN_IN_A_FAILURE = 20
+_logger: Final = logging.getLogger("nimble_stop.local")
+_SHOWN_IN_A_FAILURE: Final = 20
 
 
 class Journal(Sequence[RequestRecord]):
@@ -49,7 +51,11 @@ class Journal(Sequence[RequestRecord]):
                 self._dropped += 1
             self._records.append(record)
         if self._on_add is not None:
-            self._on_add(record)
+            try:
+                self._on_add(record)
+            except Exception:
+                # Whoever listens cannot change what a client is answered.
+                _logger.exception("a listener to requests failed")
 
     def clear(self) -> None:
         """Forget everything."""

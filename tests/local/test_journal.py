@@ -108,6 +108,18 @@ def test_clearing() -> None:
     assert (len(requests), requests.dropped) == (0, 0)
 
 
+def test_a_listener_that_fails_does_no_harm(caplog: pytest.LogCaptureFixture) -> None:
+    """The record is kept, and the failure is logged."""
+
+    def fail(_: RequestRecord) -> None:
+        raise BrokenPipeError
+
+    requests = Journal(1, fail)
+    requests.add(RECORD)
+    assert list(requests) == [RECORD]
+    assert "BrokenPipeError" in caplog.text
+
+
 def test_somebody_can_listen() -> None:
     """Each new record is passed on."""
     heard: list[RequestRecord] = []

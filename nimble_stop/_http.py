@@ -18,6 +18,7 @@ MAX_BODY_BYTES: Final = 1024 * 1024
 _MAX_HEAD_BYTES: Final = 64 * 1024
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-5]\d\d)(?: [^\r\n\0]*)?")
 _FIELD_NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_FIELD_VALUE: Final = re.compile(rb"[^\r\n\0]*")
 _CHUNK_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?")
 _CRLF: Final = b"\r\n"
 # Joining two of these would make nonsense; the last one counts, equal lengths are one.
@@ -181,7 +182,7 @@ class ResponseReader:
         taken = self._buffer[: min(count, room)]
         self._body += taken
         del self._buffer[: len(taken)]
-        if len(taken) < count and (self._buffer or count > room):
+        if len(taken) == room < count:
             self.truncated = self.complete = True
         return len(taken)
 
@@ -191,7 +192,7 @@ def _parse_fields(lines: list[bytes]) -> dict[str, str]:
     fields: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(b":")
-        if not colon or not _FIELD_NAME.fullmatch(name):
+        if not (colon and _FIELD_NAME.fullmatch(name) and _FIELD_VALUE.fullmatch(value)):
             raise AnswerError(f"it has a bad header line: {line[:40]!r}")
         key, text = name.decode("ascii").lower(), value.strip(b" \t").decode("latin-1")
         if key in fields and key == "content-length" and fields[key] != text:

@@ -152,15 +152,22 @@ async def read_request_body(request: web.BaseRequest) -> bytes:
     try:
         if request.content.is_eof():
             # It came with its head, as it mostly does.
-            return await request.read()
+            return await _read(request)
         async with asyncio.timeout(REQUEST_SECONDS):
-            return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise _too_large() from None
+            return await _read(request)
     except TimeoutError:
         raise Refusal("RequestTimeoutException", "The request's body did not arrive.") from None
     except web.RequestPayloadError:
         raise Refusal("MalformedHttpRequestException", "The body is not well-formed.") from None
+
+
+async def _read(request: web.BaseRequest) -> bytes:
+    body = bytearray()
+    async for piece in request.content.iter_any():
+        body += piece
+        if len(body) > BODY_BYTES:
+            raise _too_large()
+    return bytes(body)
 
 
 def _too_large() -> Refusal:

@@ -89,8 +89,15 @@ class ServerThread:
         )
         await self._stop.wait()
         server.close()
+        transports = [connection.transport for connection in manager.connections]
         manager.pre_shutdown()
         await manager.shutdown(_SHUTDOWN_SECONDS)
+        for transport in transports:
+            if transport is not None:
+                # Also where a client never reads what is still to be sent.
+                transport.abort()
+        # The loop closes the sockets in its next round.
+        await asyncio.sleep(0)
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = cast("Connection", request.protocol)

@@ -266,7 +266,7 @@ def test_a_body_that_aiohttp_cannot_read() -> None:
     request = mock.create_autospec(web.BaseRequest, instance=True)
     request.content_length = None
     request.headers = {}
-    request.read.side_effect = web.RequestPayloadError
+    request.content.iter_any.side_effect = web.RequestPayloadError
     with pytest.raises(Refusal) as caught:
         asyncio.run(connection.read_request_body(request))
     assert caught.value.status == 400

@@ -1,0 +1,80 @@
+"""The program: its commands, and its one way in."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from nimble_stop._cli.completion import completion
+from nimble_stop._cli.failures import PROGRAM, ExitCode, report
+from nimble_stop._cli.reading import list_, show
+from nimble_stop._cli.serving import serve
+from nimble_stop._cli.settings import Group, Settings, global_options
+from nimble_stop._cli.stopping import stop
+from nimble_stop._cli.waiting import wait
+from nimble_stop._version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Longer lines are hard to read.
+_WIDEST_HELP: Final = 80
+_HELP: Final = ["-h", "--help"]
+
+
+_CLOSING: Final = {
+    "Try it without AWS": (
+        "nimble-stop --local list demo-studio",
+        "nimble-stop --local stop demo-studio artist-1 --wait",
+    ),
+    "Exit codes": (
+        "0    done",
+        "1    some sessions of several failed",
+        "2    the command line is wrong",
+        "124  the deadline is over",
+        "130  interrupted",
+        "253  configuration or credentials",
+        "254  the service refused",
+        "255  anything else",
+    ),
+}
+
+
+@click.group(cls=Group, closing=_CLOSING, context_settings={"help_option_names": _HELP})
+@click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
+@global_options
+def program() -> None:
+    """Stop Amazon Nimble Studio's streaming sessions."""
+
+
+for _command in (stop, list_, show, wait, serve, completion):
+    program.add_command(_command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line and give its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # Better an escaped character than none of the text.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return int(
+            program.main(
+                args=list(arguments),
+                prog_name=PROGRAM,
+                standalone_mode=False,
+                terminal_width=min(shutil.get_terminal_size().columns, _WIDEST_HELP),
+            )
+            or 0
+        )
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return report(KeyboardInterrupt(), Settings())
+    except BrokenPipeError:
+        return ExitCode.OK

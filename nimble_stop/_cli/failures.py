@@ -1,0 +1,198 @@
+"""What went wrong, as one sentence and an exit code.
+
+The rule of this module: whatever happens, standard error gets one sentence that says what, which
+request and what to do next, and never a traceback unless ``--debug`` asks for it. With JSON output
+the sentence comes as one JSON object on one line.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import traceback
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from nimble_stop._cli.output import Output, note
+from nimble_stop._cli.text import one_line
+from nimble_stop.exceptions import (
+    ConfigurationError,
+    DeadlineExceededError,
+    NimbleStopError,
+    RequestValidationError,
+    ServiceError,
+    TransportError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from nimble_stop._cli.settings import Settings
+
+PROGRAM: Final = "nimble-stop"
+_SECRETS: Final = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+
+
+class ExitCode(IntEnum):
+    """What the program ends with."""
+
+    OK = 0
+    SOME_FAILED = 1
+    USAGE = 2
+    DEADLINE = 124
+    INTERRUPTED = 130
+    CONFIGURATION = 253
+    REFUSED = 254
+    OTHER = 255
+
+
+class SomeFailedError(Exception):
+    """Some sessions of several failed; each was told when it did."""
+
+
+_CODES: Final = (
+    (SomeFailedError, ExitCode.SOME_FAILED),
+    (RequestValidationError, ExitCode.USAGE),
+    (ConfigurationError, ExitCode.CONFIGURATION),
+    (DeadlineExceededError, ExitCode.DEADLINE),
+    (ServiceError, ExitCode.REFUSED),
+    (KeyboardInterrupt, ExitCode.INTERRUPTED),
+)
+# Where the library's own advice speaks of arguments in Python.
+_ADVICE: Final = (
+    (ConfigurationError, "To try without AWS, add --local."),
+    (DeadlineExceededError, "Allow more time with --deadline, or repeat the command."),
+    (TransportError, "Check the network and --endpoint-url, then repeat the command."),
+)
+
+
+def exit_code(error: BaseException) -> ExitCode:
+    """Choose the exit code that an error stands for."""
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return code
+    return ExitCode.OTHER
+
+
+def advice(error: BaseException) -> str:
+    """Say what to do next."""
+    for kind, text in _ADVICE:
+        if isinstance(error, kind) and type(error).advice == kind.advice:
+            return text
+    if isinstance(error, NimbleStopError):
+        return error.advice.replace("with the same client token", "with the same --run-id")
+    if isinstance(error, (KeyboardInterrupt, SomeFailedError)):
+        return ""
+    return "This is a mistake in nimble-stop: please report it with what --debug shows."
+
+
+def headline(error: BaseException) -> str:
+    """Say what happened, with the request's id if there was one."""
+    if isinstance(error, KeyboardInterrupt):
+        return "Interrupted."
+    text = one_line(str(error))
+    if isinstance(error, NimbleStopError):
+        # The full stop belongs behind the details in parentheses.
+        message = one_line(error.message)
+        return _closed(text.replace(f"{message} (", f"{message.rstrip('.')} ("))
+    if isinstance(error, SomeFailedError):
+        return text
+    return _closed(f"Unexpected {type(error).__name__}{f': {text}' if text else ''}")
+
+
+def _closed(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def error_object(error: BaseException) -> dict[str, Any]:
+    """Describe an error for programs; members without a value are left out."""
+    described = {
+        "type": type(error).__name__,
+        "code": getattr(error, "code", None),
+        "message": error.message if isinstance(error, NimbleStopError) else headline(error),
+        "httpStatus": getattr(error, "http_status", None),
+        "requestId": getattr(error, "request_id", None),
+        "clientToken": getattr(error, "client_token", None),
+        "attempts": getattr(error, "attempts", None) or None,
+        "outcomeUnknown": getattr(error, "outcome_unknown", None) or None,
+        "advice": advice(error) or None,
+    }
+    return {name: value for name, value in described.items() if value is not None}
+
+
+def report(error: BaseException, settings: Settings, *, next_step: str = "") -> ExitCode:
+    """Tell the person, or the program, what went wrong.
+
+    Args:
+        error: What went wrong.
+        settings: Say in which form.
+        next_step: What to do next in this very case, behind the general advice.
+
+    Returns:
+        The exit code that it stands for.
+    """
+    code = exit_code(error)
+    if settings.debug:
+        note(without_secrets("".join(traceback.format_exception(error)).rstrip()))
+    if settings.output is Output.TABLE:
+        parts = (f"{PROGRAM}: {headline(error)}", advice(error), next_step)
+        note(" ".join(part for part in parts if part))
+    else:
+        described = error_object(error) | ({"next": next_step} if next_step else {})
+        note(json.dumps({"error": described, "exitCode": int(code)}))
+    return code
+
+
+def without_secrets(text: str) -> str:
+    """Strike out the secrets that the environment holds, should a text quote one."""
+    for name in _SECRETS:
+        if value := os.environ.get(name):
+            text = text.replace(value, f"({name})")
+    return text
+
+
+def guarded(settings: Settings, work: Callable[[], int]) -> int:
+    """Do a command's work and give its exit code, whatever happens."""
+    with _log_lines(settings):
+        try:
+            return work()
+        except BrokenPipeError:
+            # Whoever read our output has what they wanted.
+            return ExitCode.OK
+        except (ModuleNotFoundError, click.ClickException, click.exceptions.Exit):
+            raise
+        except click.Abort:
+            return report(KeyboardInterrupt(), settings)
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # no traceback ever reaches a user
+            return report(error, settings)
+
+
+class _Formatter(logging.Formatter):
+    """Log lines with the secrets struck out."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_secrets(super().format(record))
+
+
+@contextmanager
+def _log_lines(settings: Settings) -> Generator[None]:
+    """Show the library's log lines for ``--debug``; no other library's, which may hold secrets."""
+    if not settings.debug:
+        yield
+        return
+    logger = logging.getLogger("nimble_stop")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)

@@ -1,0 +1,79 @@
+"""Ending a run early without losing anything: Ctrl-C, SIGTERM and the deadline.
+
+The first signal lets what has begun end and be told; the second one ends the program at once.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from nimble_stop._cli.output import note
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+@attrs.define
+class Ending:
+    """Why a run ended early, if it did."""
+
+    interrupted: bool = False
+    deadline_exceeded: bool = False
+
+
+@contextmanager
+def ending_early(cancel: Callable[[], object], deadline: float | None) -> Generator[Ending]:
+    """Call ``cancel``, in another thread, at the first signal or when the deadline is over.
+
+    Args:
+        cancel: Keeps further stops from beginning; may be called in any thread.
+        deadline: After how many seconds; None for never.
+    """
+    ending = Ending()
+
+    def over() -> None:
+        ending.deadline_exceeded = True
+        cancel()
+
+    def interrupt() -> None:
+        note("Interrupted; waiting for the stops under way. Ctrl-C again leaves them alone.")
+        cancel()
+
+    def on_signal(*_: object) -> None:
+        if ending.interrupted:
+            raise KeyboardInterrupt
+        ending.interrupted = True
+        # Not in the handler: whatever was interrupted may hold the locks that this needs.
+        threading.Thread(target=interrupt, daemon=True).start()
+
+    timer = None if deadline is None else threading.Timer(deadline, over)
+    if timer is not None:
+        timer.daemon = True
+        timer.start()
+    try:
+        with _handling(on_signal):
+            yield ending
+    finally:
+        if timer is not None:
+            timer.cancel()
+
+
+@contextmanager
+def _handling(handler: Callable[..., None]) -> Generator[None]:
+    """Handle the signals; only the main thread may, and only there they arrive."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = [(number, signal.signal(number, handler)) for number in _SIGNALS]
+    try:
+        yield
+    finally:
+        for number, old in previous:
+            signal.signal(number, old)

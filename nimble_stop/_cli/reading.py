@@ -1,0 +1,72 @@
+"""``nimble-stop list`` and ``nimble-stop show``: looking, without changing anything."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from nimble_stop._cli.command import command
+from nimble_stop._cli.connection import open_client
+from nimble_stop._cli.details import session_rows
+from nimble_stop._cli.following import state_style
+from nimble_stop._cli.output import Output, json_writer, note, write_json, write_rows
+from nimble_stop._cli.selection import Filters, filter_options
+from nimble_stop._cli.table import write_sessions
+from nimble_stop._cli.text import printable
+
+if TYPE_CHECKING:
+    from nimble_stop._cli.settings import Settings
+
+
+@command(
+    "show",
+    examples=(
+        "nimble-stop show studio-1 session-1",
+        "nimble-stop show studio-1 session-1 --output json",
+        "nimble-stop show --local demo-studio artist-1",
+    ),
+)
+@click.argument("studio_id")
+@click.argument("session_id")
+def show(settings: Settings, studio_id: str, session_id: str) -> int:
+    """Show a session."""
+    with open_client(settings) as client:
+        session = client.get_session(studio_id, session_id)
+    if settings.output is not Output.TABLE:
+        write_json(session.to_dict(), settings.output)
+    else:
+        write_rows(
+            session_rows(session, datetime.now(UTC)),
+            styles={"session": "bold", "state": state_style(session.state or "")},
+        )
+    return 0
+
+
+@command(
+    "list",
+    examples=(
+        "nimble-stop list studio-1",
+        "nimble-stop list studio-1 --state READY --tag department=lighting",
+        "nimble-stop list studio-1 | cut -f1",
+    ),
+)
+@click.argument("studio_id")
+@filter_options
+def list_(settings: Settings, studio_id: str, **filters: tuple[str, ...] | str | None) -> int:
+    """List a studio's sessions.
+
+    In a pipe each session is one line, its fields separated by tabs: id, state, owner, instance
+    type, time of the last change.
+    """
+    chosen = Filters.from_options(filters)
+    with open_client(settings) as client:
+        sessions = chosen.sessions(client, studio_id)
+        if settings.output is not Output.TABLE:
+            with json_writer(settings.output) as write_object:
+                for session in sessions:
+                    write_object(session.to_dict())
+        elif not write_sessions(sessions, datetime.now(UTC)):
+            note(f"No sessions in {printable(studio_id)}{chosen}.")
+    return 0

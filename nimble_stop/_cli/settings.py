@@ -1,0 +1,228 @@
+"""The options that every command has, before its name or after it.
+
+The rule of this module: an option is understood in both places, and the one nearer to the end of
+the line wins.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import attrs
+import click
+
+from nimble_stop._cli.output import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
+_IN_MEMORY: Final = ":memory:"
+_KEY: Final = "nimble_stop.settings"
+_WORDS: Final = "nimble_stop.words"
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """What the options that every command has were set to.
+
+    Args:
+        region_name: ``--region``.
+        profile_name: ``--profile``.
+        endpoint_url: ``--endpoint-url``.
+        local: The embedded endpoint's store, or None when it is not asked for.
+        output: What standard output is written for.
+        debug: Whether log lines and tracebacks are shown.
+        words: The whole command line as it was typed, behind the program's name.
+    """
+
+    region_name: str | None = None
+    profile_name: str | None = None
+    endpoint_url: str | None = None
+    local: str | None = None
+    output: Output = Output.TABLE
+    debug: bool = False
+    words: tuple[str, ...] = ()
+
+    @property
+    def forgetful(self) -> bool:
+        """Whether the endpoint and all its sessions end with the command."""
+        return self.local == _IN_MEMORY
+
+
+def usage_error(message: str) -> click.UsageError:
+    """Make the error of a command line that contradicts itself, with the command's usage."""
+    return click.UsageError(message, click.get_current_context(silent=True))
+
+
+def read_settings(context: click.Context) -> Settings:
+    """Read the settings of the command that a context is for.
+
+    Raises:
+        click.UsageError: Two of them exclude each other.
+    """
+    settings = Settings(**context.meta.get(_KEY, {}), words=context.meta.get(_WORDS, ()))
+    other = "--endpoint-url" if settings.endpoint_url is not None else "--profile"
+    if settings.local is not None and (settings.endpoint_url or settings.profile_name) is not None:
+        raise click.UsageError(
+            f"--local brings its own endpoint and credentials; leave {other} out.", context
+        )
+    return settings
+
+
+def _remember(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def callback(context: click.Context, parameter: click.Parameter, value: Any) -> None:  # noqa: ANN401  # whatever the option's type makes
+        if value == "" and name == "local":
+            raise click.BadParameter("a file name is missing behind '='.", context, parameter)
+        if name == "output" and value is not None:
+            value = Output(value.lower())
+        if value is not None and value is not False:
+            context.meta.setdefault(_KEY, {})[name] = value
+
+    return callback
+
+
+class _GlobalOption(click.Option):
+    """An option that every command has; help lists them apart."""
+
+
+def global_options(function: _Function) -> _Function:
+    """Give a command the options that every command has."""
+    for flags, name, attributes in reversed(_OPTIONS):
+        option = click.option(
+            *flags, cls=_GlobalOption, expose_value=False, callback=_remember(name), **attributes
+        )
+        function = option(function)
+    return function
+
+
+_OPTIONS: Final[tuple[tuple[tuple[str, ...], str, dict[str, Any]], ...]] = (
+    (
+        ("--region",),
+        "region_name",
+        {"metavar": "NAME", "help": "AWS region, such as us-west-2."},
+    ),
+    (("--profile",), "profile_name", {"metavar": "NAME", "help": "Profile in AWS's files."}),
+    (
+        ("--endpoint-url",),
+        "endpoint_url",
+        {"metavar": "URL", "help": "Where requests go, in place of AWS's own host."},
+    ),
+    (
+        ("--local",),
+        "local",
+        {
+            # The value is optional; see `spell_out_local`.
+            "metavar": "[=FILE]",
+            "help": "Run the embedded endpoint inside this command, with a sample studio. "
+            "FILE keeps its sessions; without it they are gone afterwards.",
+        },
+    ),
+    (
+        ("--output",),
+        "output",
+        {
+            "type": click.Choice([str(output) for output in Output], case_sensitive=False),
+            "help": "What to write: a table for people (the default), JSON, or a JSON line each.",
+        },
+    ),
+    (
+        ("--debug",),
+        "debug",
+        {"is_flag": True, "help": "Show log lines, and tracebacks of errors. No secrets."},
+    ),
+)
+
+
+def spell_out_local(arguments: list[str]) -> list[str]:
+    """Give ``--local`` its value where it has none.
+
+    click would take the next word for it, be it the command's name.
+    """
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    return [
+        f"--local={_IN_MEMORY}" if word == "--local" and place < end else word
+        for place, word in enumerate(arguments)
+    ]
+
+
+def _write_options(
+    command: click.Command, context: click.Context, formatter: click.HelpFormatter
+) -> None:
+    own: list[tuple[str, str]] = []
+    shared: list[tuple[str, str]] = []
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        if record is not None and isinstance(parameter, click.Option):
+            (shared if isinstance(parameter, _GlobalOption) else own).append(record)
+    with formatter.section("Options"):
+        formatter.write_dl(own)
+    with formatter.section("Options of every command"):
+        formatter.write_dl(shared)
+
+
+class Command(click.Command):
+    """A command with the options of every command listed apart in its help, and examples.
+
+    Args:
+        examples: Lines that help shows as they are.
+        **attributes: What click's own class takes.
+    """
+
+    def __init__(self, *, examples: Sequence[str] = (), **attributes: Any) -> None:  # noqa: ANN401  # click's own
+        super().__init__(**attributes)
+        self.examples = examples
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the command's words."""
+        return super().parse_args(ctx, spell_out_local(args))
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the options in the command's help."""
+        _write_options(self, ctx, formatter)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """End the command's help with the examples."""
+        del ctx
+        write_lines(formatter, "Examples", self.examples)
+
+
+class Group(click.Group):
+    """The program itself, with the same manners as its commands.
+
+    Args:
+        closing: Headings and lines that end the help.
+        **attributes: What click's own class takes.
+    """
+
+    def __init__(
+        self,
+        *,
+        closing: Mapping[str, Sequence[str]],
+        **attributes: Any,  # noqa: ANN401  # click's own
+    ) -> None:
+        super().__init__(**attributes)
+        self.closing = closing
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the whole line's words, and keep them as they are."""
+        ctx.meta[_WORDS] = tuple(args)
+        return super().parse_args(ctx, spell_out_local(args))
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands and the options in the program's help."""
+        self.format_commands(ctx, formatter)
+        _write_options(self, ctx, formatter)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """End the program's help with what is good to know."""
+        del ctx
+        for heading, lines in self.closing.items():
+            write_lines(formatter, heading, lines)
+
+
+def write_lines(formatter: click.HelpFormatter, heading: str, lines: Sequence[str]) -> None:
+    """Write lines under a heading, without filling them up to paragraphs."""
+    with formatter.section(heading):
+        for line in lines:
+            formatter.write(f"{' ' * formatter.current_indent}{line}\n")

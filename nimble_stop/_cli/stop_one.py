@@ -1,0 +1,88 @@
+"""Stopping one session that was named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nimble_stop._bulk import derived_token
+from nimble_stop._cli.connection import poll_options
+from nimble_stop._cli.failures import report
+from nimble_stop._cli.following import follow, write_outcome
+from nimble_stop._cli.order import resume_advice
+from nimble_stop._cli.output import Output, note
+from nimble_stop._cli.text import duration, printable
+from nimble_stop.exceptions import DeadlineExceededError, NimbleStopError, ServiceError
+from nimble_stop.models import StreamingSessionState as State
+
+if TYPE_CHECKING:
+    from nimble_stop import NimbleClient
+    from nimble_stop._cli.following import Trail
+    from nimble_stop._cli.order import Order
+    from nimble_stop._cli.settings import Settings
+    from nimble_stop.models import StreamingSession
+
+
+def stop_one(client: NimbleClient, order: Order, settings: Settings, session_id: str) -> int:
+    """Stop a session, show the states it goes through, and tell what became of it."""
+    try:
+        with follow(session_id, settings) as trail:
+            session = _stop(client, order, settings, session_id, trail)
+    except KeyboardInterrupt as error:
+        return report(error, settings, next_step=resume_advice(order, settings))
+    except NimbleStopError as error:
+        again = error.outcome_unknown or error.retryable
+        return report(error, settings, next_step=resume_advice(order, settings) if again else "")
+    write_outcome(session, session_id, trail, settings)
+    return 0
+
+
+def _stop(
+    client: NimbleClient, order: Order, settings: Settings, session_id: str, trail: Trail
+) -> StreamingSession:
+    before = _look(client, order, settings, session_id, trail)
+    session = client.stop_session(
+        order.studio_id,
+        session_id,
+        retention=order.retention,
+        client_token=derived_token(order.run_id, order.studio_id, session_id, order.retention),
+    )
+    if before is None or before.state == State.READY:
+        trail.see(session)
+    else:
+        note(f"{printable(session_id)}: this run had stopped it before; nothing was done twice.")
+    if not order.wait:
+        return session
+    return client.wait_until_stopped(
+        order.studio_id, session_id, on_poll=trail.see, **_limits(order, settings, trail, session)
+    )
+
+
+def _look(
+    client: NimbleClient, order: Order, settings: Settings, session_id: str, trail: Trail
+) -> StreamingSession | None:
+    """Read the session before it is stopped, because a person wants to know what it was."""
+    if settings.output is not Output.TABLE:
+        return None
+    try:
+        session = client.get_session(order.studio_id, session_id)
+    except ServiceError:
+        # Whoever may stop a session need not be allowed to read it.
+        return None
+    trail.see(session)
+    return session
+
+
+def _limits(
+    order: Order, settings: Settings, trail: Trail, session: StreamingSession
+) -> dict[str, Any]:
+    """Choose how long to wait, out of what the stop has left of the deadline."""
+    limits: dict[str, Any] = poll_options(settings)
+    if order.deadline is not None:
+        remaining = order.deadline - trail.seconds
+        if remaining <= 0:
+            limit = duration(order.deadline)
+            raise DeadlineExceededError(
+                f"The deadline of {limit} was over before the wait began.", session=session
+            )
+        limits["deadline"] = remaining
+    return limits

@@ -1,0 +1,136 @@
+"""Counting what becomes of many sessions, and saying it in words. Pure but for the clock."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from nimble_stop._cli.failures import advice, error_object, headline
+from nimble_stop._cli.text import duration, printable, volumes
+from nimble_stop.exceptions import DeadlineExceededError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from nimble_stop import StopResult
+
+
+class Tally:
+    """How far a run is.
+
+    Attributes:
+        total: How many sessions there are.
+        begun: How many stops have begun.
+        states: How many ended in each state.
+        failed: How many failed.
+        retentions: What happens to how many sessions' volumes.
+        repeated: How many an earlier run with the same id had stopped before.
+        deadline_exceeded: Whether one of the failures is that the time was over.
+    """
+
+    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.total = total
+        self.begun = 0
+        self.states: Counter[str] = Counter()
+        self.failed = 0
+        self.retentions: Counter[str] = Counter()
+        self.repeated = 0
+        self.deadline_exceeded = False
+        self._clock = clock
+        self._started = clock()
+
+    def feed(self, session_ids: Iterable[str]) -> Iterator[str]:
+        """Give ids, counting them as begun when they are taken."""
+        for session_id in session_ids:
+            self.begun += 1
+            yield session_id
+
+    def add(self, result: StopResult) -> None:
+        """Count a result."""
+        if result.error is not None:
+            self.failed += 1
+            self.deadline_exceeded |= isinstance(result.error, DeadlineExceededError)
+        elif result.session is not None:
+            self.states[printable(result.session.state or "UNKNOWN")] += 1
+            self.retentions[volumes(result.session)] += 1
+            self.repeated += result.repeated
+
+    @property
+    def ended(self) -> int:
+        """How many have ended, well or not."""
+        return self.failed + self.states.total()
+
+    @property
+    def left(self) -> int:
+        """How many have not begun."""
+        return self.total - self.begun
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return self._clock() - self._started
+
+    @property
+    def pace(self) -> str:
+        """Tell how far it is, how fast, and how long it will still take at that rate."""
+        text = f"{self.ended:,} of {self.total:,} in {duration(self.seconds)}"
+        if not self.ended or self.seconds <= 0:
+            return text
+        rate = self.ended / self.seconds
+        remaining = (self.total - self.ended) / rate
+        end = f", about {duration(remaining)} left" if self.ended < self.total else ""
+        return f"{text}, {rate:.1f} a second{end}"
+
+    @property
+    def counts(self) -> str:
+        """Tell how many are in which state."""
+        parts = [f"{number:,} {state}" for state, number in sorted(self.states.items())]
+        for number, name in (
+            (self.failed, "failed"),
+            (self.begun - self.ended, "under way"),
+            (self.left, "not begun"),
+        ):
+            if number:
+                parts.append(f"{number:,} {name}")
+        return ", ".join(parts)
+
+    def summary(self, studio_id: str, run_id: str) -> Iterator[tuple[str, str]]:
+        """Tell the whole, a label and a text each."""
+        yield "studio", printable(studio_id)
+        yield "sessions", self.counts
+        yield (
+            "volumes",
+            ", ".join(f"{number:,} {words}" for words, number in sorted(self.retentions.items())),
+        )
+        yield (
+            "repeated",
+            f"{self.repeated:,} that this run had stopped before" * bool(self.repeated),
+        )
+        yield "took", duration(self.seconds)
+        yield "run id", printable(run_id)
+
+
+def result_line(result: StopResult) -> str:
+    """Tell one session's result on one line."""
+    name = printable(result.session_id)
+    if result.error is not None:
+        return f"{name}: failed: {headline(result.error)} {advice(result.error)}"
+    if result.session is None:
+        return f"{name}: not read"
+    state = printable(result.session.state or "UNKNOWN")
+    again = ", by this run before" if result.repeated else ""
+    return f"{name}: {state}{again}, volumes {volumes(result.session)}"
+
+
+def result_object(result: StopResult, run_id: str) -> dict[str, object]:
+    """Describe one session's result for programs."""
+    return {
+        "sessionId": result.session_id,
+        "session": result.session.to_dict() if result.session else None,
+        "error": error_object(result.error) if result.error else None,
+        "runId": run_id,
+        "clientToken": result.client_token,
+        "attempts": result.attempts,
+        "repeated": result.repeated,
+    }

@@ -1,0 +1,103 @@
+"""How values read in a terminal. Pure functions.
+
+The rule of this module: what came from the service or the user never reaches a terminal raw. A
+character that is not printable is escaped, so that an id can neither move the cursor nor hide.
+"""
+
+from __future__ import annotations
+
+import shlex
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from nimble_stop.models import StreamingSessionState as State, VolumeRetentionMode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nimble_stop.models import StreamingSession
+
+_MINUTE: Final = 60
+_HOUR: Final = 60 * _MINUTE
+_DAY: Final = 24 * _HOUR
+# From here on tenths of a second tell nobody anything.
+_WHOLE_SECONDS: Final = 10
+_VOLUMES_NOW: Final = {
+    VolumeRetentionMode.RETAIN: "retained",
+    VolumeRetentionMode.DELETE: "deleted",
+}
+
+
+def printable(text: str) -> str:
+    """Escape what a terminal would act on or not show."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def one_line(text: str) -> str:
+    """Put a text that may have line breaks on one line."""
+    return printable(" ".join(text.split()))
+
+
+def shell_command(words: Iterable[str]) -> str:
+    """Write a command so that a shell takes it as it is; bash, zsh and ksh for odd characters."""
+    return " ".join(_shell_word(word) for word in words)
+
+
+def _shell_word(word: str) -> str:
+    if word.isprintable():
+        return shlex.quote(word)
+    escaped = word.replace("\\", "\\\\").replace("'", "\\'")
+    return f"$'{printable(escaped)}'"
+
+
+def duration(seconds: float) -> str:
+    """Tell a length of time in at most two units."""
+    if seconds < _WHOLE_SECONDS:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    for size, name, smaller, smaller_name in (
+        (_DAY, "d", _HOUR, "h"),
+        (_HOUR, "h", _MINUTE, "min"),
+        (_MINUTE, "min", 1, "s"),
+    ):
+        if whole >= size:
+            return f"{whole // size} {name} {whole % size // smaller} {smaller_name}"
+    raise AssertionError(seconds)  # pragma: no cover - a minute or more has a unit
+
+
+def distance(time: datetime, now: datetime) -> str:
+    """Tell how far a time is from now, in one unit."""
+    seconds = (now - time).total_seconds()
+    number, unit, *_ = duration(abs(seconds)).split()
+    told = f"{number.partition('.')[0]} {unit}"
+    return f"{told} ago" if seconds >= 0 else f"in {told}"
+
+
+def moment(time: datetime, now: datetime) -> str:
+    """Tell a time in UTC, and how far from now it is."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC ({distance(time, now)})"
+
+
+def counted(number: int, noun: str) -> str:
+    """Give a number and its noun."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def volumes(session: StreamingSession) -> str:
+    """Tell what happens, or happened, to a session's volumes."""
+    mode = session.volume_retention_mode
+    if mode is None:
+        return "not told by the service"
+    told = _VOLUMES_NOW.get(mode)
+    if told is None:
+        return printable(mode)
+    if session.state == State.STOPPED:
+        return told
+    return f"will be {told}" if session.state == State.STOP_IN_PROGRESS else f"{told} when it stops"

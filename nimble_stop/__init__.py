@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from nimble_stop._version import __version__
 
 if TYPE_CHECKING:
+    from nimble_stop._async_client import AsyncNimbleClient
+    from nimble_stop._async_stop_run import AsyncStopRun
     from nimble_stop._bulk import StopResult
     from nimble_stop._client import NimbleClient, stop_session
     from nimble_stop._config import Timeouts
@@ -57,6 +59,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AccessDeniedException",
+    "AsyncNimbleClient",
+    "AsyncStopRun",
     "AutomaticTerminationMode",
     "ConfigurationError",
     "ConflictException",
@@ -97,6 +101,8 @@ __all__ = [
 ]
 
 _MODULE_OF = {
+    "AsyncNimbleClient": "_async_client",
+    "AsyncStopRun": "_async_stop_run",
     "NimbleClient": "_client",
     "RetryPolicy": "_retry",
     "Runtime": "_runtime",

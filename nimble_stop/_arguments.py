@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, cast
 
 from nimble_stop.exceptions import RequestValidationError
@@ -93,6 +93,13 @@ def checked_ids(name: str, values: object) -> tuple[str, ...]:
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise RequestValidationError(f"{name} must be a collection of ids, not {_quote(values)}.")
     return tuple(checked_id(name, value) for value in cast("Iterable[object]", values))
+
+
+def checked_iterator(name: str, values: object) -> Iterator[str]:
+    """Check an iterable of ids, which are checked one by one as they come."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise RequestValidationError(f"{name} must be an iterable of ids, not {_quote(values)}.")
+    return iter(cast("Iterable[str]", values))
 
 
 def _quote(value: object) -> str:

@@ -83,6 +83,16 @@ class BaseClient:
         """Where requests go."""
         return self._config.endpoint.url
 
+    @property
+    def options(self) -> Options:
+        """What the client was asked for."""
+        return self._options
+
+    @property
+    def has_given_credentials(self) -> bool:
+        """Whether credentials were passed in, rather than found."""
+        return self._credentials.given
+
     def with_options(
         self,
         *,

@@ -17,6 +17,7 @@ import attrs
 from nimble_stop._arguments import (
     checked_count,
     checked_id,
+    checked_iterator,
     checked_retention,
     checked_text,
 )
@@ -159,15 +160,13 @@ class BulkStop:
     """
 
     def __init__(self, engine: Engine, session_ids: Iterable[str], options: BulkOptions) -> None:
-        if isinstance(session_ids, str | bytes):
-            raise RequestValidationError("session_ids must be an iterable of ids, not one text.")
-        self.run_id = options.run_id
+        self.run_id: str = options.run_id
         self.results: deque[StopResult] = deque()
         self._engine = engine
         self._options = options
         self._started = engine.runtime.now()
         self._pace = Pace(options.max_concurrency)
-        self._ids: Iterator[str] | None = iter(session_ids)
+        self._ids: Iterator[str] | None = checked_iterator("session_ids", session_ids)
         self._again: deque[_Job] = deque()
         self._waiting: dict[str, list[_Job]] = {}
         self._stopping = 0

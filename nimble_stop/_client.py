@@ -14,7 +14,7 @@ from nimble_stop._fork import renew_in_children
 from nimble_stop._listing import Pages
 from nimble_stop._requests import get_request, stop_request
 from nimble_stop._runtime import Runtime
-from nimble_stop._stop_run import StopRun
+from nimble_stop._stop_run import StopRun, ThreadCrew
 from nimble_stop._transport import Transport
 from nimble_stop._wait import DEFAULT_POLL_INTERVAL, DEFAULT_WAIT_SECONDS, wait_until_stopped
 
@@ -281,8 +281,13 @@ class NimbleClient(BaseClient):
             wait=wait,
             deadline=DEFAULT_WAIT_SECONDS,
         )
+        if executor is not None:
+            from nimble_stop._executor import ExecutorCrew, source_for
+
+            source = source_for(executor, self)
+            return StopRun(ExecutorCrew(executor, source, session_ids, options))
         plan = BulkStop(self._engine, session_ids, options)
-        return StopRun(plan, self._perform, self._config.runtime.sleep)
+        return StopRun(ThreadCrew(plan, self._perform, self._config.runtime.sleep))
 
     def close(self) -> None:
         """Close the connections, also those of copies made by `with_options`."""

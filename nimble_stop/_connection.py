@@ -14,16 +14,14 @@ import threading
 import time
 from collections import deque
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import certifi
 from urllib3.util import wait_for_read
 
 from nimble_stop._fork import renew_in_children
 from nimble_stop._http import AnswerError, ResponseReader
+from nimble_stop._tls import make_tls_context
 from nimble_stop.exceptions import (
-    ConfigurationError,
     ConnectionFailedError,
     ConnectionLostError,
     ConnectTimeoutError,
@@ -207,16 +205,7 @@ class ConnectionPool:
 
     @cached_property
     def _tls_context(self) -> ssl.SSLContext:
-        trusted = self._ca_bundle or certifi.where()
-        is_directory = Path(trusted).is_dir()
-        try:
-            return ssl.create_default_context(
-                cafile=None if is_directory else trusted, capath=trusted if is_directory else None
-            )
-        except (ssl.SSLError, OSError) as error:
-            raise ConfigurationError(
-                f"The CA bundle {trusted!r} cannot be read: {error}."
-            ) from None
+        return make_tls_context(self._ca_bundle)
 
 
 def _open_tcp(host: str, port: int, limit: TimeLimit) -> socket.socket:

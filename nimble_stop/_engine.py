@@ -30,7 +30,7 @@ from nimble_stop.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from nimble_stop._authentication import WireRequest
     from nimble_stop._config import Config
@@ -96,6 +96,22 @@ def drive(steps: Steps[ResultT], perform: Callable[[Effect], object]) -> ResultT
         while True:
             try:
                 outcome = perform(effect)
+            except BaseException as error:  # noqa: BLE001 - the call decides what to make of it
+                effect = steps.throw(error)
+            else:
+                effect = steps.send(outcome)
+    except StopIteration as stop:
+        result: ResultT = stop.value
+        return result
+
+
+async def adrive(steps: Steps[ResultT], perform: Callable[[Effect], Awaitable[object]]) -> ResultT:
+    """Do the same as `drive`, awaiting each thing."""
+    try:
+        effect = next(steps)
+        while True:
+            try:
+                outcome = await perform(effect)
             except BaseException as error:  # noqa: BLE001 - the call decides what to make of it
                 effect = steps.throw(error)
             else:

@@ -188,18 +188,32 @@ class ResponseReader:
 
 
 def _parse_fields(lines: list[bytes]) -> dict[str, str]:
-    """Read header lines; the names in lower case, repeated fields joined as RFC 9110 says."""
-    fields: dict[str, str] = {}
+    pairs: list[tuple[str, str]] = []
     for line in lines:
         name, colon, value = line.partition(b":")
         if not (colon and _FIELD_NAME.fullmatch(name) and _FIELD_VALUE.fullmatch(value)):
             raise AnswerError(f"it has a bad header line: {line[:40]!r}")
-        key, text = name.decode("ascii").lower(), value.strip(b" \t").decode("latin-1")
-        if key in fields and key == "content-length" and fields[key] != text:
-            raise AnswerError("its framing is ambiguous")
-        if key in fields and key not in _SINGLE:
-            text = f"{fields[key]}, {text}"
-        fields[key] = text
+        pairs.append((name.decode("ascii"), value.strip(b" \t").decode("latin-1")))
+    return collect_fields(pairs)
+
+
+def collect_fields(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Make a mapping of header fields, the names in lower case.
+
+    Repeated fields are joined as RFC 9110 says; of those that hold a single value the last counts.
+
+    Raises:
+        AnswerError: There are two lengths.
+    """
+    fields: dict[str, str] = {}
+    for name, text in pairs:
+        key = name.lower()
+        if key not in fields or key in _SINGLE:
+            if key == "content-length" and fields.get(key, text) != text:
+                raise AnswerError("its framing is ambiguous")
+            fields[key] = text
+        else:
+            fields[key] += f", {text}"
     return fields
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import queue
 import threading
 import weakref
+from collections import deque  # noqa: TC003 - of a runtime protocol
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from nimble_stop._bulk import StopResult
 from nimble_stop._engine import Effect, Sleep, drive
@@ -17,6 +18,29 @@ if TYPE_CHECKING:
     from nimble_stop._bulk import BulkStop, Outcome, Work
 
 Perform = Callable[[Effect], object]
+
+
+class Crew(Protocol):
+    """Those who do the work of a run."""
+
+    run_id: str
+    results: deque[StopResult]
+
+    def work_until_result(self) -> bool:
+        """Begin what can begin, and wait for a result; False when there will be none."""
+        ...
+
+    def cancel(self) -> None:
+        """Begin nothing new."""
+        ...
+
+    def dismiss(self) -> None:
+        """Wait for what has begun."""
+        ...
+
+    def raise_error(self) -> None:
+        """Raise what ended the run early, such as an error of the iterable itself."""
+        ...
 
 
 class StopRun(Iterator[StopResult]):
@@ -32,23 +56,20 @@ class StopRun(Iterator[StopResult]):
             and retention stops no session twice.
     """
 
-    def __init__(
-        self, plan: BulkStop, perform: Perform, sleep: Callable[[float], object] | None
-    ) -> None:
-        self.run_id: str = plan.run_id
-        self._plan = plan
-        self._crew = _Crew(plan, perform, sleep)
+    def __init__(self, crew: Crew) -> None:
+        self.run_id: str = crew.run_id
+        self._crew = crew
         # Runs also when the run is dropped without being closed, and when the interpreter ends.
-        self._dismiss = weakref.finalize(self, self._crew.dismiss)
+        self._dismiss = weakref.finalize(self, crew.dismiss)
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> StopResult:
         if self._crew.work_until_result():
-            return self._plan.results.popleft()
+            return self._crew.results.popleft()
         self.close()
-        self._plan.raise_feed_error()
+        self._crew.raise_error()
         raise StopIteration
 
     def cancel(self) -> None:
@@ -76,7 +97,7 @@ class _DismissedError(BaseException):
     """The run is over; nobody is interested in another look."""
 
 
-class _Crew:
+class ThreadCrew(Crew):
     """The threads of a run. They finish what they did; only the caller's thread begins work.
 
     An interrupt reaches the main thread alone, so no outcome is lost to one.
@@ -85,6 +106,8 @@ class _Crew:
     def __init__(
         self, plan: BulkStop, perform: Perform, sleep: Callable[[float], object] | None
     ) -> None:
+        self.run_id: str = plan.run_id
+        self.results: deque[StopResult] = plan.results
         self._plan = plan
         self._perform = perform
         self._dismissed = threading.Event()
@@ -107,6 +130,7 @@ class _Crew:
         return True
 
     def cancel(self) -> None:
+        """Begin nothing new."""
         with self._changed:
             self._plan.cancel()
             self._changed.notify()
@@ -118,6 +142,10 @@ class _Crew:
             self._work.put(None)
         for thread in self._threads:
             thread.join()
+
+    def raise_error(self) -> None:
+        """Raise what ended the run early, such as an error of the iterable itself."""
+        self._plan.raise_feed_error()
 
     def _begin(self) -> None:
         while (work := self._plan.next_work()) is not None:

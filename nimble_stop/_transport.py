@@ -9,6 +9,7 @@ redirects, no cookies and no netrc.
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any, cast
 
 import requests
@@ -111,6 +112,8 @@ class Transport(HTTPAdapter):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self._pool = _Pool(config)
+        # A client that nobody closed closes its connections all the same, at the latest at exit.
+        weakref.finalize(self, self._pool.close)
 
     def exchange(self, send: Send) -> Response:
         """Send a request and read its answer.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
@@ -25,7 +26,11 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _REGION: Final = re.compile(r"(?!\d+\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
 # What may stand in a base path: RFC 3986's path characters, percent-encoded where needed.
 _BASE_PATH: Final = re.compile(r"(?:/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})*)*")
-_HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9]+)?")
+# DNS allows labels of 63 characters and names of 253; the underscore is common in local networks.
+_NAME: Final = re.compile(
+    r"(?=.{1,253}\Z)[A-Za-z0-9][A-Za-z0-9_-]{0,62}(?:\.[A-Za-z0-9_-]{1,63})*\.?", re.ASCII
+)
+_IPV6_NETLOC: Final = re.compile(r"\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9]+)?\](?::\d*)?", re.ASCII)
 
 
 @attrs.frozen
@@ -97,7 +102,7 @@ def parse_endpoint(url: str, source: str) -> Endpoint:
         raise _bad_endpoint(source, "it does not begin with http:// or https://")
     if "@" in parts.netloc:
         raise _bad_endpoint(source, "it holds a user name; credentials are not part of it")
-    if not _HOST.fullmatch(host) or port == 0:
+    if not _is_host(parts.netloc, host) or port == 0:
         raise _bad_endpoint(source, "it has no valid host and port")
     if parts.query or parts.fragment:
         raise _bad_endpoint(source, "it has a query or a fragment")
@@ -107,6 +112,16 @@ def parse_endpoint(url: str, source: str) -> Endpoint:
         raise _bad_endpoint(source, "its path has dot segments, which are signed as another path")
     port = port or _DEFAULT_PORTS[parts.scheme]
     return Endpoint(parts.scheme, host, port, parts.path.removesuffix("/"))
+
+
+def _is_host(netloc: str, host: str) -> bool:
+    if "[" not in netloc:
+        return bool(_NAME.fullmatch(host))
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return bool(_IPV6_NETLOC.fullmatch(netloc))
 
 
 def _bad_endpoint(source: str, reason: str) -> ConfigurationError:

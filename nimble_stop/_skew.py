@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _TOLERATED_SECONDS: Final = 4 * 60
 # An answer that took this long says nothing about the time.
 _LONGEST_ROUND_TRIP: Final = 15 * 60
+# Nor does a date a century away: signing by it could leave the years that a calendar has.
+_LARGEST_SKEW: Final = 100 * 365 * 24 * 60 * 60
 _SKEW_CODES: Final = frozenset(
     {
         "AccessDeniedException",
@@ -53,7 +55,9 @@ class ClockSkew:
         date = http_date(headers["date"])
         if date is None or not 0 <= received - sent <= _LONGEST_ROUND_TRIP:
             return
-        self._seconds = date.timestamp() - (sent + received) / 2
+        seconds = date.timestamp() - (sent + received) / 2
+        if abs(seconds) < _LARGEST_SKEW:
+            self._seconds = seconds
 
     def explains(self, error: NimbleStopError, used: float) -> bool:
         """Tell whether the skew explains a refusal, and another attempt would sign differently.

@@ -8,6 +8,7 @@ bytes that were sent.
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import threading
 from typing import TYPE_CHECKING, Final, cast
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ServerThread", "listen"]
 
+_logger: Final = logging.getLogger("nimble_stop.local")
 _BACKLOG: Final = 512
+_ACCEPT_PAUSE_SECONDS: Final = 0.1
 _MAX_PORT: Final = 65_535
 # A request that is being answered gets this long to end; twice, by aiohttp's counting.
 _SHUTDOWN_SECONDS: Final = 0.5
@@ -42,6 +45,8 @@ def listen(host: str, port: int) -> socket.socket:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             listener.listen(_BACKLOG)
+            # As asyncio wants it.
+            listener.settimeout(0)
         except BaseException:
             listener.close()
             raise
@@ -81,14 +86,8 @@ class ServerThread:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        loop = asyncio.get_running_loop()
-        manager = web.Server(self._respond, loop=loop)
-        # The listener itself stays with its owner.
-        server = await loop.create_server(
-            lambda: Connection(manager, loop), sock=self._listener.dup()
-        )
-        await self._stop.wait()
-        server.close()
+        manager = web.Server(self._respond, loop=self._loop)
+        await self._accept_until_stopped(manager)
         transports = [connection.transport for connection in manager.connections]
         manager.pre_shutdown()
         await manager.shutdown(_SHUTDOWN_SECONDS)
@@ -98,6 +97,29 @@ class ServerThread:
                 transport.abort()
         # The loop closes the sockets in its next round.
         await asyncio.sleep(0)
+
+    async def _accept_until_stopped(self, manager: web.Server) -> None:
+        """Take connections in.
+
+        Not `asyncio.loop.create_server`: closing its server trips over a connection that has just
+        been accepted (Python 3.13.0), and tells nobody about it.
+        """
+        stopped = asyncio.create_task(self._stop.wait())
+        while not stopped.done():
+            accepted = asyncio.create_task(self._loop.sock_accept(self._listener))
+            await asyncio.wait({accepted, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not accepted.done():
+                accepted.cancel()
+                await asyncio.wait({accepted})
+            elif accepted.exception() is not None:
+                # Too many open files, mostly: those that are open have to end first.
+                _logger.warning("a connection was not accepted: %s", accepted.exception())
+                await asyncio.sleep(_ACCEPT_PAUSE_SECONDS)
+            else:
+                connection, _ = accepted.result()
+                await self._loop.connect_accepted_socket(
+                    lambda: Connection(manager, self._loop), connection
+                )
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = cast("Connection", request.protocol)

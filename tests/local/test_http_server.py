@@ -1,21 +1,19 @@
 from __future__ import annotations
 
+import resource
+import socket
 import threading
 import time
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING
 
 import pytest
 
 from nimble_stop.exceptions import ConfigurationError
-from nimble_stop.local import Latency, LocalNimble
+from nimble_stop.local import Latency, LocalNimble, http_server
 from nimble_stop.local.http_server import listen
 
 from .support import connect, get, stop
 from .test_connection import stop_bytes
-
-if TYPE_CHECKING:
-    import socket
 
 
 def test_a_free_port() -> None:
@@ -51,6 +49,36 @@ def test_connections_are_queued_before_it_serves() -> None:
             assert early.recv(65536).startswith(b"HTTP/1.1 403")
     finally:
         local.close()
+
+
+def test_a_connection_that_cannot_be_accepted(
+    local: LocalNimble, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When there are too many open files, it goes on as soon as there are fewer."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    monkeypatch.setattr(http_server, "_ACCEPT_PAUSE_SECONDS", 0.01)
+    client = socket.create_connection(address(local))
+    used = client.fileno()
+    client.close()
+    try:
+        with socket.socket() as waiting:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (used + 1, limits[1]))
+            waiting.connect(address(local))
+            deadline = time.monotonic() + 10
+            while "was not accepted" not in caplog.text and time.monotonic() < deadline:
+                time.sleep(0.01)
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            waiting.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert waiting.recv(65536).startswith(b"HTTP/1.1 403")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert "was not accepted" in caplog.text
+
+
+def address(local: LocalNimble) -> tuple[str, int]:
+    """Tell where it listens."""
+    host, _, port = local.endpoint_url.removeprefix("http://").partition(":")
+    return host, int(port)
 
 
 def test_closing_does_not_wait_for_anybody() -> None:

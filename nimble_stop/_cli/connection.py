@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LOCAL_TRANSITION_SECONDS: Final = 2.0
 # So that the wait for it does not outlast it by much.
 _LOCAL_POLL_SECONDS: Final = 0.5
+_HINT: Final = "To try without AWS, add --local."
 _FILE_VARIABLES: Final = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
 _PROXY_EXCEPTIONS: Final = ("NO_PROXY", "no_proxy")
 
@@ -36,6 +37,7 @@ def open_client(settings: Settings, *, deadline: float | None = None) -> Generat
         ConfigurationError: There is no region, or a setting is invalid.
     """
     from nimble_stop import NimbleClient
+    from nimble_stop.exceptions import ConfigurationError
 
     arguments: dict[str, Any] = {} if deadline is None else {"deadline": deadline}
     with ExitStack() as stack:
@@ -48,7 +50,12 @@ def open_client(settings: Settings, *, deadline: float | None = None) -> Generat
         else:
             stack.enter_context(_without_aws_configuration())
             arguments |= stack.enter_context(_local_endpoint(settings))
-        yield stack.enter_context(NimbleClient(**arguments))
+        try:
+            yield stack.enter_context(NimbleClient(**arguments))
+        except ConfigurationError as error:
+            if settings.local is None:
+                error.add_note(_HINT)
+            raise
 
 
 def poll_options(settings: Settings) -> dict[str, Any]:

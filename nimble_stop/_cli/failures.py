@@ -65,7 +65,6 @@ _CODES: Final = (
 )
 # Where the library's own advice speaks of arguments in Python.
 _ADVICE: Final = (
-    (ConfigurationError, "To try without AWS, add --local."),
     (DeadlineExceededError, "Allow more time with --deadline, or repeat the command."),
     (TransportError, "Check the network and --endpoint-url, then repeat the command."),
 )
@@ -84,6 +83,8 @@ def advice(error: BaseException) -> str:
     for kind, text in _ADVICE:
         if isinstance(error, kind) and type(error).advice == kind.advice:
             return text
+    if notes := getattr(error, "__notes__", None):
+        return " ".join(notes)
     if isinstance(error, NimbleStopError):
         return error.advice.replace("with the same client token", "with the same --run-id")
     if isinstance(error, (KeyboardInterrupt, SomeFailedError)):

@@ -52,7 +52,12 @@ class Trail:
         state = printable(session.state or "UNKNOWN")
         if self._states[-1:] != [state]:
             self._states.append(state)
-            self._show(f"{printable(self._session_id)}: {state} after {duration(self.seconds)}")
+            self._show(f"{self.now} after {duration(self.seconds)}")
+
+    @property
+    def now(self) -> str:
+        """The session and the state it was last seen in."""
+        return ": ".join((printable(self._session_id), *self._states[-1:]))
 
     @property
     def seconds(self) -> float:
@@ -75,8 +80,32 @@ def follow(session_id: str, settings: Settings) -> Generator[Trail]:
     elif settings.debug or not is_terminal(sys.stderr):
         yield Trail(session_id, note)
     else:
-        with console(sys.stderr).status(f"{printable(session_id)} ...") as status:
-            yield Trail(session_id, lambda text: status.update(f"{text} ..."))
+        trail = Trail(session_id, lambda _: None)
+        with _moving(trail):
+            yield trail
+
+
+@contextmanager
+def _moving(trail: Trail) -> Generator[None]:
+    """Show the state and a running clock on one line of the terminal."""
+    from rich.live import Live
+    from rich.spinner import Spinner
+
+    spinner = Spinner("line")
+
+    def picture() -> Spinner:
+        spinner.update(text=f"{trail.now} ... {duration(trail.seconds)}")
+        return spinner
+
+    with Live(
+        get_renderable=picture,
+        console=console(sys.stderr),
+        refresh_per_second=10,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    ):
+        yield
 
 
 def write_outcome(

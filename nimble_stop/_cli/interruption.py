@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from nimble_stop._cli.output import note
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
@@ -29,12 +27,15 @@ class Ending:
 
 
 @contextmanager
-def ending_early(cancel: Callable[[], object], deadline: float | None) -> Generator[Ending]:
+def ending_early(
+    cancel: Callable[[], object], deadline: float | None, say: Callable[[str], object]
+) -> Generator[Ending]:
     """Call ``cancel``, in another thread, at the first signal or when the deadline is over.
 
     Args:
         cancel: Keeps further stops from beginning; may be called in any thread.
         deadline: After how many seconds; None for never.
+        say: Shows a line of text; may be called in any thread.
     """
     ending = Ending()
 
@@ -43,7 +44,7 @@ def ending_early(cancel: Callable[[], object], deadline: float | None) -> Genera
         cancel()
 
     def interrupt() -> None:
-        note("Interrupted; waiting for the stops under way. Ctrl-C again leaves them alone.")
+        say("Interrupted; the stops under way are being finished. Ctrl-C again leaves them.")
         cancel()
 
     def on_signal(*_: object) -> None:

@@ -27,15 +27,15 @@ class Output(StrEnum):
     JSONL = "jsonl"
 
 
-def write(text: str, stream: TextIO | None = None) -> None:
-    """Write a line of results, to standard output if no other stream is given.
+def write(text: str, stream: TextIO | None = None, *, end: str = "\n") -> None:
+    """Write results, as a rule a line, to standard output if no other stream is given.
 
     Raises:
         BrokenPipeError: Nobody reads any more.
     """
     target: TextIO = stream or sys.stdout
     try:
-        target.write(f"{text}\n")
+        target.write(f"{text}{end}")
         target.flush()
     except BrokenPipeError:
         _discard(target)
@@ -118,21 +118,21 @@ def json_writer(output: Output) -> Generator[Callable[[Mapping[str, Any]], None]
     if output is Output.JSONL:
         yield lambda document: write(_line(document))
         return
-    separator = ""
+    before, after = "[\n", "[]"
 
     def write_element(document: Mapping[str, Any]) -> None:
-        nonlocal separator
-        write(f"{separator or '['}{_line(document)}")
-        separator = ","
+        nonlocal before, after
+        write(f"{before}{_line(document)}", end="")
+        before, after = ",\n", "\n]"
 
     try:
         yield write_element
     except BrokenPipeError:
         raise
     except BaseException:
-        write("]" if separator else "[]")
+        write(after)
         raise
-    write("]" if separator else "[]")
+    write(after)
 
 
 def _line(document: Mapping[str, Any]) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from nimble_stop._cli.output import Output, console, is_terminal, json_writer, write
+import attrs
+
+from nimble_stop._cli.output import Output, console, is_terminal, json_writer, note, write
 from nimble_stop._cli.tally import result_line, result_object
 
 if TYPE_CHECKING:
@@ -18,21 +20,35 @@ if TYPE_CHECKING:
     from nimble_stop._cli.settings import Settings
     from nimble_stop._cli.tally import Tally
 
-    Show = Callable[[StopResult], None]
+
+Show: TypeAlias = "Callable[[StopResult], None]"
 
 # Of more sessions than that a terminal shows the failures only; a picture tells the rest.
 _SHOWN_ALL: Final = 20
 _TIMES_A_SECOND: Final = 5
 
 
+@attrs.frozen
+class View:
+    """Where a run is shown.
+
+    Args:
+        show: Shows a session's result.
+        say: Shows a line of text to the person, beside the results.
+    """
+
+    show: Show
+    say: Callable[[str], None]
+
+
 @contextmanager
-def show_run(tally: Tally, run_id: str, settings: Settings) -> Generator[Show]:
-    """Show how a run goes; the function that it gives takes each result.
+def show_run(tally: Tally, run_id: str, settings: Settings) -> Generator[View]:
+    """Show how a run goes.
 
     Whoever reads the results may go away: the run goes on, and its summary still comes.
     """
     with _live_console(tally, settings) as live, _results(tally, run_id, settings, live) as show:
-        yield show
+        yield View(show, note if live is None else live.print)
 
 
 @contextmanager
@@ -96,10 +112,14 @@ def picture(tally: Tally) -> Group:
     """Draw how far a run is: a bar, the pace and the counts; as wide as there is room."""
     from rich.console import Group
     from rich.progress_bar import ProgressBar
+    from rich.table import Table
     from rich.text import Text
 
+    # A bar on its own does not end its line.
+    bar = Table.grid(expand=True)
+    bar.add_row(ProgressBar(total=tally.total, completed=tally.ended))
     return Group(
-        ProgressBar(total=tally.total, completed=tally.ended),
+        bar,
         Text(tally.pace),
         Text(tally.counts, "dim"),
     )

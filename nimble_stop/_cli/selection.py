@@ -19,22 +19,17 @@ if TYPE_CHECKING:
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 
-class _Tag(click.ParamType[Any]):
-    """``KEY=VALUE``."""
-
-    name = "KEY=VALUE"
-
-    def convert(
-        self,
-        value: Any,  # noqa: ANN401  # click's own signature
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> tuple[str, str]:
-        """Take a tag apart."""
-        key, equals, text = str(value).partition("=")
+def _read_tags(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    """Take ``KEY=VALUE`` apart."""
+    tags: list[tuple[str, str]] = []
+    for value in values:
+        key, equals, text = value.partition("=")
         if not (key and equals):
-            self.fail(f"{value!r} is not of the form KEY=VALUE.", param, ctx)
-        return key, text
+            raise click.BadParameter(f"{value!r} is not of the form KEY=VALUE.", context, parameter)
+        tags.append((key, text))
+    return tuple(tags)
 
 
 def filter_options(function: _Function) -> _Function:
@@ -43,8 +38,9 @@ def filter_options(function: _Function) -> _Function:
         click.option(
             "--tag",
             "tags",
-            type=_Tag(),
+            metavar="KEY=VALUE",
             multiple=True,
+            callback=_read_tags,
             help="Only sessions with this tag; given several times, with all of them.",
         ),
         click.option("--created-by", metavar="USER", help="Only sessions that this user created."),

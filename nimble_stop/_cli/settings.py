@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
+_WIDEST_NAME: Final = 30
 _IN_MEMORY: Final = ":memory:"
 _KEY: Final = "nimble_stop.settings"
 _WORDS: Final = "nimble_stop.words"
@@ -155,10 +156,12 @@ def _write_options(
         record = parameter.get_help_record(context)
         if record is not None and isinstance(parameter, click.Option):
             (shared if isinstance(parameter, _GlobalOption) else own).append(record)
+    # In a narrow terminal the texts need the room more than the names do.
+    name_width = min(_WIDEST_NAME, formatter.width // 3)
     with formatter.section("Options"):
-        formatter.write_dl(own)
+        formatter.write_dl(own, col_max=name_width)
     with formatter.section("Options of every command"):
-        formatter.write_dl(shared)
+        formatter.write_dl(shared, col_max=name_width)
 
 
 class Command(click.Command):

@@ -59,15 +59,15 @@ def _run(
             wait=order.wait,
             **arguments,
         ) as run,
-        ending_early(run.cancel, order.deadline) as ending,
-        show_run(tally, order.run_id, settings) as show,
+        show_run(tally, order.run_id, settings) as view,
+        ending_early(run.cancel, order.deadline, view.say) as ending,
     ):
         for raw in run:
             result = _somebody_elses(raw, targets)
             if isinstance(result.error, ConfigurationError):
                 raise result.error
             tally.add(result)
-            show(result)
+            view.show(result)
             if result.error is not None and order.fail_fast:
                 run.cancel()
     return ending

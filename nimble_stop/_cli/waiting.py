@@ -30,9 +30,8 @@ DEFAULT_WAIT_SECONDS = 900.0
     "--deadline",
     type=click.FloatRange(min=0, min_open=True),
     default=DEFAULT_WAIT_SECONDS,
-    show_default=True,
     metavar="SECONDS",
-    help="How long to wait.",
+    help=f"How long to wait.  [default: {DEFAULT_WAIT_SECONDS:.0f}]",
 )
 def wait(settings: Settings, studio_id: str, session_id: str, deadline: float) -> int:
     """Wait until a session that is being stopped has stopped.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, overload
 
@@ -137,6 +137,22 @@ class Journal(Sequence[RequestRecord]):
         """
         self.assert_applied(
             0, operation="StopStreamingSession", session_id=session_id, studio_id=studio_id
+        )
+
+    def assert_none_stopped_twice(self) -> None:
+        """Check that no session was stopped by more than one request, however many there are.
+
+        Raises:
+            AssertionError: Some were; the message shows their requests.
+        """
+        applied = self.matching(operation="StopStreamingSession", applied=True)
+        counts = Counter((record.studio_id, record.session_id) for record in applied)
+        twice = [record for record in applied if counts[record.studio_id, record.session_id] > 1]
+        self._assert(
+            not twice,
+            f"every session should have been stopped once at most, and "
+            f"{sum(count > 1 for count in counts.values())} were more often",
+            twice,
         )
 
     def assert_applied(

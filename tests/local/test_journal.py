@@ -82,6 +82,16 @@ def test_what_did_not_happen() -> None:
         journal(stop(token=None)).assert_one_token("x")
 
 
+def test_none_twice() -> None:
+    """All sessions are looked at together; the same id in two studios is two sessions."""
+    elsewhere = attrs.evolve(RECORD, studio_id="t", session_id="x")
+    journal(stop("x"), elsewhere, stop("x", applied=False)).assert_none_stopped_twice()
+    with pytest.raises(AssertionError, match="and 1 were more often") as caught:
+        journal(stop("x"), stop("y"), stop("y", token="u")).assert_none_stopped_twice()
+    assert str(caught.value).count("'y'") == 2
+    assert "'x'" not in str(caught.value)
+
+
 def test_a_long_list_is_cut() -> None:
     """A message shows the newest requests and counts the others."""
     requests = journal(*[stop(applied=False)] * 25)

@@ -6,20 +6,19 @@ import asyncio
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from nimble_stop._async_stop_run import AsyncExecutorRun, AsyncStopRun, AsyncTaskRun
 from nimble_stop._async_transport import AsyncTransport
 from nimble_stop._base import BaseClient
-from nimble_stop._bulk import DEFAULT_MAX_CONCURRENCY, BulkOptions, BulkStop
+from nimble_stop._defaults import MAX_CONCURRENCY, POLL_SECONDS, WAIT_SECONDS
 from nimble_stop._engine import Effect, Send, Sign, adrive
-from nimble_stop._listing import Pages
 from nimble_stop._requests import get_request, stop_request
-from nimble_stop._wait import DEFAULT_POLL_INTERVAL, DEFAULT_WAIT_SECONDS, wait_until_stopped
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
     from concurrent.futures import Executor
     from types import TracebackType
 
+    from nimble_stop._async_stop_run import AsyncStopRun
+    from nimble_stop._listing import Pages
     from nimble_stop._protocol import Request
     from nimble_stop.models import StreamingSession, VolumeRetentionMode
 
@@ -174,8 +173,7 @@ class AsyncNimbleClient(BaseClient):
         .. _ListStreamingSessions:
            https://docs.aws.amazon.com/nimble-studio/latest/api/API_ListStreamingSessions.html
         """
-        pages = Pages(
-            self._engine,
+        pages = self._pages(
             studio_id,
             owned_by=owned_by,
             created_by=created_by,
@@ -189,8 +187,8 @@ class AsyncNimbleClient(BaseClient):
         studio_id: str,
         session_id: str,
         *,
-        deadline: float = DEFAULT_WAIT_SECONDS,
-        poll_interval: float = DEFAULT_POLL_INTERVAL,
+        deadline: float = WAIT_SECONDS,
+        poll_interval: float = POLL_SECONDS,
         on_poll: Callable[[StreamingSession], object] | None = None,
     ) -> StreamingSession:
         """Wait until a session that is being stopped is ``STOPPED``.
@@ -222,8 +220,7 @@ class AsyncNimbleClient(BaseClient):
             ServiceError: The service refused for a reason that does not pass.
         """
         return await adrive(
-            wait_until_stopped(
-                self._engine,
+            self._wait_steps(
                 studio_id,
                 session_id,
                 deadline=deadline,
@@ -240,7 +237,7 @@ class AsyncNimbleClient(BaseClient):
         *,
         retention: VolumeRetentionMode | str | None = None,
         run_id: str | None = None,
-        max_concurrency: int = DEFAULT_MAX_CONCURRENCY,
+        max_concurrency: int = MAX_CONCURRENCY,
         wait: bool = False,
         executor: Executor | None = None,
     ) -> AsyncStopRun:
@@ -271,21 +268,18 @@ class AsyncNimbleClient(BaseClient):
                 the others is a result of its own.
             ConfigurationError: The executor would need the credentials that the client was given.
         """
-        options = BulkOptions(
-            studio_id=studio_id,
+        from nimble_stop._async_stop_run import start_run
+
+        plan = self._plan(
+            studio_id,
+            session_ids,
             retention=retention,
-            run_id=self._config.runtime.new_id() if run_id is None else run_id,
+            run_id=run_id,
             max_concurrency=max_concurrency,
             wait=wait,
-            deadline=DEFAULT_WAIT_SECONDS,
+            executor=executor,
         )
-        if executor is not None:
-            from nimble_stop._executor import ExecutorCrew, source_for
-
-            source = source_for(executor, self)
-            return AsyncExecutorRun(ExecutorCrew(executor, source, session_ids, options))
-        plan = BulkStop(self._engine, session_ids, options)
-        return AsyncTaskRun(plan, self._perform)
+        return start_run(plan, self._perform)
 
     async def aclose(self) -> None:
         """Close the connections, also those of copies made by `with_options`."""

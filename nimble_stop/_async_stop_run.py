@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Self
 
-from nimble_stop._bulk import StopResult
+from nimble_stop._bulk import BulkStop, StopResult
 from nimble_stop._engine import Effect, adrive
 from nimble_stop._stop_run import StopRun
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
-    from nimble_stop._bulk import BulkStop, Outcome, Work
+    from nimble_stop._bulk import Outcome, Work
     from nimble_stop._executor import ExecutorCrew
 
 
@@ -147,3 +147,12 @@ class AsyncExecutorRun(AsyncStopRun):
     async def aclose(self) -> None:
         """Begin no further stop; wait for those in flight."""
         await asyncio.to_thread(self._run.close)
+
+
+def start_run(
+    plan: BulkStop | ExecutorCrew, perform: Callable[[Effect], Awaitable[object]]
+) -> AsyncStopRun:
+    """Give the run of a plan, with tasks, or with the crew that an executor makes."""
+    if isinstance(plan, BulkStop):
+        return AsyncTaskRun(plan, perform)
+    return AsyncExecutorRun(plan)

@@ -42,12 +42,20 @@ class WireRequest:
 
     def redact(self, response: Response) -> Response:
         """Blacken the secrets in an answer: AWS's own errors quote what was signed."""
-        if not any(secret in response.body for secret in self.secrets):
-            return response
-        body = response.body
+        echo = "\n".join(response.headers.values()).encode() + response.body
         for secret in self.secrets:
-            body = body.replace(secret, b"***")
-        return attrs.evolve(response, body=body)
+            if secret in echo:
+                response = _without(secret, response)
+        return response
+
+
+def _without(secret: bytes, response: Response) -> Response:
+    text = secret.decode()
+    return attrs.evolve(
+        response,
+        headers={name: value.replace(text, "***") for name, value in response.headers.items()},
+        body=response.body.replace(secret, b"***"),
+    )
 
 
 class Authenticator:

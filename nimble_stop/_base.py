@@ -12,8 +12,6 @@ import attrs
 
 from nimble_stop._authentication import Authenticator
 from nimble_stop._config import (
-    DEFAULT_DEADLINE,
-    DEFAULT_MAX_CONNECTIONS,
     DEFAULT_TIMEOUTS,
     Options,
     Timeouts,
@@ -21,16 +19,24 @@ from nimble_stop._config import (
     resolve,
 )
 from nimble_stop._credentials import CredentialSource
+from nimble_stop._defaults import DEADLINE_SECONDS, MAX_CONNECTIONS, WAIT_SECONDS
 from nimble_stop._engine import Engine
 from nimble_stop._runtime import Runtime
 from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable, Iterable
+    from concurrent.futures import Executor
 
     from botocore.credentials import Credentials
 
+    from nimble_stop._bulk import BulkStop
+    from nimble_stop._engine import Steps
+    from nimble_stop._executor import ExecutorCrew
+    from nimble_stop._listing import Pages
     from nimble_stop._retry import RetryPolicy
+    from nimble_stop.models import StreamingSession, VolumeRetentionMode
 
 
 class BaseClient:
@@ -44,9 +50,9 @@ class BaseClient:
         endpoint_url: str | None = None,
         credentials: Credentials | None = None,
         timeout: Timeouts | float = DEFAULT_TIMEOUTS,
-        deadline: float = DEFAULT_DEADLINE,
+        deadline: float = DEADLINE_SECONDS,
         retry: RetryPolicy | None = None,
-        max_connections: int = DEFAULT_MAX_CONNECTIONS,
+        max_connections: int = MAX_CONNECTIONS,
         ca_bundle: str | os.PathLike[str] | None = None,
         runtime: Runtime | None = None,
     ) -> None:
@@ -125,6 +131,75 @@ class BaseClient:
         copy._config = adjusted(self._config, copy._options)
         copy._engine = self._engine.with_config(copy._config)
         return copy
+
+    # What lists, waits and stops many is loaded when it is used: most programs stop one session.
+
+    def _pages(
+        self,
+        studio_id: str,
+        *,
+        owned_by: str | None,
+        created_by: str | None,
+        session_ids: Iterable[str] | None,
+        deadline: float | None,
+    ) -> Pages:
+        from nimble_stop._listing import Pages
+
+        return Pages(
+            self._engine,
+            studio_id,
+            owned_by=owned_by,
+            created_by=created_by,
+            session_ids=session_ids,
+            deadline=deadline,
+        )
+
+    def _wait_steps(
+        self,
+        studio_id: str,
+        session_id: str,
+        *,
+        deadline: float,
+        poll_interval: float,
+        on_poll: Callable[[StreamingSession], object] | None,
+    ) -> Steps[StreamingSession]:
+        from nimble_stop._wait import wait_until_stopped
+
+        return wait_until_stopped(
+            self._engine,
+            studio_id,
+            session_id,
+            deadline=deadline,
+            poll_interval=poll_interval,
+            on_poll=on_poll,
+        )
+
+    def _plan(
+        self,
+        studio_id: str,
+        session_ids: Iterable[str],
+        *,
+        retention: VolumeRetentionMode | str | None,
+        run_id: str | None,
+        max_concurrency: int,
+        wait: bool,
+        executor: Executor | None,
+    ) -> BulkStop | ExecutorCrew:
+        from nimble_stop._bulk import BulkOptions, BulkStop
+
+        options = BulkOptions(
+            studio_id=studio_id,
+            retention=retention,
+            run_id=self._config.runtime.new_id() if run_id is None else run_id,
+            max_concurrency=max_concurrency,
+            wait=wait,
+            deadline=WAIT_SECONDS,
+        )
+        if executor is None:
+            return BulkStop(self._engine, session_ids, options)
+        from nimble_stop._executor import ExecutorCrew, source_for
+
+        return ExecutorCrew(executor, source_for(executor, self), session_ids, options)
 
     def __repr__(self) -> str:
         return (

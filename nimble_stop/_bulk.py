@@ -21,12 +21,13 @@ from nimble_stop._arguments import (
     checked_retention,
     checked_text,
 )
+from nimble_stop._defaults import POLL_SECONDS
 from nimble_stop._engine import CallRecord, Sleep
 from nimble_stop._listing import Pages
 from nimble_stop._pace import Pace
 from nimble_stop._requests import get_request, stop_request
 from nimble_stop._retry import is_throttling
-from nimble_stop._wait import DEFAULT_POLL_INTERVAL, deadline_exceeded, has_stopped, poll_delay
+from nimble_stop._wait import deadline_exceeded, has_stopped, poll_delay
 from nimble_stop.exceptions import NimbleStopError, RequestValidationError
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from nimble_stop._engine import Deadline, Engine, Steps
     from nimble_stop.models import StreamingSession, VolumeRetentionMode
 
-# Stops in flight at the same time; a studio's service quota allows a few a second.
-DEFAULT_MAX_CONCURRENCY: Final = 8
 # How often a session that was throttled to the end of its attempts gets a new turn.
 _MAX_TURNS: Final = 6
 # Sessions whose stop has begun and that are waited for; beyond it no new stop begins.
@@ -305,7 +304,7 @@ class BulkStop:
         return stopped_at is not None and stopped_at.timestamp() < began - _CLOCK_TOLERANCE
 
     def _look(self, session_ids: tuple[str, ...]) -> Steps[Outcome]:
-        yield Sleep(poll_delay(self._looks, DEFAULT_POLL_INTERVAL, self._engine.runtime.random))
+        yield Sleep(poll_delay(self._looks, POLL_SECONDS, self._engine.runtime.random))
         sessions: dict[str, StreamingSession] = {}
         try:
             yield from self._look_at_pages(session_ids, sessions)

@@ -8,22 +8,21 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from nimble_stop._arguments import checked_seconds
 from nimble_stop._base import BaseClient
-from nimble_stop._bulk import DEFAULT_MAX_CONCURRENCY, BulkOptions, BulkStop
+from nimble_stop._defaults import MAX_CONCURRENCY, POLL_SECONDS, WAIT_SECONDS
 from nimble_stop._engine import Effect, Send, Sign, drive
 from nimble_stop._fork import renew_in_children
-from nimble_stop._listing import Pages
 from nimble_stop._requests import get_request, stop_request
 from nimble_stop._runtime import Runtime
-from nimble_stop._stop_run import StopRun, ThreadCrew
 from nimble_stop._transport import Transport
-from nimble_stop._wait import DEFAULT_POLL_INTERVAL, DEFAULT_WAIT_SECONDS, wait_until_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Executor
     from types import TracebackType
 
+    from nimble_stop._listing import Pages
     from nimble_stop._protocol import Request
+    from nimble_stop._stop_run import StopRun
     from nimble_stop.models import StreamingSession, VolumeRetentionMode
 
 ResultT = TypeVar("ResultT")
@@ -176,8 +175,7 @@ class NimbleClient(BaseClient):
         .. _ListStreamingSessions:
            https://docs.aws.amazon.com/nimble-studio/latest/api/API_ListStreamingSessions.html
         """
-        pages = Pages(
-            self._engine,
+        pages = self._pages(
             studio_id,
             owned_by=owned_by,
             created_by=created_by,
@@ -191,8 +189,8 @@ class NimbleClient(BaseClient):
         studio_id: str,
         session_id: str,
         *,
-        deadline: float = DEFAULT_WAIT_SECONDS,
-        poll_interval: float = DEFAULT_POLL_INTERVAL,
+        deadline: float = WAIT_SECONDS,
+        poll_interval: float = POLL_SECONDS,
         on_poll: Callable[[StreamingSession], object] | None = None,
     ) -> StreamingSession:
         """Wait until a session that is being stopped is ``STOPPED``.
@@ -224,8 +222,7 @@ class NimbleClient(BaseClient):
             ServiceError: The service refused for a reason that does not pass.
         """
         return drive(
-            wait_until_stopped(
-                self._engine,
+            self._wait_steps(
                 studio_id,
                 session_id,
                 deadline=deadline,
@@ -242,7 +239,7 @@ class NimbleClient(BaseClient):
         *,
         retention: VolumeRetentionMode | str | None = None,
         run_id: str | None = None,
-        max_concurrency: int = DEFAULT_MAX_CONCURRENCY,
+        max_concurrency: int = MAX_CONCURRENCY,
         wait: bool = False,
         executor: Executor | None = None,
     ) -> StopRun:
@@ -273,21 +270,18 @@ class NimbleClient(BaseClient):
                 the others is a result of its own.
             ConfigurationError: The executor would need the credentials that the client was given.
         """
-        options = BulkOptions(
-            studio_id=studio_id,
+        from nimble_stop._stop_run import start_run
+
+        plan = self._plan(
+            studio_id,
+            session_ids,
             retention=retention,
-            run_id=self._config.runtime.new_id() if run_id is None else run_id,
+            run_id=run_id,
             max_concurrency=max_concurrency,
             wait=wait,
-            deadline=DEFAULT_WAIT_SECONDS,
+            executor=executor,
         )
-        if executor is not None:
-            from nimble_stop._executor import ExecutorCrew, source_for
-
-            source = source_for(executor, self)
-            return StopRun(ExecutorCrew(executor, source, session_ids, options))
-        plan = BulkStop(self._engine, session_ids, options)
-        return StopRun(ThreadCrew(plan, self._perform, self._config.runtime.sleep))
+        return start_run(plan, self._perform, self._config.runtime.sleep)
 
     def close(self) -> None:
         """Close the connections, also those of copies made by `with_options`."""

@@ -16,6 +16,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 
 from nimble_stop._arguments import checked_count, checked_seconds
+from nimble_stop._defaults import (
+    CONNECT_SECONDS,
+    DEADLINE_SECONDS,
+    MAX_CONNECTIONS,
+    READ_SECONDS,
+)
 from nimble_stop._endpoint import Endpoint, aws_endpoint, checked_region, parse_endpoint
 from nimble_stop._retry import RetryPolicy
 from nimble_stop._runtime import Runtime
@@ -28,13 +34,6 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("nimble_stop")
 
-# A healthy service is connected to within a second, and answers a stop within a few.
-_CONNECT_SECONDS: Final = 5.0
-_READ_SECONDS: Final = 20.0
-# Room for three attempts that all time out, and for the delays between them.
-DEFAULT_DEADLINE: Final = 90.0
-# Connections kept open for reuse; as many as botocore keeps.
-DEFAULT_MAX_CONNECTIONS: Final = 10
 _LONGEST_APP_ID: Final = 50
 # botocore knows only the second of these; AWS's other SDKs read the first.
 _REGION_VARIABLES: Final = ("AWS_REGION", "AWS_DEFAULT_REGION")
@@ -59,8 +58,8 @@ class Timeouts:
         RequestValidationError: A value is not a number of seconds greater than 0.
     """
 
-    connect: float = attrs.field(default=_CONNECT_SECONDS, validator=_seconds)
-    read: float = attrs.field(default=_READ_SECONDS, validator=_seconds)
+    connect: float = attrs.field(default=CONNECT_SECONDS, validator=_seconds)
+    read: float = attrs.field(default=READ_SECONDS, validator=_seconds)
 
 
 DEFAULT_TIMEOUTS: Final = Timeouts()
@@ -74,9 +73,9 @@ class Options:
     profile_name: str | None = None
     endpoint_url: str | None = None
     timeout: Timeouts | float = DEFAULT_TIMEOUTS
-    deadline: float = DEFAULT_DEADLINE
+    deadline: float = DEADLINE_SECONDS
     retry: RetryPolicy | None = None
-    max_connections: int = DEFAULT_MAX_CONNECTIONS
+    max_connections: int = MAX_CONNECTIONS
     ca_bundle: str | os.PathLike[str] | None = None
     runtime: Runtime = attrs.field(factory=Runtime)
 

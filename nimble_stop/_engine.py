@@ -162,7 +162,9 @@ class CallRecord:
 
     def note(self, error: NimbleStopError) -> None:
         """Take down why an attempt failed."""
-        self.attempt_errors += (_summary(error),)
+        # Signing can fail before there is an attempt.
+        if len(self.attempt_errors) < self.attempts:
+            self.attempt_errors += (_summary(error),)
         self.throttled = self.throttled or is_throttling(error)
         # Only operations that change something take a token.
         if self.client_token is not None and _may_have_acted(error):
@@ -296,15 +298,20 @@ class Engine:
         record.attempts, record.request_id = attempt, None
         timeouts = self._config.timeouts
         sent = self._runtime.now()
-        response: Response = yield Send(wire, timeouts.connect, timeouts.read, remaining)
+        # Redacted before it has a name: a traceback may show local variables.
+        response: Response = wire.redact(
+            (yield Send(wire, timeouts.connect, timeouts.read, remaining))
+        )
         record.request_id = response.request_id
         self._skew.observe(response.headers, sent, self._runtime.now())
-        return parse_response(request.operation, wire.redact(response))
+        return parse_response(request.operation, response)
 
     def _judge(
         self, error: NimbleStopError, record: CallRecord, skew: float, deadline: Deadline
     ) -> _Retry | NimbleStopError:
         """Decide on the next attempt, or on the error that the caller gets."""
+        if isinstance(error, DeadlineExceededError):
+            return error
         if isinstance(error, TransportError) and deadline.remaining <= 0:
             return _exceeded(deadline, error)
         policy = self._config.retry

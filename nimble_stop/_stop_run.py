@@ -9,13 +9,14 @@ from collections import deque  # noqa: TC003 - of a runtime protocol
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol, Self
 
-from nimble_stop._bulk import StopResult
+from nimble_stop._bulk import BulkStop, StopResult
 from nimble_stop._engine import Effect, Sleep, drive
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from nimble_stop._bulk import BulkStop, Outcome, Work
+    from nimble_stop._bulk import Outcome, Work
+    from nimble_stop._executor import ExecutorCrew
 
 Perform = Callable[[Effect], object]
 
@@ -91,6 +92,19 @@ class StopRun(Iterator[StopResult]):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def start_run(
+    plan: BulkStop | ExecutorCrew, perform: Perform, sleep: Callable[[float], object] | None
+) -> StopRun:
+    """Give the run of a plan, with threads, or with the crew that an executor makes.
+
+    Args:
+        plan: What to do, or the executor's crew that does it.
+        perform: Does what a step asks for.
+        sleep: The caller's own way to sleep, or None.
+    """
+    return StopRun(ThreadCrew(plan, perform, sleep) if isinstance(plan, BulkStop) else plan)
 
 
 class _DismissedError(BaseException):

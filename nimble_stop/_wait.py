@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from nimble_stop._protocol import Request
     from nimble_stop.models import StreamingSession
 
-# As long as AWS's own waiter: 180 polls, 5 seconds apart.
-DEFAULT_WAIT_SECONDS: Final = 900.0
-DEFAULT_POLL_INTERVAL: Final = 5.0
 # The first look comes soon: a session may have stopped before anybody asked.
 _FIRST_INTERVAL: Final = 0.25
 _DEAD_ENDS: Final = frozenset(

@@ -11,11 +11,11 @@ from importlib import import_module
 
 try:
     import_module("aiohttp")
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _error:
     raise ModuleNotFoundError(
         "nimble_stop.local needs aiohttp; install it with: pip install 'nimble-stop[local]'",
         name="aiohttp",
-    ) from error
+    ) from _error
 
 from nimble_stop.local.fault_file import load_faults
 from nimble_stop.local.fault_rules import FaultRule

@@ -71,9 +71,9 @@ class Refusal(Exception):  # noqa: N818  # it is an answer, and no error of this
         super().__init__(message)
         self.code = code
         self.message = message
-        self.context = dict(context or {})
-        self.status = STATUSES[code] if status is None else status
-        self.headers = dict(headers or {})
+        self.context: dict[str, str] = dict(context or {})
+        self.status: int = STATUSES[code] if status is None else status
+        self.headers: dict[str, str] = dict(headers or {})
 
 
 def error_body(code: str, message: str, context: Mapping[str, str]) -> bytes:

@@ -51,8 +51,7 @@ class WireRequest:
 
 def _without(secret: bytes, response: Response) -> Response:
     text = secret.decode()
-    return attrs.evolve(
-        response,
+    return response._replace(
         headers={name: value.replace(text, "***") for name, value in response.headers.items()},
         body=response.body.replace(secret, b"***"),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
@@ -62,14 +63,14 @@ def structure_session(wire: object) -> StreamingSession:
     members = cast("Mapping[str, object]", wire)
     times = {name: members[name] for name in _TIME_MEMBERS if members.get(name) is not None}
     try:
-        return _converter.structure({**members, _TIMES: times}, StreamingSession)
+        return _reader.structure({**members, _TIMES: times}, StreamingSession)
     except BaseValidationError as error:
         raise MemberError("; ".join(_explain(error, "session"))) from None
 
 
 def session_to_wire(session: StreamingSession) -> dict[str, object]:
     """Give a session's wire form, with the times spelled as the service spelled them."""
-    wire: dict[str, object] = _converter.unstructure(session)
+    wire: dict[str, object] = _writer().unstructure(session)
     spellings: Mapping[str, str | float] = getattr(session, _TIMES)
     for name, spelling in spellings.items():
         # A session that was changed since (attrs.evolve) has a time of its own to tell.
@@ -139,49 +140,58 @@ def _renames(model: type[attrs.AttrsInstance]) -> dict[str, Any]:
     }
 
 
-def _make_converter() -> Converter:
-    converter = Converter()
-    converter.register_structure_hook(str, _structure_text)
-    converter.register_structure_hook(int, _structure_integer)
-    converter.register_structure_hook(datetime, _structure_time)
-    converter.register_unstructure_hook(datetime, format_timestamp)
-    converter.register_structure_hook_func(_is_mapping_type, _structure_tags)
-    converter.register_unstructure_hook_func(_is_mapping_type, dict)
+def _make_reader() -> Converter:
+    reader = Converter()
+    reader.register_structure_hook(str, _structure_text)
+    reader.register_structure_hook(int, _structure_integer)
+    reader.register_structure_hook(datetime, _structure_time)
+    reader.register_structure_hook_func(_is_mapping_type, _structure_tags)
     for enum in _ENUMS:
-        converter.register_structure_hook(enum, _structure_enum)
-        converter.register_unstructure_hook(enum, str)
-
-    volume_names = _renames(VolumeConfiguration)
-    read_volume = make_dict_structure_fn(VolumeConfiguration, converter, **volume_names)
+        reader.register_structure_hook(enum, _structure_enum)
+    read_volume = make_dict_structure_fn(
+        VolumeConfiguration, reader, **_renames(VolumeConfiguration)
+    )
 
     def structure_volume(value: object, model: type[VolumeConfiguration]) -> VolumeConfiguration:
         if not isinstance(value, Mapping):
             raise TypeError(f"expected an object, not {type(value).__name__}")
         return read_volume(cast("Mapping[str, Any]", value), model)
 
-    converter.register_structure_hook(VolumeConfiguration, structure_volume)
-    converter.register_unstructure_hook(
-        VolumeConfiguration,
-        make_dict_unstructure_fn(VolumeConfiguration, converter, **volume_names),
-    )
-
-    session_names = _renames(StreamingSession)
-    converter.register_structure_hook(
+    reader.register_structure_hook(VolumeConfiguration, structure_volume)
+    reader.register_structure_hook(
         StreamingSession,
         make_dict_structure_fn(
             StreamingSession,
-            converter,
-            **session_names,
+            reader,
+            **_renames(StreamingSession),
             _wire_times=override(rename=_TIMES, struct_hook=lambda times, _: times),
         ),
     )
-    converter.register_unstructure_hook(
+    return reader
+
+
+@cache
+def _writer() -> Converter:
+    """Make the converter for the way back, which most programs never go."""
+    writer = Converter()
+    writer.register_unstructure_hook(datetime, format_timestamp)
+    writer.register_unstructure_hook_func(_is_mapping_type, dict)
+    for enum in _ENUMS:
+        writer.register_unstructure_hook(enum, str)
+    writer.register_unstructure_hook(
+        VolumeConfiguration,
+        make_dict_unstructure_fn(VolumeConfiguration, writer, **_renames(VolumeConfiguration)),
+    )
+    writer.register_unstructure_hook(
         StreamingSession,
         make_dict_unstructure_fn(
-            StreamingSession, converter, **session_names, _wire_times=override(omit=True)
+            StreamingSession,
+            writer,
+            **_renames(StreamingSession),
+            _wire_times=override(omit=True),
         ),
     )
-    return converter
+    return writer
 
 
-_converter: Final = _make_converter()
+_reader: Final = _make_reader()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import attrs
 
@@ -45,8 +45,7 @@ _logger = logging.getLogger("nimble_stop")
 _SERVER_ERRORS: Final = 500
 
 
-@attrs.frozen
-class Sign:
+class Sign(NamedTuple):
     """Sign an attempt. The outcome is a `WireRequest`.
 
     Args:
@@ -60,8 +59,7 @@ class Sign:
     skew: float
 
 
-@attrs.frozen
-class Send:
+class Send(NamedTuple):
     """Send a request and read the answer. The outcome is a `Response`.
 
     Args:
@@ -77,8 +75,7 @@ class Send:
     total: float
 
 
-@attrs.frozen
-class Sleep:
+class Sleep(NamedTuple):
     """Wait some seconds. The outcome is None."""
 
     seconds: float
@@ -185,8 +182,7 @@ class CallRecord:
         return f"{self.operation} was broken off in attempt {self.attempts}{repeat}"
 
 
-@attrs.frozen
-class _Retry:
+class _Retry(NamedTuple):
     """A retry that is going to be made."""
 
     delay: float
@@ -298,10 +294,8 @@ class Engine:
         record.attempts, record.request_id = attempt, None
         timeouts = self._config.timeouts
         sent = self._runtime.now()
-        # Redacted before it has a name: a traceback may show local variables.
-        response: Response = wire.redact(
-            (yield Send(wire, timeouts.connect, timeouts.read, remaining))
-        )
+        answer: Response = yield Send(wire, timeouts.connect, timeouts.read, remaining)
+        response = wire.redact(answer)
         record.request_id = response.request_id
         self._skew.observe(response.headers, sent, self._runtime.now())
         return parse_response(request.operation, response)

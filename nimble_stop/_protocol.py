@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, NoReturn, TypeVar, cast
 from urllib.parse import quote
-
-import attrs
 
 from nimble_stop._arguments import checked_id, checked_text
 from nimble_stop._service_errors import service_error
@@ -32,16 +31,14 @@ _SUCCESS: Final = range(200, 300)
 _UNRESERVED: Final = re.compile(r"[A-Za-z0-9\-._~]+", re.ASCII)
 
 
-@attrs.frozen
-class Page:
+class Page(NamedTuple):
     """One page of `ListStreamingSessions`."""
 
     sessions: tuple[StreamingSession, ...]
     next_token: str | None
 
 
-@attrs.frozen
-class Operation(Generic[ModelT]):
+class Operation(NamedTuple, Generic[ModelT]):
     """One operation of the API.
 
     Args:
@@ -58,13 +55,12 @@ class Operation(Generic[ModelT]):
     method: str
     path: str
     read: Callable[[dict[str, Any]], ModelT]
-    query: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    query: Mapping[str, str] = MappingProxyType({})
     body: Mapping[str, str] | None = None
     takes_token: bool = False
 
 
-@attrs.frozen
-class Request(Generic[ModelT]):
+class Request(NamedTuple, Generic[ModelT]):
     """What is sent, but for the endpoint, the signature and the headers of an attempt.
 
     Args:
@@ -84,9 +80,10 @@ class Request(Generic[ModelT]):
     client_token: str | None
 
 
-@attrs.frozen
-class Response:
+class Response(NamedTuple):
     """An answer, complete and at most as long as the cap allows.
+
+    Its repr shows neither headers nor body: they may quote what was signed.
 
     Args:
         status: The HTTP status.
@@ -99,6 +96,10 @@ class Response:
     headers: Mapping[str, str]
     body: bytes
     truncated: bool = False
+
+    def __repr__(self) -> str:
+        """Show the status alone: the rest may quote what was signed."""
+        return f"<{type(self).__name__} {self.status}>"
 
     @property
     def request_id(self) -> str | None:

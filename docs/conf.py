@@ -1,4 +1,11 @@
-"""How the documentation is built: Sphinx with furo and MyST."""
+"""How the documentation is built: Sphinx with furo and MyST, and tables drawn from the code."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 import nimble_stop
 
@@ -12,14 +19,21 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
 ]
+exclude_patterns = ["_build"]
+templates_path: list[str] = []
+default_role = "py:obj"
+highlight_language = "text"
+
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-html_theme = "furo"
-html_title = "nimble_stop"
-exclude_patterns = ["_build"]
-nitpicky = False
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
 autodoc_class_signature = "mixed"
-default_role = "py:obj"
+
+html_theme = "furo"
+html_title = "nimble_stop"
+html_static_path = ["_static"]
+html_css_files = ["nimble_stop.css"]
+html_show_sourcelink = False

@@ -1,0 +1,79 @@
+"""The documentation: every example runs, and prints what the page shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.documents import PAGES, ROOT, Block, blocks_of, run_python, run_shell
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SHELL = {"console", "sh"}
+_EXAMPLES = "tests/examples/"
+
+
+def _python(page: Path) -> list[Block]:
+    return [block for block in blocks_of(page) if block.language == "python"]
+
+
+def _shell(page: Path) -> list[Block]:
+    return [block for block in blocks_of(page) if block.language in _SHELL or _is_script(block)]
+
+
+def _is_script(block: Block) -> bool:
+    """Tell whether a block shows a file that is run; tests among them are run as tests."""
+    name = block.argument.rpartition(_EXAMPLES)[2]
+    return (
+        block.language == "{literalinclude}"
+        and _EXAMPLES in block.argument
+        and not name.startswith("test_")
+    )
+
+
+def _name(page: Path) -> str:
+    return str(page.relative_to(ROOT / "docs"))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if _python(page)], ids=_name)
+def test_python_examples_print_what_is_shown(page: Path, tmp_path: Path) -> None:
+    """The page's Python runs as one program, and each part prints what stands below it."""
+    run_python(_python(page), tmp_path)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if _shell(page)], ids=_name)
+def test_shell_examples_print_what_is_shown(page: Path, tmp_path: Path) -> None:
+    """The page's commands run in one shell, and each prints what stands below it."""
+    run_shell(_shell(page), tmp_path)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_no_example_is_left_out(page: Path) -> None:
+    """What is not run is plain text, data or a directive, and no output is without its example."""
+    runs = {"python", *_SHELL}
+    others = {
+        block.language
+        for block in blocks_of(page)
+        if block.language not in runs and not block.language.startswith("{")
+    }
+
+    assert others <= {"text", "ini", "json"}
+
+
+def test_every_example_file_is_shown() -> None:
+    """Every file in tests/examples is shown by a page."""
+    shown = {
+        (page.parent / block.argument).resolve()
+        for page in PAGES
+        for block in blocks_of(page)
+        if _EXAMPLES in block.argument
+    }
+    files = {
+        path
+        for path in (ROOT / _EXAMPLES).iterdir()
+        if path.is_file() and path.name != "__init__.py"
+    }
+
+    assert files == shown

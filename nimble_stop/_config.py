@@ -25,7 +25,7 @@ from nimble_stop._defaults import (
 from nimble_stop._endpoint import Endpoint, aws_endpoint, checked_region, parse_endpoint
 from nimble_stop._retry import RetryPolicy
 from nimble_stop._runtime import Runtime
-from nimble_stop.exceptions import ConfigurationError
+from nimble_stop.exceptions import ConfigurationError, RequestValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,6 +38,14 @@ _LONGEST_APP_ID: Final = 50
 # botocore knows only the second of these; AWS's other SDKs read the first.
 _REGION_VARIABLES: Final = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _PROFILE_VARIABLES: Final = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
+_CONFIG_FILE: Final = ("AWS_CONFIG_FILE", "~/.aws/config")
+_CREDENTIALS_FILE: Final = ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
+# What botocore calls each of them, the variables it reads, and the default.
+_SESSION_VARIABLES: Final = (
+    ("profile", _PROFILE_VARIABLES, None),
+    ("config_file", _CONFIG_FILE[:1], _CONFIG_FILE[1]),
+    ("credentials_file", _CREDENTIALS_FILE[:1], _CREDENTIALS_FILE[1]),
+)
 _ENDPOINT_VARIABLES: Final = ("AWS_ENDPOINT_URL_NIMBLE", "AWS_ENDPOINT_URL")
 _RETRY_MODES: Final = ("legacy", "standard", "adaptive")
 
@@ -80,6 +88,17 @@ class Options:
     runtime: Runtime = attrs.field(factory=Runtime)
 
 
+# Options whose type nothing else checks.
+_TYPES: Final = (
+    ("region_name", (str,), "a string"),
+    ("profile_name", (str,), "a string"),
+    ("endpoint_url", (str,), "a string"),
+    ("retry", (RetryPolicy,), "a RetryPolicy"),
+    ("ca_bundle", (str, os.PathLike), "a path"),
+    ("runtime", (Runtime,), "a Runtime"),
+)
+
+
 @attrs.frozen(kw_only=True)
 class Config:
     """What a client works with; nothing here is secret.
@@ -117,6 +136,7 @@ def resolve(options: Options) -> Config:
             for.
         RequestValidationError: An argument has the wrong type or range.
     """
+    _check_types(options)
     settings = _Settings(options.profile_name)
     region_name = _region_name(options, settings)
     return Config(
@@ -137,6 +157,7 @@ def resolve(options: Options) -> Config:
 
 def adjusted(config: Config, options: Options) -> Config:
     """Give the configuration with the options that a copy of a client may change."""
+    _check_types(options)
     return attrs.evolve(
         config,
         timeouts=_timeouts(options.timeout),
@@ -145,11 +166,26 @@ def adjusted(config: Config, options: Options) -> Config:
     )
 
 
+def _check_types(options: Options) -> None:
+    """Refuse what could only fail later, and in other words."""
+    for name, kinds, label in _TYPES:
+        value: object = getattr(options, name)
+        if value is not None and not isinstance(value, kinds):
+            raise RequestValidationError(
+                f"{name} must be {label} or None, not {type(value).__name__}."
+            )
+
+
 def make_session(profile_name: str | None) -> Session:
     """Make the botocore session that reads AWS's files and finds credentials."""
     from botocore.session import Session as BotocoreSession
 
-    return BotocoreSession(profile=profile_name)
+    # An empty variable is unset; botocore would take it for a profile or a file of that name.
+    variables = {
+        name: (None, [variable for variable in names if os.environ.get(variable)], default, None)
+        for name, names, default in _SESSION_VARIABLES
+    }
+    return BotocoreSession(session_vars=variables, profile=profile_name)
 
 
 @attrs.frozen
@@ -222,8 +258,8 @@ class _Settings:
         """The botocore session, if there is a file for it to read: importing it takes time."""
         named = self._profile_name or any(os.environ.get(name) for name in _PROFILE_VARIABLES)
         files = (
-            os.environ.get("AWS_CONFIG_FILE") or "~/.aws/config",
-            os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials",
+            os.environ.get(variable) or default
+            for variable, default in (_CONFIG_FILE, _CREDENTIALS_FILE)
         )
         if named or any(Path(file).expanduser().exists() for file in files):
             return make_session(self._profile_name)

@@ -5,9 +5,9 @@ Credentials are asked for anew for each attempt, so that temporary ones are refr
 
 from __future__ import annotations
 
-import os
+import re
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nimble_stop._config import make_session
 from nimble_stop._fork import renew_in_children
@@ -15,6 +15,9 @@ from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials, ReadOnlyCredentials
+
+
+_HEADER_TEXT: Final = re.compile(r"[!-~]+", re.ASCII)
 
 
 class CredentialSource:
@@ -63,11 +66,11 @@ class CredentialSource:
             raise ConfigurationError(
                 f"The credentials cannot be loaded or refreshed: {error}"
             ) from error
-        if not (frozen.access_key and frozen.secret_key):
-            raise ConfigurationError(
-                "The credentials have no access key id or no secret access key."
-            )
-        return frozen
+        problem = _problem_of(frozen)
+        if problem is None:
+            return frozen
+        del frozen  # A traceback may show local variables.
+        raise ConfigurationError(problem)
 
     def renew_after_fork(self) -> None:
         """Replace the lock, which another thread of the parent may hold."""
@@ -82,15 +85,30 @@ class CredentialSource:
             return self._found
 
 
+def _problem_of(frozen: ReadOnlyCredentials) -> str | None:
+    """Tell why no request can be signed with these credentials, without quoting them."""
+    if not (frozen.access_key and frozen.secret_key):
+        return "The credentials have no access key id or no secret access key."
+    if not all(_HEADER_TEXT.fullmatch(text) for text in (frozen.access_key, frozen.token or "-")):
+        return (
+            "The access key id or the session token holds a blank, a line break or another "
+            "character that cannot be sent. Copy it again."
+        )
+    return None
+
+
 def _find_credentials(profile_name: str | None) -> Credentials:
     from botocore.credentials import EnvProvider
 
     # The chain begins with the environment unless a profile is asked for in code. Asking it alone
     # first spares those who use it the import of the rest.
     found = None if profile_name else EnvProvider().load()
-    found = found or make_session(profile_name).get_credentials()
+    if found is not None:
+        return found
+    session = make_session(profile_name)
+    found = session.get_credentials()
     if found is None:
-        profile = profile_name or os.environ.get("AWS_PROFILE") or "default"
+        profile = session.profile or "default"
         raise ConfigurationError(
             "There are no credentials. Looked, in this order, at the argument credentials, at "
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment, at profile "

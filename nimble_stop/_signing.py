@@ -39,13 +39,23 @@ class _Signable:
     params: dict[str, str] = attrs.field(factory=dict[str, str])
 
 
+class _DayKey:
+    """The key of a day, and the secret and the day it was derived from. Its repr shows neither."""
+
+    __slots__ = ("key", "origin")
+
+    def __init__(self, origin: tuple[str, str], key: bytes) -> None:
+        self.origin = origin
+        self.key = key
+
+
 class Signer:
     """Signs the requests of one client."""
 
     def __init__(self, region_name: str) -> None:
         self._region_name = region_name
-        # What the last key was derived from, and the key: read and replaced as one.
-        self._last_key = (("", ""), b"")
+        # Read and replaced as one.
+        self._last_key = _DayKey(("", ""), b"")
 
     def sign(
         self,
@@ -90,13 +100,13 @@ class Signer:
         return headers
 
     def _signing_key(self, secret_key: str, day: str) -> bytes:
-        origin, key = self._last_key
-        if origin != (secret_key, day):
+        last = self._last_key
+        if last.origin != (secret_key, day):
             scope = (day, self._region_name, _SERVICE, "aws4_request")
             key = reduce(
                 lambda key, part: hmac.digest(key, part.encode(), "sha256"),
                 scope,
                 f"AWS4{secret_key}".encode(),
             )
-            self._last_key = ((secret_key, day), key)
-        return key
+            last = self._last_key = _DayKey((secret_key, day), key)
+        return last.key

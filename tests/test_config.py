@@ -157,9 +157,7 @@ def test_broken_file(setup: Setup) -> None:
         resolved()
 
 
-def test_empty_file_variables(
-    setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_empty_file_variables(setup: Setup, tmp_path: Path) -> None:
     """An empty variable names no file: AWS's usual places count."""
     setup({"AWS_CONFIG_FILE": "", "AWS_SHARED_CREDENTIALS_FILE": "", "HOME": str(tmp_path)})
     (tmp_path / ".aws").mkdir()

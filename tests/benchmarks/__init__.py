@@ -1,0 +1,1 @@
+"""Speed and memory against boto3, as ratios: ``python -m tests.benchmarks``."""

@@ -137,7 +137,7 @@ REFUSALS: list[tuple[Callable[[object], object], str, list[object], str]] = [
         for check, name, values, allowed in REFUSALS
         for value in values
     ],
-    ids=ascii,
+    ids=lambda value: getattr(value, "__name__", ascii(value)),
 )
 def test_refusals(
     check: Callable[[object], object], name: str, value: object, allowed: str

@@ -7,11 +7,9 @@ The clients are imported inside the workloads, because importing is part of some
 
 from __future__ import annotations
 
-import asyncio
 import resource
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +73,8 @@ def many(client: str) -> float:
 
 
 def _many_boto3() -> float:
+    from concurrent.futures import ThreadPoolExecutor
+
     stop = _stop_with(_boto3(max_pool_connections=_IN_FLIGHT))
     with ThreadPoolExecutor(_IN_FLIGHT) as pool:
         list(pool.map(stop, _ids(200)))
@@ -101,6 +101,8 @@ def _sync_stops(client: Any, count: int) -> None:  # noqa: ANN401 - imported lat
 
 
 def _many_async() -> float:
+    import asyncio
+
     return asyncio.run(_async_stops())
 
 

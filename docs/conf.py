@@ -18,6 +18,11 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    # Ours, in _ext: what is made of the code.
+    "command_line",
+    "docstring_links",
+    "lifecycle_picture",
+    "tables",
 ]
 exclude_patterns = ["_build"]
 templates_path: list[str] = []

@@ -1,0 +1,189 @@
+"""Tables that are made of the code when the documentation is built, so that they cannot be wrong.
+
+Each directive, such as ``{errors-table}``, writes Markdown and has the page's own parser read it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import attrs
+from sphinx.util.docutils import SphinxDirective
+
+from nimble_stop import RetryPolicy, Timeouts, _bulk, _config, _http, _retry, _wait, exceptions
+from nimble_stop._service_errors import _THROTTLING_CODES
+from nimble_stop.exceptions import NimbleStopError, ServiceError
+from nimble_stop.local import connection, operations
+from nimble_stop.local.lifecycle import STATUS_CODES, TRANSITIONS
+from nimble_stop.local.refusals import STATUSES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from docutils import nodes
+    from sphinx.application import Sphinx
+    from sphinx.util.typing import ExtensionMetadata
+
+_RETRYABLE = {True: "yes", False: "no", None: "not known"}
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write a Markdown table."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join(
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines
+    )
+
+
+def _tree(kind: type[NimbleStopError]) -> Iterable[type[NimbleStopError]]:
+    """List the public exceptions, each before those under it, in the order of the code."""
+    if kind.__name__ in exceptions.__all__:
+        yield kind
+    for below in kind.__subclasses__():
+        yield from _tree(below)
+
+
+def _own_attributes(kind: type[NimbleStopError]) -> list[str]:
+    """List what an exception has beyond what every exception has."""
+    root = vars(NimbleStopError()).keys() | vars(NimbleStopError).keys()
+    own = [name for name in vars(kind()) if name not in root and not name.startswith("_")]
+    properties = [
+        name
+        for base in kind.__mro__
+        for name, value in vars(base).items()
+        if isinstance(value, property) and name not in root
+    ]
+    return sorted({*own, *properties})
+
+
+def errors() -> str:
+    """Write one row for every exception."""
+    service = _own_attributes(ServiceError)
+
+    def attributes(kind: type[NimbleStopError]) -> str:
+        own = _own_attributes(kind)
+        if issubclass(kind, ServiceError) and kind is not ServiceError:
+            return "those of `ServiceError`" if own == service else f"`{own}`"
+        return ", ".join(f"`{name}`" for name in own)
+
+    rows = [
+        (
+            f"{{py:exc}}`~nimble_stop.{kind.__name__}`",
+            str(STATUSES.get(kind.__name__, "any" if hasattr(kind(), "http_status") else "-")),
+            _RETRYABLE[kind().retryable],
+            attributes(kind) or "-",
+            kind.advice,
+        )
+        for kind in _tree(NimbleStopError)
+        if kind is not NimbleStopError
+    ]
+    return table(("Exception", "HTTP", "Retryable", "Attributes of its own", "Advice"), rows)
+
+
+def throttling_codes() -> str:
+    """List the error codes that ask for fewer requests."""
+    return ", ".join(f"`{code}`" for code in sorted(_THROTTLING_CODES)) + "\n"
+
+
+def statuses() -> str:
+    """Write the error codes that the endpoint knows, and their statuses."""
+    return table(
+        ("Code", "HTTP"), [(f"`{code}`", str(status)) for code, status in STATUSES.items()]
+    )
+
+
+def transitions() -> str:
+    """Write the table that the lifecycle is made of."""
+    rows = [
+        (
+            f"`{change.operation}`",
+            ", ".join(f"`{state}`" for state in sorted(change.allowed_from)) or "nothing",
+            f"`{change.in_progress}`",
+            f"`{change.done}`",
+            f"`{change.failed}`",
+            ", ".join(f"`{name}`" for name in (change.time_member, change.caller_member) if name)
+            or "-",
+        )
+        for change in TRANSITIONS.values()
+    ]
+    return table(("Operation", "Allowed from", "Answers with", "Then", "If it fails", "Sets"), rows)
+
+
+def status_codes() -> str:
+    """Write which status code goes with which state."""
+    return table(
+        ("State", "Status code"),
+        [(f"`{state}`", f"`{code}`") for state, code in STATUS_CODES.items()],
+    )
+
+
+def defaults() -> str:
+    """Write every number that holds unless somebody says otherwise."""
+    timeouts, policy = Timeouts(), RetryPolicy()
+    rows = [
+        ("`deadline`", f"{_config.DEFAULT_DEADLINE:g} s", "a whole call"),
+        ("`timeout`, `Timeouts.connect`", f"{timeouts.connect:g} s", "a new connection"),
+        ("`timeout`, `Timeouts.read`", f"{timeouts.read:g} s", "from then to the last byte"),
+        ("`max_connections`", f"{_config.DEFAULT_MAX_CONNECTIONS}", "kept open for reuse"),
+        *(
+            (f"`RetryPolicy.{field.name}`", _plain(getattr(policy, field.name)), "")
+            for field in attrs.fields(RetryPolicy)
+        ),
+        ("retry quota", f"{_retry._QUOTA}", "units; shared by the calls of a client"),
+        ("`wait_until_stopped(deadline=)`", f"{_wait.DEFAULT_WAIT_SECONDS:g} s", "a whole wait"),
+        (
+            "`wait_until_stopped(poll_interval=)`",
+            f"{_wait.DEFAULT_POLL_INTERVAL:g} s",
+            "between looks",
+        ),
+        (
+            "`stop_sessions(max_concurrency=)`",
+            f"{_bulk.DEFAULT_MAX_CONCURRENCY}",
+            "stops in flight",
+        ),
+        ("answer's body", f"{_http.MAX_BODY_BYTES // 1024} KiB", "at most; not configurable"),
+    ]
+    return table(("Setting", "Default", "For"), rows)
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def limits() -> str:
+    """Write what the endpoint takes from a client."""
+    kib = 1024
+    rows = [
+        ("time for a request to arrive", f"{connection.REQUEST_SECONDS:g} s"),
+        ("time that an idle connection stays open", f"{connection.IDLE_SECONDS:g} s"),
+        ("a request's body", f"{connection.BODY_BYTES // kib} KiB"),
+        ("a request's target", f"{connection.LINE_BYTES // kib} KiB"),
+        ("one header", f"{connection.FIELD_BYTES // kib} KiB"),
+        ("sessions a page of a list", f"{operations.PAGE_SIZE}"),
+    ]
+    return table(("What", "At most"), rows)
+
+
+class _FromCode(SphinxDirective):
+    """A directive whose Markdown a function writes."""
+
+    write: ClassVar[Callable[[], str]]
+
+    def run(self) -> list[nodes.Node]:
+        """Put what the function writes in the directive's place."""
+        return self.parse_text_to_nodes(type(self).write())
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Make the directives known."""
+    for name, write in {
+        "defaults-table": defaults,
+        "errors-table": errors,
+        "limits-table": limits,
+        "status-codes-table": status_codes,
+        "statuses-table": statuses,
+        "throttling-codes": throttling_codes,
+        "transitions-table": transitions,
+    }.items():
+        app.add_directive(name, type(name, (_FromCode,), {"write": staticmethod(write)}))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

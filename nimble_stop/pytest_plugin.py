@@ -7,6 +7,7 @@ a fixture is used, so the plugin costs a test suite nothing where it is not.
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,7 +39,8 @@ def nimble_local(
 ) -> Iterator[LocalNimble]:
     """Run a fresh endpoint, and lead every AWS client of the process to it.
 
-    The environment holds its endpoint, region and credentials, and no other ``AWS_*`` variable.
+    The environment holds its endpoint, region and credentials, and no other ``AWS_*`` variable;
+    `nimble_stop.stop_session` reads it anew.
     The marker ``nimble_local`` says what it begins with; a test's own goes before its class's.
     """
     from nimble_stop.local import LocalNimble
@@ -56,7 +58,9 @@ def nimble_local(
         # A proxy cannot reach this machine's loopback.
         for name in ("NO_PROXY", "no_proxy"):
             monkeypatch.setenv(name, "127.0.0.1", prepend=",")
+        _forget_default_client()
         yield local
+        _forget_default_client()
 
 
 @pytest.fixture
@@ -70,6 +74,13 @@ def nimble_client(nimble_local: LocalNimble) -> Iterator[NimbleClient]:
         credentials=nimble_local.credentials,
     ) as client:
         yield client
+
+
+def _forget_default_client() -> None:
+    """Have the client of `nimble_stop.stop_session` made anew, if it was made at all."""
+    module = sys.modules.get("nimble_stop._client")
+    if module is not None:
+        module.default.reset()
 
 
 def _read_markers(node: Any) -> tuple[list[Any], list[Any], dict[str, Any]]:  # noqa: ANN401  # pytest's own type

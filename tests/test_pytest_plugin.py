@@ -13,6 +13,7 @@ pytest_plugins = ["pytester"]
 EXAMPLE = """
     import os
 
+    import nimble_stop
     import pytest
     from nimble_stop.local import FaultRule, ServiceFailure
 
@@ -37,6 +38,12 @@ EXAMPLE = """
         assert [record.status for record in nimble_local.requests] == [429, 409]
 
 
+    @pytest.mark.parametrize("number", range(2))
+    def test_the_default_client_follows(nimble_local, number):
+        nimble_stop.stop_session("studio-1", "session-1")
+        nimble_local.requests.assert_stopped_once("session-1")
+
+
     @pytest.mark.nimble_local(
         sessions=[{"studio_id": "studio-1", "session_id": "session-2", "state": "STOPPED"}],
         region_name="eu-west-1",
@@ -59,14 +66,14 @@ def test_the_fixtures(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("AWS_PROFILE", "somebody-elses")
     pytester.makepyfile(EXAMPLE)
     result = run(pytester)
-    result.assert_outcomes(passed=5)
+    result.assert_outcomes(passed=7)
 
 
 def test_under_xdist(pytester: pytest.Pytester) -> None:
     """Several workers do not get into each other's way."""
     pytester.makepyfile(EXAMPLE)
     result = run(pytester, "-n2")
-    result.assert_outcomes(passed=5)
+    result.assert_outcomes(passed=7)
 
 
 def test_the_marker_is_known(pytester: pytest.Pytester) -> None:

@@ -40,13 +40,15 @@ _Address = tuple[Any, Any, int, str, Any]
 # Answers are a few KiB; a page of sessions comes in a few reads.
 _RECEIVE_BYTES: Final = 16 * 1024
 _CONNECTED: Final = 200
+# Eleven days; a socket's time-out overflows at 24.
+_LONGEST_WAIT: Final = 1_000_000.0
 
 
 class TimeLimit:
     """A time by which several socket operations must be over."""
 
     def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
+        self._end = time.monotonic() + min(seconds, _LONGEST_WAIT)
 
     def within(self, seconds: float) -> TimeLimit:
         """Give the tighter of this limit and one of so many seconds from now."""
@@ -107,7 +109,11 @@ class ConnectionPool:
             with contextlib.suppress(_ClosedBeforeAnswerError):
                 return self._exchange_on(idle, message, limit.within(read))
         connection = self._connect(limit.within(connect))
-        return self._exchange_on(connection, message, limit.within(read))
+        try:
+            return self._exchange_on(connection, message, limit.within(read))
+        except _ClosedBeforeAnswerError as error:
+            # A distinction that matters to kept connections only.
+            raise ConnectionLostError(error.message) from None
 
     def close(self) -> None:
         """Close the idle connections, and those in use when they are done."""
@@ -239,8 +245,9 @@ def _look_up(host: str, port: int, limit: TimeLimit) -> list[_Address]:
     def look_up() -> None:
         try:
             outcome.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except OSError as error:
-            outcome.append(error)
+        except (OSError, UnicodeError) as error:
+            # A name that DNS cannot hold is a UnicodeError.
+            outcome.append(OSError(str(error)))
 
     thread = threading.Thread(target=look_up, name=f"look up {host}", daemon=True)
     thread.start()

@@ -103,7 +103,7 @@ class _Pool:
 
 
 def _seconds(value: object) -> float:
-    return value if isinstance(value, float) else float("inf")
+    return float(value) if isinstance(value, int | float) else float("inf")
 
 
 class Transport(HTTPAdapter):

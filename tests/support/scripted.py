@@ -143,6 +143,7 @@ class Peer:
     def start_tls(self, context: ssl.SSLContext) -> None:
         """Go on in TLS."""
         self._connection = context.wrap_socket(self._connection, server_side=True)
+        self._server.adopt(self._connection)
 
     def _receive(self) -> None:
         data = self._connection.recv(65536)
@@ -232,6 +233,10 @@ class ScriptedServer:
             connection.close()
         if self._failures and error is None:
             raise self._failures[0]
+
+    def adopt(self, connection: socket.socket) -> None:
+        """Close a connection at the end that took the place of another."""
+        self._open.append(connection)
 
     def _start(self, run: Callable[[], None]) -> None:
         thread = threading.Thread(target=run, daemon=True)

@@ -1,0 +1,578 @@
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from nimble_stop._connection import ConnectionPool, TimeLimit
+from nimble_stop._http import MAX_BODY_BYTES, ResponseReader
+from nimble_stop._proxy import Proxy
+from nimble_stop.exceptions import (
+    ConfigurationError,
+    ConnectionFailedError,
+    ConnectionLostError,
+    ConnectTimeoutError,
+    NimbleStopError,
+    ProxyError,
+    ReadTimeoutError,
+    TLSError,
+)
+from tests.support.clients import make_config
+from tests.support.scripted import (
+    DATA,
+    HANG_GUARD,
+    Peer,
+    ScriptedServer,
+    always,
+    answer,
+    answering,
+    server_tls,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.support.clock import ManualClock
+
+MESSAGE = memoryview(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
+
+
+class Pools:
+    """Makes pools, and closes them."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock = clock
+        self._pools: list[ConnectionPool] = []
+
+    def __call__(self, url: str, proxy: Proxy | None = None, **settings: Any) -> ConnectionPool:  # noqa: ANN401 - a configuration's own fields
+        """Make a pool."""
+        pool = ConnectionPool(make_config(self._clock, url, **settings), proxy)
+        self._pools.append(pool)
+        return pool
+
+    def close(self) -> None:
+        """Close all pools."""
+        for pool in self._pools:
+            pool.close()
+
+
+@pytest.fixture
+def pools(clock: ManualClock) -> Iterator[Pools]:
+    """Give a way to make pools that are closed at the end."""
+    made = Pools(clock)
+    yield made
+    made.close()
+
+
+def exchange(pool: ConnectionPool, **limits: float) -> ResponseReader:
+    """Send a request, within generous limits."""
+    return pool.exchange(
+        MESSAGE, **{"connect": HANG_GUARD, "read": HANG_GUARD, "total": HANG_GUARD, **limits}
+    )
+
+
+def test_kept_alive(pools: Pools) -> None:
+    """Connections are used again, one after the other."""
+    with ScriptedServer(always(answer(b"hi"))) as server:
+        pool = pools(server.url)
+        assert [exchange(pool).body for _ in range(5)] == [b"hi"] * 5
+
+        assert server.connections == 1
+        assert len(server.requests) == 5
+
+
+@pytest.mark.parametrize(
+    "final",
+    [
+        answer(b"hi", headers={"Connection": "close"}),
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+        answer(b"hi") + answer(b"evil"),
+        answer(b"hi") + b"\n",
+        answer(b"hi!", length=2),
+    ],
+    ids=["close", "HTTP/1.0", "a second answer", "a byte", "a body past its length"],
+)
+def test_not_kept_alive(final: bytes, pools: Pools) -> None:
+    """A connection that ends or holds more than the answer is not used again."""
+    with ScriptedServer(answering(final, answer(b"evil")), always(answer(b"good"))) as server:
+        pool = pools(server.url)
+
+        assert exchange(pool).body == b"hi"
+        assert exchange(pool).body == b"good"
+        assert server.connections == 2
+
+
+def test_second_answer_that_comes_later(pools: Pools) -> None:
+    """What arrives on an idle connection never becomes the next call's answer."""
+    sent = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(answer(b"first"))
+        peer.send(answer(b"evil"))
+        sent.set()
+        peer.wait_until_closed()
+
+    with ScriptedServer(script, always(answer(b"good"))) as server:
+        pool = pools(server.url)
+        assert exchange(pool).body == b"first"
+        assert sent.wait(HANG_GUARD)
+        assert exchange(pool).body == b"good"
+
+
+def closing(peer: Peer) -> None:
+    """Answer once, wait for the next request, then close without a word."""
+    peer.read_request()
+    peer.send(answer(b"first"))
+    peer.read_request()
+
+
+def resetting(peer: Peer) -> None:
+    """Answer once, wait for the next request, then reset."""
+    closing(peer)
+    peer.reset()
+
+
+def leaving(peer: Peer) -> None:
+    """Answer once and close at once."""
+    peer.read_request()
+    peer.send(answer(b"first"))
+
+
+@pytest.mark.parametrize("script", [closing, resetting, leaving])
+def test_stale_connection(script: Callable[[Peer], None], pools: Pools) -> None:
+    """A kept connection that turns out to be closed is replaced, within the same exchange."""
+    with ScriptedServer(script, always(answer(b"second"))) as server:
+        pool = pools(server.url)
+
+        assert exchange(pool).body == b"first"
+        assert exchange(pool).body == b"second"
+        assert server.connections == 2
+
+
+def test_answer_that_broke_off_is_not_repeated(pools: Pools) -> None:
+    """A kept connection that breaks after the first byte costs an attempt."""
+
+    def script(peer: Peer) -> None:
+        closing(peer)
+        peer.send(b"H")
+
+    with ScriptedServer(script, always(answer(b"no"))) as server:
+        pool = pools(server.url)
+        exchange(pool)
+        with pytest.raises(ConnectionLostError):
+            exchange(pool)
+        assert server.connections == 1
+
+
+def test_broken_connections_are_not_kept(pools: Pools) -> None:
+    """After a time-out the connection is closed, and its late answer reaches nobody."""
+    late = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        late.wait(HANG_GUARD)
+        peer.send(answer(b"late"))
+
+    with ScriptedServer(script, always(answer(b"good"))) as server:
+        pool = pools(server.url)
+        with pytest.raises(ReadTimeoutError, match="nothing came back"):
+            exchange(pool, read=0.05)
+        late.set()
+        assert exchange(pool).body == b"good"
+
+
+def cut(data: bytes) -> Callable[[Peer], None]:
+    """Write a script that sends some bytes and closes."""
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(data)
+
+    return script
+
+
+def reset(peer: Peer) -> None:
+    """Reset the connection after the request."""
+    peer.read_request()
+    peer.reset()
+
+
+def endless_headers(peer: Peer) -> None:
+    """Send headers without an end."""
+    peer.read_request()
+    peer.send(b"HTTP/1.1 200 OK\r\n")
+    peer.flood(b"X-Filler: " + b"x" * 1000 + b"\r\n")
+
+
+BROKEN: dict[str, Callable[[Peer], None]] = {
+    "closed": cut(b""),
+    "reset": reset,
+    "a cut status line": cut(b"HTTP/1.1 2"),
+    "a cut head": cut(b"HTTP/1.1 200 OK\r\nContent-Le"),
+    "a short body": cut(answer(b"hi", length=3)),
+    "a cut chunk": cut(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhi"),
+    "no HTTP": cut(b"220 mail.example ESMTP\r\n\r\n"),
+    "endless headers": endless_headers,
+}
+
+
+@pytest.mark.parametrize("script", BROKEN.values(), ids=BROKEN.keys())
+def test_broken_answers(script: Callable[[Peer], None], pools: Pools) -> None:
+    """An answer that is cut, reset or no HTTP is a lost connection, under its public name."""
+    with ScriptedServer(script) as server, pytest.raises(ConnectionLostError) as failure:
+        exchange(pools(server.url))
+
+    assert type(failure.value) is ConnectionLostError
+    assert failure.value.request_sent
+    assert server.connections == 1
+
+
+def test_trickle(pools: Pools) -> None:
+    """Bytes that trickle in do not keep an exchange alive."""
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.trickle(answer(b"x" * 10_000))
+
+    with ScriptedServer(script) as server:
+        started = time.monotonic()
+        with pytest.raises(ReadTimeoutError, match="broke off"):
+            exchange(pools(server.url), total=0.2)
+        assert time.monotonic() - started < HANG_GUARD
+
+
+@pytest.mark.parametrize("limit", ["read", "total"])
+def test_silence(limit: str, pools: Pools) -> None:
+    """A server that says nothing ends in a time-out by either limit."""
+    with ScriptedServer() as server, pytest.raises(ReadTimeoutError):
+        exchange(pools(server.url), **{limit: 0.05})
+
+
+def test_interim_answers_do_not_keep_it_alive(pools: Pools) -> None:
+    """Endless interim answers end in a time-out."""
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.flood(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    with ScriptedServer(script) as server, pytest.raises(ReadTimeoutError):
+        exchange(pools(server.url), total=0.2)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n",
+        b"HTTP/1.1 500 Bad\r\n\r\n",
+    ],
+)
+def test_endless_body(head: bytes, pools: Pools) -> None:
+    """An endless body ends at the cap, and its connection with it."""
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(head)
+        peer.flood(b"x" * 65536)
+
+    with ScriptedServer(script, always(answer(b"good"))) as server:
+        pool = pools(server.url)
+        reader = exchange(pool)
+
+        assert (len(reader.body), reader.truncated) == (MAX_BODY_BYTES, True)
+        assert exchange(pool).body == b"good"
+
+
+def test_unread_request(pools: Pools) -> None:
+    """A request that the server does not take ends in a time-out."""
+    message, done = memoryview(b"x" * 50_000_000), threading.Event()
+    with ScriptedServer(lambda _: (done.wait(HANG_GUARD), None)[1]) as server:
+        with pytest.raises(ReadTimeoutError):
+            pools(server.url).exchange(message, connect=1, read=0.1, total=0.1)
+        done.set()
+
+
+def test_most_idle(pools: Pools) -> None:
+    """No more connections are kept than was asked for."""
+    barrier = threading.Barrier(4)
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        barrier.wait(HANG_GUARD)
+        peer.send(answer(b"hi"))
+        peer.wait_until_closed()
+
+    with ScriptedServer(script) as server:
+        pool = pools(server.url, max_connections=2)
+        threads = [threading.Thread(target=exchange, args=(pool,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(HANG_GUARD)
+        assert server.connections == 4
+        assert len(pool._idle) == 2
+
+
+def test_closed(pools: Pools) -> None:
+    """A closed pool keeps nothing, and refuses further requests for good."""
+    with ScriptedServer(always(answer(b"hi"))) as server:
+        pool = pools(server.url)
+        exchange(pool)
+        pool.close()
+
+        assert len(pool._idle) == 0
+        with pytest.raises(ConnectionFailedError, match="closed") as failure:
+            exchange(pool)
+        assert failure.value.retryable is False
+
+
+def test_closed_while_in_use(pools: Pools) -> None:
+    """A connection that was in use when the pool was closed is closed after its answer."""
+    asked, go = threading.Event(), threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        asked.set()
+        go.wait(HANG_GUARD)
+        peer.send(answer(b"hi"))
+        peer.wait_until_closed()
+
+    with ScriptedServer(script) as server:
+        pool, bodies = pools(server.url), list[bytes]()
+        thread = threading.Thread(target=lambda: bodies.append(exchange(pool).body))
+        thread.start()
+        assert asked.wait(HANG_GUARD)
+        pool.close()
+        go.set()
+        thread.join(HANG_GUARD)
+
+        assert bodies == [b"hi"]
+        assert len(pool._idle) == 0
+
+
+def test_refused(pools: Pools) -> None:
+    """A port where nobody listens is a failed connection, not a lost one."""
+    with ScriptedServer() as server:
+        url = server.url
+
+    with pytest.raises(ConnectionFailedError, match="cannot be reached") as failure:
+        exchange(pools(url))
+    assert not failure.value.request_sent
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "a..b"])
+def test_unknown_name(host: str, pools: Pools) -> None:
+    """A name that is not known, or that DNS cannot hold, is a failed connection."""
+    with pytest.raises(ConnectionFailedError, match="cannot be reached"):
+        exchange(pools("http://h", Proxy(host, 80)))
+
+
+def test_slow_name_lookup(pools: Pools, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver that does not answer ends in a time-out."""
+    go = threading.Event()
+
+    def wait(*_: object, **__: object) -> None:
+        go.wait(HANG_GUARD)
+        raise OSError("too late")
+
+    monkeypatch.setattr("socket.getaddrinfo", wait)
+    with pytest.raises(ConnectTimeoutError, match="not resolved"):
+        exchange(pools("http://slow.example"), connect=0.05)
+    go.set()
+
+
+def test_connect_time_out(pools: Pools) -> None:
+    """A host that does not answer at all ends in a connect time-out."""
+    # A full backlog: Linux leaves further connections unanswered.
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port = listener.getsockname()[1]
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)  # noqa: FBT003 - its own signature
+            filler.connect_ex(("127.0.0.1", port))
+        with pytest.raises(ConnectTimeoutError):
+            exchange(pools(f"http://127.0.0.1:{port}"), connect=0.1)
+        for filler in fillers:
+            filler.close()
+
+
+def test_second_address(pools: Pools) -> None:
+    """Where the name's first address refuses, the next one is tried."""
+    with ScriptedServer(always(answer(b"hi"))) as server:
+        url = server.url.replace("127.0.0.1", "localhost")
+        assert exchange(pools(url)).body == b"hi"
+
+
+TRUSTED = str(DATA / "server.crt")
+
+
+def test_tls(pools: Pools) -> None:
+    """A certificate that is trusted is accepted, and the connection is kept."""
+    with ScriptedServer(always(answer(b"hi")), tls=server_tls()) as server:
+        pool = pools(server.url, ca_bundle=TRUSTED)
+
+        assert [exchange(pool).body for _ in range(3)] == [b"hi"] * 3
+        assert server.connections == 1
+
+
+def test_second_answer_over_tls(pools: Pools) -> None:
+    """A second answer in TLS, too, reaches nobody."""
+    twice = answering(answer(b"first") + answer(b"evil"), answer(b"evil"))
+    with ScriptedServer(twice, always(answer(b"good")), tls=server_tls()) as server:
+        pool = pools(server.url, ca_bundle=TRUSTED)
+
+        assert exchange(pool).body == b"first"
+        assert exchange(pool).body == b"good"
+
+
+@pytest.mark.parametrize(
+    ("certificate", "trusted", "host", "reason"),
+    [
+        ("server", None, "127.0.0.1", "certificate verify failed"),
+        ("server", "other.crt", "127.0.0.1", "certificate verify failed"),
+        ("other", "other.crt", "127.0.0.1", "IP address mismatch"),
+        ("other", "other.crt", "localhost", "Hostname mismatch"),
+    ],
+)
+def test_wrong_certificates(
+    certificate: str, trusted: str | None, host: str, reason: str, pools: Pools
+) -> None:
+    """A certificate that is not trusted, or names another host, is refused for good."""
+    bundle = trusted and str(DATA / trusted)
+    with ScriptedServer(always(answer()), tls=server_tls(certificate)) as server:
+        url = server.url.replace("127.0.0.1", host)
+        with pytest.raises(TLSError, match=reason) as failure:
+            exchange(pools(url, ca_bundle=bundle))
+
+        assert failure.value.retryable is False
+        assert server.requests == []
+
+
+def test_no_tls_there(pools: Pools) -> None:
+    """A server that speaks no TLS is refused."""
+    with ScriptedServer(lambda peer: peer.send(b"HTTP/1.1 400 Bad\r\n\r\n")) as server:
+        url = server.url.replace("http:", "https:")
+        with pytest.raises(TLSError):
+            exchange(pools(url, ca_bundle=TRUSTED))
+
+
+def test_slow_handshake(pools: Pools) -> None:
+    """A handshake that does not end is a connect time-out."""
+    with ScriptedServer() as server, pytest.raises(ConnectTimeoutError, match="TLS handshake"):
+        exchange(pools(server.url.replace("http:", "https:"), ca_bundle=TRUSTED), connect=0.1)
+
+
+def test_handshake_broken_off(pools: Pools) -> None:
+    """A handshake that is reset is a failed connection."""
+    with ScriptedServer(Peer.reset) as server, pytest.raises((ConnectionFailedError, TLSError)):
+        exchange(pools(server.url.replace("http:", "https:"), ca_bundle=TRUSTED))
+
+
+def test_old_tls(pools: Pools) -> None:
+    """TLS 1.1 is not spoken any more."""
+    context = server_tls()
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with ScriptedServer(always(answer()), tls=context) as server, pytest.raises(TLSError):
+        exchange(pools(server.url, ca_bundle=TRUSTED))
+
+
+def test_ca_directory(pools: Pools, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A CA bundle may be a directory; an empty one trusts nobody."""
+    with ScriptedServer(always(answer()), tls=server_tls()) as server, pytest.raises(TLSError):
+        exchange(pools(server.url, ca_bundle=str(tmp_path_factory.mktemp("certificates"))))
+
+
+def test_bad_bundle(pools: Pools) -> None:
+    """A CA bundle that holds no certificates is a configuration error."""
+    server = ScriptedServer(always(answer()), tls=server_tls())
+    with server, pytest.raises(ConfigurationError, match="CA bundle"):
+        exchange(pools(server.url, ca_bundle=str(DATA / "botocore_requests.json")))
+
+
+def tunnel(reply: bytes, then: bytes = b"") -> Callable[[Peer], None]:
+    """Write a proxy's script: accept the tunnel, and be the server behind it."""
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(reply)
+        peer.start_tls(server_tls())
+        while True:
+            peer.read_request()
+            peer.send(then)
+
+    return script
+
+
+def test_tunnel(pools: Pools) -> None:
+    """Through a proxy, HTTPS goes in a tunnel: one CONNECT, then TLS with the endpoint itself."""
+    script = tunnel(b"HTTP/1.1 200 Connection established\r\n\r\n", answer(b"hi"))
+    with ScriptedServer(script) as server:
+        proxy = Proxy("127.0.0.1", server.port, "Basic abc")
+        pool = pools("https://localhost:8443", proxy, ca_bundle=TRUSTED)
+
+        assert [exchange(pool).body for _ in range(2)] == [b"hi"] * 2
+        assert [request.line for request in server.requests] == [
+            "CONNECT localhost:8443 HTTP/1.1",
+            "GET /a HTTP/1.1",
+            "GET /a HTTP/1.1",
+        ]
+        assert server.requests[0].headers["proxy-authorization"] == "Basic abc"
+        assert "proxy-authorization" not in server.requests[1].headers
+
+
+NO_TUNNEL: dict[str, tuple[Callable[[Peer], None], type[NimbleStopError], str]] = {
+    "407": (cut(answer(b"who?", status=407)), ProxyError, "refused with HTTP 407"),
+    "502": (cut(b"HTTP/1.1 502 Bad\r\n\r\n"), ProxyError, "refused with HTTP 502"),
+    "closed": (cut(b""), ProxyError, "cannot be read"),
+    "no HTTP": (cut(b"hello\r\n\r\n"), ProxyError, "cannot be read"),
+    "silent": (Peer.wait_until_closed, ConnectTimeoutError, "did not answer in time"),
+    "no TLS behind it": (cut(b"HTTP/1.1 200 OK\r\n\r\n"), NimbleStopError, "TLS"),
+}
+
+
+@pytest.mark.parametrize(("script", "kind", "text"), NO_TUNNEL.values(), ids=NO_TUNNEL.keys())
+def test_no_tunnel(
+    script: Callable[[Peer], None], kind: type[NimbleStopError], text: str, pools: Pools
+) -> None:
+    """A proxy that refuses, breaks off or says nothing is told as what it is."""
+    with ScriptedServer(script) as server:
+        proxy = Proxy("127.0.0.1", server.port)
+        with pytest.raises(kind, match=text):
+            exchange(pools("https://h.example", proxy, ca_bundle=TRUSTED), connect=0.3)
+
+
+@pytest.mark.parametrize("seconds", [1e7, 1e12, 1e300, float("inf")])
+def test_very_long_limits(seconds: float, pools: Pools) -> None:
+    """A limit of years is no more than a socket can bear."""
+    with ScriptedServer(always(answer(b"hi"))) as server:
+        reader = exchange(pools(server.url), connect=seconds, read=seconds, total=seconds)
+
+    assert reader.body == b"hi"
+    assert 0 < TimeLimit(seconds).remaining <= 1_000_000
+
+
+def test_time_limit() -> None:
+    """A limit within another is the tighter of both, and a limit that is over says so."""
+    assert TimeLimit(10).within(1).remaining <= 1
+    assert TimeLimit(1).within(10).remaining <= 1
+    with pytest.raises(TimeoutError):
+        assert TimeLimit(-1).remaining
+
+
+def test_fork_lets_go(pools: Pools) -> None:
+    """What a child does first is to close its copies of idle connections."""
+    with ScriptedServer(always(answer(b"hi"))) as server:
+        pool = pools(server.url)
+        exchange(pool)
+        pool.renew_after_fork()
+
+        assert exchange(pool).body == b"hi"
+        assert server.connections == 2

@@ -53,8 +53,10 @@ class _SignedRequest(requests.PreparedRequest):
 class _Answer(requests.Response):
     """An answer that has been read already."""
 
-    def __init__(self, response: Response) -> None:
+    def __init__(self, request: requests.PreparedRequest, response: Response) -> None:
         super().__init__()
+        self.request = request
+        self.status_code = response.status
         self.response = response
 
 
@@ -153,9 +155,11 @@ class Transport(HTTPAdapter):
         """Give the request target, encoded as it was signed."""
         return request.target if isinstance(request, _SignedRequest) else request.path_url
 
-    def build_response(self, req: requests.PreparedRequest, resp: Any) -> _Answer:  # noqa: ANN401, ARG002 - requests' own signature
-        """Pass on what the pool answered."""
-        return _Answer(resp)
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:  # noqa: ANN401 - whatever the pool, or an interceptor, answered
+        """Pass on what the pool answered; read what an interceptor answers in its place."""
+        return (
+            _Answer(req, resp) if isinstance(resp, Response) else super().build_response(req, resp)
+        )
 
 
 def _translated(error: Exception) -> exceptions.TransportError:

@@ -27,6 +27,14 @@ extensions = [
 exclude_patterns = ["_build"]
 templates_path: list[str] = []
 default_role = "py:obj"
+nitpicky = True
+# What others document, and names of ours that are described in words and not as objects.
+nitpick_ignore_regex = [
+    (r"py:.*", r"(asyncio|collections|concurrent|datetime|math|os|pytest|time)\..*"),
+    (r"py:class", r"Credentials|Executor|PathLike|datetime"),
+    (r"py:class", r"Clock|Fault|Store|nimble_stop\._config\.Options"),
+    (r"py:obj", r"DEFAULT_ACCESS_KEY|nimble_stop\.local\.fault(s|_file)"),
+]
 highlight_language = "text"
 
 myst_enable_extensions = ["colon_fence", "deflist"]

@@ -1,0 +1,424 @@
+from __future__ import annotations
+
+import gc
+import logging
+import pickle
+import socket
+import threading
+import time
+import traceback
+import tracemalloc
+import uuid
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import nimble_stop
+from nimble_stop import NimbleClient, RetryPolicy, VolumeRetentionMode, _client
+from nimble_stop.exceptions import (
+    ConfigurationError,
+    ConnectionFailedError,
+    DeadlineExceededError,
+    NimbleStopError,
+    ReadTimeoutError,
+    RequestValidationError,
+    ServiceError,
+)
+from nimble_stop.local import AccessKey, LocalNimble, ServiceFailure
+from tests.support.clients import (
+    ACCESS_KEY_ID,
+    REGION,
+    SECRET_ACCESS_KEY,
+    SESSION_TOKEN,
+    credentials,
+    make_client,
+)
+from tests.support.scripted import (
+    HANG_GUARD,
+    Peer,
+    ScriptedServer,
+    always,
+    answer,
+    error_answer,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.support.clock import ManualClock
+
+
+@pytest.fixture
+def local() -> Iterator[LocalNimble]:
+    """Run an endpoint with one session, for the tests' credentials."""
+    key = AccessKey(ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN)
+    with LocalNimble(credentials=key, region_name=REGION) as endpoint:
+        endpoint.add_session(studio_id="studio-1", session_id="session-1")
+        yield endpoint
+
+
+@pytest.fixture
+def environment(local: LocalNimble, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalNimble]:
+    """Lead the module's own client to the endpoint."""
+    for name, value in local.environment.items():
+        monkeypatch.setenv(name, value)
+    _client.default.reset()
+    yield local
+    _client.default.reset()
+
+
+def test_stop(local: LocalNimble) -> None:
+    """A stop is answered with the session, and happens once."""
+    with make_client(local.endpoint_url) as client:
+        session = client.stop_session("studio-1", "session-1", retention="DELETE")
+
+        assert session.state == "STOP_IN_PROGRESS"
+        assert session.volume_retention_mode is VolumeRetentionMode.DELETE
+        assert client.get_session("studio-1", "session-1").state == "STOPPED"
+    local.requests.assert_stopped_once("session-1")
+
+
+def test_generated_token(local: LocalNimble) -> None:
+    """Without a token each call makes one, a uuid in lower case, for all of its attempts."""
+    local.inject(ServiceFailure(), times=1)
+    policy = RetryPolicy(base_delay=0.001)
+    with make_client(local.endpoint_url, retry=policy) as client:
+        client.stop_session("studio-1", "session-1")
+
+    local.requests.assert_one_token("session-1")
+    assert len(local.requests) == 2
+    token = local.requests[0].client_token
+    assert token is not None
+    assert str(uuid.UUID(token, version=4)) == token
+
+
+def test_given_token(local: LocalNimble) -> None:
+    """A given token makes a repeated call the same one."""
+    with make_client(local.endpoint_url) as client:
+        first = client.stop_session("studio-1", "session-1", client_token="mine")
+        again = client.stop_session("studio-1", "session-1", client_token="mine")
+
+    assert first == again
+    local.requests.assert_stopped_once("session-1")
+
+
+def test_errors_carry_the_token(local: LocalNimble) -> None:
+    """Every error of a call carries the token to go on with, and the attempts."""
+    with make_client(local.endpoint_url) as client, pytest.raises(ServiceError) as failure:
+        client.stop_session("studio-1", "nothing")
+
+    error = failure.value
+    assert error.client_token == local.requests[0].client_token
+    assert (error.operation, error.attempts) == ("StopStreamingSession", 1)
+    assert error.request_id == local.requests[0].request_id
+
+
+GOOD: dict[str, Any] = {"studio_id": "studio-1", "session_id": "session-1"}
+REFUSED: list[dict[str, Any]] = [
+    {"studio_id": ""},
+    {"studio_id": ".."},
+    {"studio_id": None},
+    {"session_id": "."},
+    {"session_id": "\ud800"},
+    {"session_id": b"session-1"},
+    {"retention": "KEEP"},
+    {"retention": 1},
+    {"client_token": ""},
+    {"client_token": "a\r\n folded"},
+    {"client_token": "a\x00"},
+    {"client_token": "x" * 65},
+    {"deadline": 0},
+    {"deadline": -1},
+    {"deadline": "1"},
+    {"deadline": float("nan")},
+]
+
+
+@pytest.mark.parametrize("arguments", REFUSED, ids=ascii)
+def test_refused_input_opens_no_connection(arguments: dict[str, Any]) -> None:
+    """A bad argument is refused before credentials are asked for or a connection is opened."""
+    (name,) = arguments
+    with ScriptedServer() as server:
+        client = NimbleClient(region_name=REGION, endpoint_url=server.url)
+        with client, pytest.raises(RequestValidationError, match=rf"^{name} must be") as failure:
+            client.stop_session(**{**GOOD, **arguments})
+
+        assert isinstance(failure.value, ValueError)
+        assert server.connections == 0
+
+
+@pytest.mark.parametrize("arguments", REFUSED, ids=ascii)
+def test_module_function_refuses_first(arguments: dict[str, Any]) -> None:
+    """The module's function checks its arguments even where nothing is configured."""
+    _client.default.reset()
+    (name,) = arguments
+
+    with pytest.raises(RequestValidationError, match=rf"^{name} must be"):
+        nimble_stop.stop_session(**{**GOOD, **arguments})
+
+
+def test_module_function(environment: LocalNimble) -> None:
+    """The module's function needs nothing but the environment, and keeps its client."""
+    session = nimble_stop.stop_session("studio-1", "session-1", retention="RETAIN", deadline=9)
+
+    assert session.state == "STOP_IN_PROGRESS"
+    assert _client.default.client() is _client.default.client()
+    environment.requests.assert_stopped_once("session-1")
+
+
+def test_module_function_in_threads(environment: LocalNimble) -> None:
+    """Threads that come first together get one client."""
+    del environment
+    barrier = threading.Barrier(8)
+
+    def first(_: int) -> int:
+        barrier.wait(HANG_GUARD)
+        return id(_client.default.client())
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(first, range(8)))) == 1
+
+
+def test_nothing_configured() -> None:
+    """Without a region the module's function says so, and can be configured afterwards."""
+    _client.default.reset()
+
+    with pytest.raises(ConfigurationError, match="no region"):
+        nimble_stop.stop_session("studio-1", "session-1")
+
+
+def test_no_credentials() -> None:
+    """Without credentials nothing is sent, and the error says where they were looked for."""
+    with ScriptedServer() as server:
+        with (
+            NimbleClient(region_name=REGION, endpoint_url=server.url) as client,
+            pytest.raises(ConfigurationError, match="AWS_ACCESS_KEY_ID") as failure,
+        ):
+            client.stop_session("studio-1", "session-1", client_token="mine")
+
+        assert (failure.value.client_token, failure.value.attempts) == ("mine", 0)
+        assert server.connections == 0
+
+
+def test_threads_get_their_own_answers(local: LocalNimble) -> None:
+    """32 threads over one client get each its own session, every time."""
+    names = [f"session {number}" for number in range(32)]
+    for name in names:
+        local.add_session(studio_id="studio-1", session_id=name)
+
+    def read(name: str) -> set[str | None]:
+        return {client.get_session("studio-1", name).session_id for _ in range(20)}
+
+    with make_client(local.endpoint_url) as client, ThreadPoolExecutor(32) as pool:
+        assert list(pool.map(read, names)) == [{name} for name in names]
+
+
+def test_threads_with_broken_connections() -> None:
+    """Threads get their own answers also when connections break and answers come doubled."""
+
+    def script(peer: Peer) -> None:
+        evil = answer({"session": {"sessionId": "evil"}})
+        for behind in (b"", b"", evil):
+            name = peer.read_request().target.rpartition("/")[2]
+            peer.send(answer({"session": {"sessionId": name}}) + behind)
+
+    def read(number: int) -> bool:
+        name = f"session-{number}"
+        return client.get_session("studio-1", name).session_id == name
+
+    with (
+        ScriptedServer(script) as server,
+        make_client(server.url) as client,
+        ThreadPoolExecutor(32) as pool,
+    ):
+        assert all(pool.map(read, range(500)))
+
+
+def test_deadline_over_trickling_bytes() -> None:
+    """A deadline ends a call whose answer trickles in, and the client is usable afterwards."""
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.trickle(answer(b" " * 10_000))
+
+    with ScriptedServer(script, always(answer())) as server, make_client(server.url) as client:
+        started = time.monotonic()
+        with pytest.raises(DeadlineExceededError) as failure:
+            client.stop_session("studio-1", "session-1", deadline=0.2)
+
+        assert time.monotonic() - started < HANG_GUARD
+        assert isinstance(failure.value.__cause__, ReadTimeoutError)
+        assert failure.value.outcome_unknown
+        assert client.stop_session("studio-1", "session-1").session_id == "session-1"
+
+
+def test_deadline_over_delays(clock: ManualClock) -> None:
+    """A deadline ends a call that would sleep beyond it."""
+    throttled = error_answer(429, "ThrottlingException", retry_after="20")
+    with (
+        ScriptedServer(always(throttled)) as server,
+        make_client(server.url, clock) as client,
+        pytest.raises(DeadlineExceededError),
+    ):
+        client.stop_session("studio-1", "session-1", deadline=30)
+
+    assert (len(server.requests), clock.slept) == (2, [20.0])
+
+
+def test_deadline_of_the_client() -> None:
+    """Without a deadline of its own a call has the client's."""
+    with (
+        ScriptedServer() as server,
+        make_client(server.url, deadline=0.1) as client,
+        pytest.raises(DeadlineExceededError, match=r"deadline of 0\.1 s"),
+    ):
+        client.get_session("studio-1", "session-1")
+
+
+def test_memory() -> None:
+    """An endless answer costs a few megabytes at most."""
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        peer.flood(b" " * 65536)
+
+    with ScriptedServer(script) as server, make_client(server.url) as client:
+        tracemalloc.start()
+        try:
+            with pytest.raises(NimbleStopError):
+                client.get_session("studio-1", "session-1")
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+    assert peak < 10_000_000
+
+
+def test_aws_itself_is_explained(monkeypatch: pytest.MonkeyPatch, clock: ManualClock) -> None:
+    """Where AWS's own host cannot be reached, the error says that the API is closed."""
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr("socket.getaddrinfo", unknown)
+    client = NimbleClient(region_name=REGION, credentials=credentials(), runtime=clock.runtime)
+    with client, pytest.raises(ConnectionFailedError, match="2024-06-19") as failure:
+        client.stop_session("studio-1", "session-1")
+
+    assert "nimble.us-west-2.amazonaws.com" in str(failure.value)
+    assert "nimble-stop serve" in str(failure.value)
+
+
+@pytest.mark.parametrize("closes", [True, False])
+def test_no_resource_warning(*, closes: bool) -> None:
+    """A client leaves no open socket behind, closed or just dropped."""
+    with ScriptedServer(always(answer())) as server, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        client = make_client(server.url)
+        client.get_session("studio-1", "session-1")
+        if closes:
+            client.close()
+            client.close()
+        del client
+        gc.collect()
+
+
+def test_closed() -> None:
+    """A closed client says so."""
+    with ScriptedServer(always(answer())) as server:
+        with make_client(server.url) as client:
+            client.get_session("studio-1", "session-1")
+        with pytest.raises(ConnectionFailedError, match="client is closed") as failure:
+            client.get_session("studio-1", "session-1")
+
+    assert failure.value.attempts == 1
+
+
+class Signatures:
+    """Remembers what a server received that must not show."""
+
+    def __init__(self) -> None:
+        self.secrets = {SECRET_ACCESS_KEY, SESSION_TOKEN}
+
+    def echo(self, peer: Peer) -> None:
+        """Answer with an error that quotes everything secret there is."""
+        while True:
+            request = peer.read_request()
+            signature = request.headers["authorization"].rpartition("=")[2]
+            self.secrets.add(signature)
+            text = f"{signature} {SESSION_TOKEN} {request.raw.decode()}"
+            peer.send(
+                answer(
+                    {"message": text, "context": {"sent": text}},
+                    status=403,
+                    headers={
+                        "x-amzn-errortype": "InvalidSignatureException",
+                        "x-amzn-requestid": signature,
+                    },
+                )
+            )
+
+    def garbage(self, peer: Peer) -> None:
+        """Answer with a page that quotes the request's headers."""
+        while True:
+            request = peer.read_request()
+            self.secrets.add(request.headers["authorization"].rpartition("=")[2])
+            peer.send(answer(b"<html>" + request.raw))
+
+    def cut(self, peer: Peer) -> None:
+        """Answer with half an answer that quotes the request's headers."""
+        request = peer.read_request()
+        self.secrets.add(request.headers["authorization"].rpartition("=")[2])
+        peer.send(answer(request.raw, length=100_000))
+
+    def silent(self, peer: Peer) -> None:
+        """Answer nothing."""
+        request = peer.read_request()
+        self.secrets.add(request.headers["authorization"].rpartition("=")[2])
+        peer.wait_until_closed()
+
+
+@pytest.mark.parametrize("behaviour", ["echo", "garbage", "cut", "silent"])
+def test_secrets_show_nowhere(
+    behaviour: str, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No secret is in logs of any level, in errors, tracebacks with variables, or pickles."""
+    caplog.set_level(logging.DEBUG)
+    signatures = Signatures()
+    script: Callable[[Peer], None] = getattr(signatures, behaviour)
+    with ScriptedServer(script) as server:
+        client = make_client(server.url, clock, timeout=0.2)
+        with client, pytest.raises(NimbleStopError) as failure:
+            client.stop_session("studio-1", "session-1")
+
+    error = failure.value
+    shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+    texts = [
+        caplog.text,
+        str(error),
+        repr(error),
+        str(vars(error)),
+        str(pickle.dumps(error)),
+        str(vars(client)),
+        *(text for text in shown.format() if "tests/" not in text.partition("\n")[0]),
+    ]
+    assert len(signatures.secrets) > 2
+    assert "StopStreamingSession attempt 1" in caplog.text
+    for secret in signatures.secrets:
+        assert [text for text in texts if secret in text] == []
+
+
+def test_secrets_show_nowhere_in_success(
+    local: LocalNimble, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A call that succeeds logs no secret either, botocore's DEBUG included."""
+    caplog.set_level(logging.DEBUG)
+    with make_client(local.endpoint_url) as client:
+        client.stop_session("studio-1", "session-1")
+
+    assert "StopStreamingSession attempt 1: ok" in caplog.text
+    for secret in (SECRET_ACCESS_KEY, SESSION_TOKEN, "AWS4-HMAC-SHA256", "Signature="):
+        assert secret not in caplog.text

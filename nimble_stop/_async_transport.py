@@ -90,6 +90,7 @@ class AsyncTransport:
         if self._closed:
             raise exceptions.ConnectionFailedError("The client is closed.", retryable=False)
         session = self._session()
+        closed_on_us = False
         try:
             # aiohttp limits each read; this limits all of them together.
             async with asyncio.timeout(min(send.total, send.connect + send.read)):
@@ -101,8 +102,13 @@ class AsyncTransport:
                         # The server closed a kept connection: that costs no attempt.
                         if not _reused.get():
                             raise
+                        closed_on_us = True
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _translated(error, self._config.endpoint.url) from None
+            failure = _translated(error, self._config.endpoint.url)
+            if closed_on_us and not failure.request_sent:
+                # Whether the server had read the request, nobody knows: it counts as sent.
+                raise exceptions.ConnectionLostError(failure.message) from None
+            raise failure from None
 
     async def close(self) -> None:
         """Close the connections of this event loop, and let no new ones be made."""

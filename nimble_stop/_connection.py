@@ -103,17 +103,29 @@ class ConnectionPool:
             raise ConnectionFailedError("The client is closed.", retryable=False)
         limit = TimeLimit(total)
         idle = self._take_idle()
-        if idle is not None:
-            # The server may close a kept connection at any moment. Then it has read nothing of
-            # this request, and a new connection carries it without costing an attempt.
-            with contextlib.suppress(_ClosedBeforeAnswerError):
+        if idle is None:
+            connection = self._connect(limit.within(connect))
+        else:
+            try:
                 return self._exchange_on(idle, message, limit.within(read))
-        connection = self._connect(limit.within(connect))
+            except _ClosedBeforeAnswerError as error:
+                connection = self._replace(error, limit.within(connect))
         try:
             return self._exchange_on(connection, message, limit.within(read))
         except _ClosedBeforeAnswerError as error:
             # A distinction that matters to kept connections only.
             raise ConnectionLostError(error.message) from None
+
+    def _replace(self, closed: ConnectionLostError, limit: TimeLimit) -> socket.socket:
+        """Replace a kept connection that the server has closed, which costs no attempt.
+
+        As a rule it closed it before it read the request, but nobody knows: when there is no new
+        connection either, the request counts as sent.
+        """
+        try:
+            return self._connect(limit)
+        except ConnectionFailedError as error:
+            raise ConnectionLostError(f"{closed.message} {error.message}") from None
 
     def close(self) -> None:
         """Close the idle connections, and those in use when they are done."""

@@ -4,6 +4,7 @@ import socket
 import ssl
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -152,6 +153,28 @@ def test_stale_connection(script: Callable[[Peer], None], pools: Pools) -> None:
         assert exchange(pool).body == b"first"
         assert exchange(pool).body == b"second"
         assert server.connections == 2
+
+
+def test_stale_connection_without_a_new_one(pools: Pools) -> None:
+    """When the server is gone, the request on the kept connection counts as sent."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1000)
+            connection.sendall(answer(b"first"))
+            connection.recv(1000)
+            listener.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    pool = pools(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    exchange(pool)
+    with pytest.raises(ConnectionLostError, match="cannot be reached") as failure:
+        exchange(pool)
+    thread.join(HANG_GUARD)
+    assert failure.value.request_sent
 
 
 def test_answer_that_broke_off_is_not_repeated(pools: Pools) -> None:
@@ -353,6 +376,39 @@ def test_closed_while_in_use(pools: Pools) -> None:
 
         assert bodies == [b"hi"]
         assert len(pool._idle) == 0
+
+
+class ClosingDeque(deque[socket.socket]):
+    """A deque during whose append another thread closes the pool."""
+
+    pool: ConnectionPool
+
+    def append(self, item: socket.socket) -> None:
+        """Append, and have the pool closed before anything else happens."""
+        self.pool._closed = True
+        super().append(item)
+
+
+def test_closed_while_giving_back(pools: Pools) -> None:
+    """A connection that is given back while the pool is being closed is closed with it."""
+    with ScriptedServer(always(answer(b"hi"))) as server:
+        pool = pools(server.url)
+        pool._idle = ClosingDeque()
+        pool._idle.pool = pool
+        exchange(pool)
+
+        assert len(pool._idle) == 0
+
+
+def test_interrupted_while_connecting(pools: Pools, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interruption while connecting is passed on, and leaves no socket open."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("socket.socket.connect", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        exchange(pools("http://127.0.0.1:1"))
 
 
 def test_refused(pools: Pools) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 import threading
@@ -529,6 +530,18 @@ def test_handshake_broken_off(pools: Pools) -> None:
     """A handshake that is reset is a failed connection."""
     with ScriptedServer(Peer.reset) as server, pytest.raises((ConnectionFailedError, TLSError)):
         exchange(pools(server.url.replace("http:", "https:"), ca_bundle=TRUSTED))
+
+
+def test_reset_before_the_handshake(pools: Pools) -> None:
+    """A connection that was reset before the handshake is told, and closed."""
+    with ScriptedServer(Peer.reset) as server:
+        pool = pools(server.url.replace("http:", "https:"), ca_bundle=TRUSTED)
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            assert select.select([connection], [], [], HANG_GUARD)[0]
+            with pytest.raises(ConnectionFailedError, match="broke off the TLS handshake"):
+                pool._wrap_tls(connection, TimeLimit(HANG_GUARD))
+
+            assert connection.fileno() >= 0
 
 
 def test_old_tls(pools: Pools) -> None:

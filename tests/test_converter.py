@@ -8,7 +8,13 @@ import attrs
 import pytest
 from hypothesis import given, strategies as st
 
-from nimble_stop._converter import MemberError, member_name, session_to_wire, structure_session
+from nimble_stop._converter import (
+    MemberError,
+    _explain,
+    member_name,
+    session_to_wire,
+    structure_session,
+)
 from nimble_stop.models import (
     StreamingSession,
     StreamingSessionState,
@@ -141,6 +147,17 @@ def test_times_keep_their_spelling(spelling: object) -> None:
     assert type(session.to_dict()["stoppedAt"]) is type(spelling)
 
 
+def test_changed_times_have_no_spelling() -> None:
+    """A time that was changed since is told by its new value, and one that was removed is not."""
+    spelled = {"startedAt": "2026-11-23T01:02:03.000Z", "stopAt": 1795395723, "stoppedAt": 0}
+    session = attrs.evolve(structure_session(spelled), stop_at=None, stopped_at=MOMENT)
+
+    assert session.to_dict() == {
+        "startedAt": "2026-11-23T01:02:03.000Z",
+        "stoppedAt": "2026-11-23T01:02:03Z",
+    }
+
+
 def test_spelling_does_not_count() -> None:
     """Sessions that differ in the spelling of a time are equal."""
     one = structure_session({"stoppedAt": "2026-11-23T01:02:03Z"})
@@ -191,6 +208,14 @@ def test_all_wrong_members_are_named() -> None:
 
     for name in ("session.arn", "session.stopAt", "session.volumeConfiguration.iops"):
         assert f"{name}: " in str(error.value)
+
+
+def test_other_notes_name_no_member() -> None:
+    """A note that somebody else left on an error is no member's name."""
+    error = ValueError("bad")
+    error.add_note("by hand")
+
+    assert list(_explain(error, "session")) == ["session: bad"]
 
 
 @pytest.mark.parametrize("value", [None, [], "session", 1, True])

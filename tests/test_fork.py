@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import os
 import random
+import runpy
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from nimble_stop import _client
+from nimble_stop import _client, _fork
 from nimble_stop._client import stop_session
 from nimble_stop._fork import renew_in_children
 from nimble_stop._retry import RetryQuota
@@ -112,6 +113,13 @@ def test_locks_that_another_thread_held() -> None:
     assert taken == ["14", "False", "True"]
 
 
+def test_without_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no fork, there is nothing to register, and the module loads all the same."""
+    monkeypatch.delattr(os, "register_at_fork")
+
+    assert "renew_in_children" in runpy.run_path(_fork.__file__)
+
+
 class Renewed:
     """Something that must be renewed."""
 
@@ -129,3 +137,19 @@ def test_renewed_once() -> None:
 
     assert [in_child(lambda: str(one.count)) for _ in range(2)] == ["1", "1"]
     assert one.count == 0
+
+
+def test_renewal_leaves_parts_usable() -> None:
+    """What is renewed works on, with what it knew and with a new lock."""
+    quota = RetryQuota(20)
+    with ScriptedServer(always(answer())) as server, make_client(server.url) as client:
+        client.get_session("a", "b")
+        quota.take(ConnectionLostError("no"))
+        locks = [quota._lock, client._credentials._lock, _client.default._lock]
+        _fork._renew_all()
+        client.get_session("a", "b")
+
+        renewed = [quota._lock, client._credentials._lock, _client.default._lock]
+        assert [old is new for old, new in zip(locks, renewed, strict=True)] == [False] * 3
+        assert quota.available == 6
+        assert server.connections == 2

@@ -96,7 +96,8 @@ def _id_lists(session_ids: Iterable[str] | None) -> Iterator[str | None]:
     """Give the lists of ids to ask for, one request each; one None stands for all sessions."""
     if session_ids is None:
         return iter((None,))
-    ids = checked_ids("session_ids", session_ids)
+    # An id that came twice would be in the answers to two requests.
+    ids = tuple(dict.fromkeys(checked_ids("session_ids", session_ids)))
     if not ids or any("," in session_id for session_id in ids):
         raise RequestValidationError(
             "session_ids must hold at least one id, and no id with a comma in it: the API takes "

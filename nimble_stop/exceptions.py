@@ -233,7 +233,8 @@ class ResponseDecodeError(NimbleStopError):
         self.body: bytes = body
 
     def _details(self) -> Iterator[str]:
-        yield f"HTTP {self.http_status}"
+        if self.http_status is not None:
+            yield f"HTTP {self.http_status}"
         if self.request_id:
             yield f"request id {self.request_id}"
         yield from super()._details()

@@ -528,7 +528,12 @@ def test_slow_handshake(pools: Pools) -> None:
 
 def test_handshake_broken_off(pools: Pools) -> None:
     """A handshake that is reset is a failed connection."""
-    with ScriptedServer(Peer.reset) as server, pytest.raises((ConnectionFailedError, TLSError)):
+
+    def script(peer: Peer) -> None:
+        peer.receive()
+        peer.reset()
+
+    with ScriptedServer(script) as server, pytest.raises((ConnectionFailedError, TLSError)):
         exchange(pools(server.url.replace("http:", "https:"), ca_bundle=TRUSTED))
 
 

@@ -94,7 +94,7 @@ class Peer:
     def read_request(self) -> Received:
         """Read one request, and keep it."""
         while b"\r\n\r\n" not in self._buffer:
-            self._receive()
+            self.receive()
         head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
         line, *fields = head.decode("latin-1").split("\r\n")
         headers = {
@@ -103,7 +103,7 @@ class Peer:
         }
         length = int(headers.get("content-length", "0"))
         while len(self._buffer) < length:
-            self._receive()
+            self.receive()
         body, self._buffer = self._buffer[:length], self._buffer[length:]
         received = Received(self.number, line, headers, body, head)
         self._server.requests.append(received)
@@ -145,7 +145,7 @@ class Peer:
         self._connection = context.wrap_socket(self._connection, server_side=True)
         self._server.adopt(self._connection)
 
-    def _receive(self) -> None:
+    def receive(self) -> None:
         data = self._connection.recv(65536)
         if not data:
             raise ConnectionResetError("the client closed the connection")

@@ -146,6 +146,7 @@ class Peer:
         self._server.adopt(self._connection)
 
     def receive(self) -> None:
+        """Wait for more bytes."""
         data = self._connection.recv(65536)
         if not data:
             raise ConnectionResetError("the client closed the connection")

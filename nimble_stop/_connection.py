@@ -206,10 +206,11 @@ class ConnectionPool:
 
     def _wrap_tls(self, connection: socket.socket, limit: TimeLimit) -> socket.socket:
         try:
+            context = self._tls_context
             connection.settimeout(limit.remaining)
             # After a reset this fails, and wrap_socket would too, but lose the socket unclosed.
             connection.getpeername()
-            return self._tls_context.wrap_socket(connection, server_hostname=self._endpoint.host)
+            return context.wrap_socket(connection, server_hostname=self._endpoint.host)
         except TimeoutError:
             raise ConnectTimeoutError(
                 f"{self._endpoint.url} did not finish the TLS handshake in time."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 from sphinx.util.docutils import SphinxDirective
 
-from nimble_stop import RetryPolicy, Timeouts, _bulk, _config, _http, _retry, _wait, exceptions
+from nimble_stop import RetryPolicy, Timeouts, _defaults, _http, _retry, exceptions
 from nimble_stop._service_errors import _THROTTLING_CODES
 from nimble_stop.exceptions import NimbleStopError, ServiceError
 from nimble_stop.local import connection, operations
@@ -121,24 +121,24 @@ def defaults() -> str:
     """Write every number that holds unless somebody says otherwise."""
     timeouts, policy = Timeouts(), RetryPolicy()
     rows = [
-        ("`deadline`", f"{_config.DEFAULT_DEADLINE:g} s", "a whole call"),
+        ("`deadline`", f"{_defaults.DEADLINE_SECONDS:g} s", "a whole call"),
         ("`timeout`, `Timeouts.connect`", f"{timeouts.connect:g} s", "a new connection"),
         ("`timeout`, `Timeouts.read`", f"{timeouts.read:g} s", "from then to the last byte"),
-        ("`max_connections`", f"{_config.DEFAULT_MAX_CONNECTIONS}", "kept open for reuse"),
+        ("`max_connections`", f"{_defaults.MAX_CONNECTIONS}", "kept open for reuse"),
         *(
             (f"`RetryPolicy.{field.name}`", _plain(getattr(policy, field.name)), "")
             for field in attrs.fields(RetryPolicy)
         ),
         ("retry quota", f"{_retry._QUOTA}", "units; shared by the calls of a client"),
-        ("`wait_until_stopped(deadline=)`", f"{_wait.DEFAULT_WAIT_SECONDS:g} s", "a whole wait"),
+        ("`wait_until_stopped(deadline=)`", f"{_defaults.WAIT_SECONDS:g} s", "a whole wait"),
         (
             "`wait_until_stopped(poll_interval=)`",
-            f"{_wait.DEFAULT_POLL_INTERVAL:g} s",
+            f"{_defaults.POLL_SECONDS:g} s",
             "between looks",
         ),
         (
             "`stop_sessions(max_concurrency=)`",
-            f"{_bulk.DEFAULT_MAX_CONCURRENCY}",
+            f"{_defaults.MAX_CONCURRENCY}",
             "stops in flight",
         ),
         ("answer's body", f"{_http.MAX_BODY_BYTES // 1024} KiB", "at most; not configurable"),

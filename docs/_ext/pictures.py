@@ -1,12 +1,14 @@
-"""The picture of a session's life, drawn from the endpoint's own table when the pages are built.
+"""Pictures that are part of their pages, so that they take the pages' colours.
 
-The states that a session goes through when all goes well stand below each other in the order of
-the table; the state of a failure stands to the right of the one that it ends.
+One is in a file. The other, a session's life, is drawn from the endpoint's own table when the pages
+are built: the states that a session goes through when all goes well stand below each other in the
+order of the table; the state of a failure stands to the right of the one that it ends.
 """
 
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from docutils import nodes
@@ -127,15 +129,32 @@ def _text(text: str, x: float, y: float) -> str:
     return f'<text x="{x:g}" y="{y:g}" xml:space="preserve">{escape(text)}</text>'
 
 
+def _on_page(svg: str) -> list[nodes.Node]:
+    return [nodes.raw("", f'<div class="picture">{svg}</div>', format="html")]
+
+
 class LifecyclePicture(SphinxDirective):
-    """The picture, as part of the page, so that it takes the page's colours."""
+    """The life of a session."""
 
     def run(self) -> list[nodes.Node]:
         """Put the picture in the directive's place."""
-        return [nodes.raw("", f'<div class="picture">{draw()}</div>', format="html")]
+        return _on_page(draw())
+
+
+class Picture(SphinxDirective):
+    """A picture in a file beside the page."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Put the picture in the directive's place."""
+        name, path = self.env.relfn2path(self.arguments[0])
+        self.env.note_dependency(name)
+        return _on_page(Path(path).read_text(encoding="utf-8"))
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Make the directive known."""
+    """Make the directives known."""
     app.add_directive("lifecycle-picture", LifecyclePicture)
+    app.add_directive("picture", Picture)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -28,8 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return run(sys.argv[1:] if argv is None else argv)
     except ModuleNotFoundError as error:
+        package = (error.name or "a package").partition(".")[0]
         print(  # noqa: T201  # nothing better is there yet
-            f"nimble-stop: the command line needs {error.name}, which is not installed; "
+            f"nimble-stop: the command line needs {package}, which is not installed; "
             "install it with: pip install 'nimble-stop[cli]'",
             file=sys.stderr,
         )

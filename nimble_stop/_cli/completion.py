@@ -5,16 +5,47 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import click
-from click.shell_completion import ShellComplete, get_completion_class
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    ShellComplete,
+    ZshComplete,
+    add_completion_class,
+)
 
 from nimble_stop._cli.command import command
 from nimble_stop._cli.failures import PROGRAM
 from nimble_stop._cli.output import write
+from nimble_stop._cli.settings import spell_out_local
 
 if TYPE_CHECKING:
     from nimble_stop._cli.settings import Settings
 
-_SHELLS: Final = ("bash", "zsh", "fish")
+
+class _LocalAware(ShellComplete):
+    """Completion that knows that ``--local`` takes no word of its own."""
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
+        """Complete the last word of a command line."""
+        return super().get_completions(spell_out_local(args), incomplete)
+
+
+class _Bash(_LocalAware, BashComplete):
+    pass
+
+
+class _Zsh(_LocalAware, ZshComplete):
+    pass
+
+
+class _Fish(_LocalAware, FishComplete):
+    pass
+
+
+_SHELLS: Final[dict[str, type[ShellComplete]]] = {"bash": _Bash, "zsh": _Zsh, "fish": _Fish}
+for _name, _kind in _SHELLS.items():
+    add_completion_class(_kind, _name)
 
 
 @command(
@@ -25,17 +56,16 @@ _SHELLS: Final = ("bash", "zsh", "fish")
         "nimble-stop completion fish > ~/.config/fish/completions/nimble-stop.fish",
     ),
 )
-@click.argument("shell", type=click.Choice(_SHELLS))
+@click.argument("shell", type=click.Choice(list(_SHELLS)))
 def completion(settings: Settings, shell: str) -> int:
     """Print the completion script for a shell.
 
     For bash and zsh the first or second line goes into ~/.bashrc or ~/.zshrc.
     """
     del settings
-    kind = get_completion_class(shell) or ShellComplete
     program = click.get_current_context().find_root().command
     variable = f"_{PROGRAM.replace('-', '_').upper()}_COMPLETE"
-    script = kind(program, {}, PROGRAM, variable)
+    script = _SHELLS[shell](program, {}, PROGRAM, variable)
     # Not source(), which runs bash to learn its version.
     write(script.source_template % script.source_vars())
     return 0

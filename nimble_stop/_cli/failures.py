@@ -139,14 +139,18 @@ def report(error: BaseException, settings: Settings, *, next_step: str = "") -> 
     """
     code = exit_code(error)
     if settings.debug:
-        note(without_secrets("".join(traceback.format_exception(error)).rstrip()))
+        _tell("".join(traceback.format_exception(error)).rstrip())
     if settings.output is Output.TABLE:
         parts = (f"{PROGRAM}: {headline(error)}", advice(error), next_step)
-        note(" ".join(part for part in parts if part))
+        _tell(" ".join(part for part in parts if part))
     else:
         described = error_object(error) | ({"next": next_step} if next_step else {})
-        note(json.dumps({"error": described, "exitCode": int(code)}))
+        _tell(json.dumps({"error": described, "exitCode": int(code)}))
     return code
+
+
+def _tell(text: str) -> None:
+    note(without_secrets(text))
 
 
 def without_secrets(text: str) -> str:

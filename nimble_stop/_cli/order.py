@@ -35,7 +35,7 @@ class Order:
         yes: Whether the deletion of volumes is confirmed already.
         wait: Whether to wait until they have stopped.
         deadline: How many seconds everything may take, or None.
-        max_concurrency: How many stops may be in flight, or None.
+        max_concurrency: How many stops may be in flight.
         fail_fast: Whether the first failure keeps further stops from beginning.
         run_id: What the client tokens are derived from.
         resumed: Whether the run id was given, so that an earlier run may have had it.
@@ -50,7 +50,7 @@ class Order:
     yes: bool
     wait: bool
     deadline: float | None
-    max_concurrency: int | None
+    max_concurrency: int
     fail_fast: bool
     run_id: str
     resumed: bool

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import attrs
 import click
 
+from nimble_stop._cli.choices import one_of
 from nimble_stop._cli.text import printable
 from nimble_stop.models import StreamingSessionState
 
@@ -48,7 +49,7 @@ def filter_options(function: _Function) -> _Function:
         click.option(
             "--state",
             "states",
-            type=click.Choice([str(state) for state in StreamingSessionState], False),  # noqa: FBT003  # older clicks name the argument alike, newer ones do too
+            **one_of(StreamingSessionState),
             metavar="STATE",
             multiple=True,
             help="Only sessions in this state, such as READY; may be given several times.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -47,17 +47,14 @@ def stop_many(client: NimbleClient, order: Order, settings: Settings, targets: T
 def _run(
     client: NimbleClient, order: Order, settings: Settings, targets: Targets, tally: Tally
 ) -> Ending:
-    arguments: dict[str, Any] = {}
-    if order.max_concurrency is not None:
-        arguments["max_concurrency"] = order.max_concurrency
     with (
         client.stop_sessions(
             order.studio_id,
             tally.feed(targets.session_ids),
             retention=order.retention,
             run_id=order.run_id,
+            max_concurrency=order.max_concurrency,
             wait=order.wait,
-            **arguments,
         ) as run,
         show_run(tally, order.run_id, settings) as view,
         ending_early(run.cancel, order.deadline, view.say) as ending,
@@ -99,8 +96,8 @@ def _conclude(order: Order, settings: Settings, tally: Tally, ending: Ending) ->
             settings,
             next_step=resume,
         )
-    if tally.failed:
-        message = f"{tally.failed:,} of {counted(tally.total, 'session')} failed."
+    if tally.ended - tally.failed < tally.total:
+        message = f"Of {counted(tally.total, 'session')}: {tally.shortfall}."
         return report(
             SomeFailedError(message),
             settings,

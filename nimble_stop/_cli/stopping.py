@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nimble_stop._cli.choices import one_of
 from nimble_stop._cli.command import command
 from nimble_stop._cli.confirmation import check_confirmable, confirm_deletion
 from nimble_stop._cli.connection import open_client
@@ -18,6 +19,7 @@ from nimble_stop._cli.stop_many import stop_many
 from nimble_stop._cli.stop_one import stop_one
 from nimble_stop._cli.targets import find_targets
 from nimble_stop._cli.text import printable
+from nimble_stop._defaults import DEADLINE_SECONDS, MAX_CONCURRENCY, WAIT_SECONDS
 from nimble_stop.models import VolumeRetentionMode
 
 if TYPE_CHECKING:
@@ -41,7 +43,8 @@ if TYPE_CHECKING:
 @filter_options
 @click.option(
     "--retention",
-    type=click.Choice([str(mode) for mode in VolumeRetentionMode], case_sensitive=False),
+    **one_of(VolumeRetentionMode),
+    metavar="|".join(VolumeRetentionMode),
     help="Keep or delete the volumes; else each session's own setting decides.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be stopped, and stop nothing.")
@@ -51,13 +54,15 @@ if TYPE_CHECKING:
     "--deadline",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="How long everything may take. Else 90 seconds a request, and 900 to wait for a session.",
+    help=f"How long everything may take. Else {DEADLINE_SECONDS:.0f} seconds a request, and "
+    f"{WAIT_SECONDS:.0f} to wait for a session.",
 )
 @click.option(
     "--max-concurrency",
     type=click.IntRange(min=1),
+    default=MAX_CONCURRENCY,
     metavar="NUMBER",
-    help="How many stops are under way at a time.  [default: 8]",
+    help=f"How many stops are under way at a time.  [default: {MAX_CONCURRENCY}]",
 )
 @click.option("--fail-fast", is_flag=True, help="Begin no further stop after a failure.")
 @click.option(
@@ -101,9 +106,10 @@ def _stop(client: NimbleClient, order: Order, settings: Settings) -> int:
 
 
 def _tell_nothing(order: Order, settings: Settings) -> None:
-    where = (
-        f" READY in {printable(order.studio_id)}{order.filters}" if order.everything else " named"
-    )
+    where = " named"
+    if order.everything:
+        ready = "" if order.filters.states else " READY"
+        where = f"{ready} in {printable(order.studio_id)}{order.filters}"
     note(f"Nothing to stop: no session{where}.")
     if settings.output is Output.JSON:
         with json_writer(settings.output):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nimble_stop._cli.failures import advice, error_object, headline
 from nimble_stop._cli.text import duration, printable, volumes
 from nimble_stop.exceptions import DeadlineExceededError
+from nimble_stop.models import StreamingSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -51,10 +52,11 @@ class Tally:
         if result.error is not None:
             self.failed += 1
             self.deadline_exceeded |= isinstance(result.error, DeadlineExceededError)
-        elif result.session is not None:
-            self.states[printable(result.session.state or "UNKNOWN")] += 1
-            self.retentions[volumes(result.session)] += 1
-            self.repeated += result.repeated
+            return
+        session = result.session or StreamingSession()
+        self.states[printable(session.state or "UNKNOWN")] += 1
+        self.retentions[volumes(session)] += 1
+        self.repeated += result.repeated
 
     @property
     def ended(self) -> int:
@@ -85,15 +87,18 @@ class Tally:
     @property
     def counts(self) -> str:
         """Tell how many are in which state."""
-        parts = [f"{number:,} {state}" for state, number in sorted(self.states.items())]
-        for number, name in (
+        states = (f"{number:,} {state}" for state, number in sorted(self.states.items()))
+        return ", ".join(part for part in (*states, self.shortfall) if part)
+
+    @property
+    def shortfall(self) -> str:
+        """Tell how many were not stopped, and why."""
+        counts = (
             (self.failed, "failed"),
             (self.begun - self.ended, "under way"),
             (self.left, "not begun"),
-        ):
-            if number:
-                parts.append(f"{number:,} {name}")
-        return ", ".join(parts)
+        )
+        return ", ".join(f"{number:,} {name}" for number, name in counts if number)
 
     def summary(self, studio_id: str, run_id: str) -> Iterator[tuple[str, str]]:
         """Tell the whole, a label and a text each."""
@@ -116,11 +121,9 @@ def result_line(result: StopResult) -> str:
     name = printable(result.session_id)
     if result.error is not None:
         return f"{name}: failed: {headline(result.error)} {advice(result.error)}"
-    if result.session is None:
-        return f"{name}: not read"
-    state = printable(result.session.state or "UNKNOWN")
+    session = result.session or StreamingSession()
     again = ", by this run before" if result.repeated else ""
-    return f"{name}: {state}{again}, volumes {volumes(result.session)}"
+    return f"{name}: {printable(session.state or 'UNKNOWN')}{again}, volumes {volumes(session)}"
 
 
 def result_object(result: StopResult, run_id: str) -> dict[str, object]:

@@ -9,12 +9,10 @@ import click
 from nimble_stop._cli.command import command
 from nimble_stop._cli.connection import open_client, poll_options
 from nimble_stop._cli.following import follow, write_outcome
+from nimble_stop._defaults import WAIT_SECONDS
 
 if TYPE_CHECKING:
     from nimble_stop._cli.settings import Settings
-
-# As long as the library waits: one number, so that help can name it without loading the library.
-DEFAULT_WAIT_SECONDS = 900.0
 
 
 @command(
@@ -29,9 +27,9 @@ DEFAULT_WAIT_SECONDS = 900.0
 @click.option(
     "--deadline",
     type=click.FloatRange(min=0, min_open=True),
-    default=DEFAULT_WAIT_SECONDS,
+    default=WAIT_SECONDS,
     metavar="SECONDS",
-    help=f"How long to wait.  [default: {DEFAULT_WAIT_SECONDS:.0f}]",
+    help=f"How long to wait.  [default: {WAIT_SECONDS:.0f}]",
 )
 def wait(settings: Settings, studio_id: str, session_id: str, deadline: float) -> int:
     """Wait until a session that is being stopped has stopped.

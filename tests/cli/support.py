@@ -1,0 +1,135 @@
+"""Running the command line: inside the test with its streams kept, or in a real terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from nimble_stop.__main__ import main
+from nimble_stop._cli.order import Order
+from nimble_stop._cli.selection import Filters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import pytest
+
+STUDIO = "studio-1"
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
+
+
+def plain(text: str) -> str:
+    """Take colours and movements of the cursor out of what a terminal was sent."""
+    return _CONTROL.sub("", text)
+
+
+def make_order(**changes: Any) -> Order:  # noqa: ANN401  # whatever the order's members are
+    """Make an order to stop one session by name, with some changes."""
+    members: dict[str, Any] = {
+        "studio_id": "studio-1",
+        "session_ids": ("artist-1",),
+        "everything": False,
+        "filters": Filters(),
+        "retention": None,
+        "dry_run": False,
+        "yes": False,
+        "wait": False,
+        "deadline": None,
+        "max_concurrency": 8,
+        "fail_fast": False,
+        "run_id": "run-1",
+        "resumed": False,
+    }
+    return Order(**members | changes)
+
+
+@attrs.frozen
+class Ran:
+    """What a command line did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401  # JSON holds anything
+        """Standard output, read."""
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> list[Any]:
+        """Standard output, read line by line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def error(self) -> Any:  # noqa: ANN401  # likewise
+        """The last line of standard error, read."""
+        return json.loads(self.err.splitlines()[-1])
+
+
+@attrs.frozen
+class Cli:
+    """Runs command lines in this process."""
+
+    capture: pytest.CaptureFixture[str]
+
+    def __call__(self, *words: str) -> Ran:
+        """Run one."""
+        self.capture.readouterr()
+        code = main(words)
+        out, err = self.capture.readouterr()
+        return Ran(code, out, err)
+
+
+def run_in_terminal(
+    words: tuple[str, ...],
+    *,
+    columns: int = 80,
+    environment: Mapping[str, str] | None = None,
+    on_output: Callable[[str, subprocess.Popen[bytes]], object] | None = None,
+) -> tuple[int, str]:
+    """Run a command line in a process with a terminal of its own.
+
+    Args:
+        words: The command line behind the program's name.
+        columns: The terminal's width.
+        environment: Variables to add.
+        on_output: Called with all that was shown so far, whenever there is more.
+
+    Returns:
+        The exit code and what was shown.
+    """
+    ours, theirs = pty.openpty()
+    added = {"TERM": "xterm-256color", "COLUMNS": str(columns), **(environment or {})}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nimble_stop", *words],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, **added},
+        start_new_session=True,
+    )
+    os.close(theirs)
+    shown = ""
+    try:
+        while True:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:  # how Linux says that the other end is closed
+                piece = b""
+            if not piece:
+                return process.wait(timeout=30), shown
+            shown += piece.decode(errors="replace")
+            if on_output is not None:
+                on_output(shown, process)
+    finally:
+        os.close(ours)
+        process.kill()
+        process.wait()

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import click
+import pytest
+
+from nimble_stop._cli.choices import one_of
+
+
+def parse(*words: str) -> object:
+    """Read two options, one of them repeatable."""
+
+    @click.command
+    @click.option("--one", **one_of(["READY", "STOPPED"]))
+    @click.option("--many", multiple=True, **one_of(["READY", "STOPPED"]))
+    def command(**options: object) -> object:
+        return options
+
+    return command.main(list(words), standalone_mode=False)
+
+
+def test_a_word_is_taken_in_any_case() -> None:
+    """What comes out is the API's own spelling; nothing given is nothing."""
+    assert parse("--one", "ready") == {"one": "READY", "many": ()}
+    assert parse("--many", "Stopped", "--many", "READY") == {
+        "one": None,
+        "many": ("STOPPED", "READY"),
+    }
+
+
+@pytest.mark.parametrize("option", ["--one", "--many"])
+def test_another_word_is_a_usage_error(option: str) -> None:
+    """The message shows the words that there are, as they are spelled."""
+    with pytest.raises(click.BadParameter, match="'REDY' is none of READY, STOPPED"):
+        parse(option, "REDY")

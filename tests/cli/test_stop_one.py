@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nimble_stop.__main__ import main
+from nimble_stop.local import Latency, ResetAfterChange, ServiceFailure
+from tests.cli.support import STUDIO
+
+if TYPE_CHECKING:
+    from nimble_stop import NimbleClient
+    from nimble_stop.local import LocalNimble
+    from tests.cli.support import Cli
+
+
+def test_the_states_are_told(studio: LocalNimble, cli: Cli) -> None:
+    """A person sees what the session was, what it went through, its volumes and the time."""
+    ran = cli("stop", STUDIO, "artist-1", "--retention", "delete", "--yes", "--wait")
+    assert ran.code == 0
+    assert ran.out.startswith(
+        "session  artist-1\n"
+        "states   READY -> STOP_IN_PROGRESS -> STOPPED\n"
+        "volumes  deleted\n"
+        "took     "
+    )
+    assert [line.split()[1] for line in ran.err.splitlines()] == [
+        "READY",
+        "STOP_IN_PROGRESS",
+        "STOPPED",
+    ]
+    studio.requests.assert_stopped_once("artist-1")
+
+
+@pytest.mark.nimble_local(transition_seconds=None)
+def test_without_wait_the_stop_has_only_begun(studio: LocalNimble, cli: Cli) -> None:
+    """The command ends as soon as the service has answered."""
+    ran = cli("stop", STUDIO, "artist-1")
+    assert ran.code == 0
+    assert "READY -> STOP_IN_PROGRESS\nvolumes  will be retained\n" in ran.out
+    assert studio.sessions[STUDIO, "artist-1"].state == "STOP_IN_PROGRESS"
+
+
+def test_a_program_gets_the_session_for_one_request(studio: LocalNimble, cli: Cli) -> None:
+    """Nothing is read that only a person wants to know."""
+    ran = cli("stop", STUDIO, "artist-1", "--output", "json")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.json["state"] == "STOP_IN_PROGRESS"
+    assert [record.operation for record in studio.requests] == ["StopStreamingSession"]
+
+
+def test_a_session_that_may_not_be_read_can_be_stopped(studio: LocalNimble, cli: Cli) -> None:
+    """The look before the stop is for the person only."""
+    studio.inject(ServiceFailure("AccessDeniedException"), operation="GetStreamingSession")
+    ran = cli("stop", STUDIO, "artist-1")
+    assert ran.code == 0
+    assert "states   STOP_IN_PROGRESS\n" in ran.out
+
+
+def test_a_refusal_is_final(studio: LocalNimble, cli: Cli) -> None:
+    """What cannot succeed by repeating it comes without the command that repeats it."""
+    for session_id in ("nobody", "review-room"):
+        ran = cli("stop", STUDIO, session_id)
+        assert (ran.code, ran.out) == (254, "")
+        assert "--run-id" not in ran.err
+    studio.requests.assert_applied(0, operation="StopStreamingSession")
+
+
+def test_an_unknown_outcome_is_resumed_with_the_run_id(studio: LocalNimble, cli: Cli) -> None:
+    """The command that the message shows ends the matter, and nothing happens twice."""
+    studio.inject(ResetAfterChange(), operation="StopStreamingSession")
+    ran = cli("stop", STUDIO, "artist-1")
+    assert ran.code == 255
+    command = shlex.split(ran.err.splitlines()[-1].partition("To resume: ")[2])
+    assert command[0] == "nimble-stop"
+    studio.clear_faults()
+    again = cli(*command[1:])
+    assert again.code == 0
+    assert "this run had stopped it before; nothing was done twice" in again.err
+    studio.requests.assert_stopped_once("artist-1")
+    studio.requests.assert_one_token("artist-1")
+
+
+def test_the_token_is_the_one_of_a_run(
+    studio: LocalNimble, cli: Cli, nimble_client: NimbleClient
+) -> None:
+    """One session or several, the same run id makes the same token."""
+    assert cli("stop", STUDIO, "artist-1", "--run-id", "run-1", "--retention", "RETAIN").code == 0
+    (result,) = nimble_client.stop_sessions(
+        STUDIO, ["artist-1"], run_id="run-1", retention="RETAIN"
+    )
+    assert result.error is None
+    studio.requests.assert_stopped_once("artist-1")
+
+
+@pytest.mark.nimble_local(transition_seconds=None)
+def test_the_deadline_covers_the_wait(studio: LocalNimble, cli: Cli) -> None:
+    """A session that does not stop in time ends with 124 and the command that resumes."""
+    ran = cli("stop", STUDIO, "artist-1", "--wait", "--deadline", "0.3", "--output", "jsonl")
+    assert (ran.code, ran.out) == (124, "")
+    assert ran.error["exitCode"] == 124
+    assert "--run-id" in ran.error["error"]["next"]
+    assert studio.requests
+
+
+def test_a_deadline_that_the_stop_used_up_ends_the_wait(
+    studio: LocalNimble, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no wait of less than no time."""
+    monkeypatch.setattr("nimble_stop._cli.following.Trail.seconds", 60.0)
+    ran = cli("stop", STUDIO, "artist-1", "--wait", "--deadline", "60", "--output", "json")
+    assert ran.code == 124
+    assert "before the wait began" in ran.error["error"]["message"]
+    studio.requests.assert_stopped_once("artist-1")
+
+
+def test_an_interrupt_tells_how_to_resume(
+    studio: LocalNimble, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends with 130 and the exact command."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nimble_stop.NimbleClient.wait_until_stopped", interrupt)
+    ran = cli("stop", STUDIO, "artist-1", "--wait", "--run-id", "run-1")
+    assert ran.code == 130
+    assert ran.err.splitlines()[-1] == (
+        "nimble-stop: Interrupted. "
+        f"To resume: nimble-stop stop {STUDIO} artist-1 --wait --run-id run-1"
+    )
+    assert studio.requests
+
+
+def test_slow_answers_are_waited_for(studio: LocalNimble) -> None:
+    """A stop that takes its time is no failure."""
+    studio.inject(Latency(0.05))
+    assert main(["stop", STUDIO, "artist-1"]) == 0

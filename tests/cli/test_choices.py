@@ -32,3 +32,10 @@ def test_another_word_is_a_usage_error(option: str) -> None:
     """The message shows the words that there are, as they are spelled."""
     with pytest.raises(click.BadParameter, match="'REDY' is none of READY, STOPPED"):
         parse(option, "REDY")
+
+
+def test_a_shell_completes_the_words_in_any_case() -> None:
+    """What was typed so far is completed to the words' own spelling."""
+    complete = one_of(["STOPPED", "STOP_FAILED", "READY"])["shell_complete"]
+    assert complete(None, None, "stop_") == ["STOP_FAILED"]
+    assert len(complete(None, None, "")) == 3

@@ -7,6 +7,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from click.shell_completion import get_completion_class
+
+from nimble_stop._cli.app import program
 
 if TYPE_CHECKING:
     from tests.cli.support import Cli
@@ -58,3 +61,12 @@ def test_another_shell_is_a_usage_error(cli: Cli) -> None:
     ran = cli("completion", "csh")
     assert ran.code == 2
     assert "fish" in ran.err
+
+
+def test_local_takes_no_word_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows --local is completed as if it was not there."""
+    monkeypatch.setenv("COMP_WORDS", "nimble-stop --local sto")
+    monkeypatch.setenv("COMP_CWORD", "2")
+    kind = get_completion_class("bash")
+    assert kind is not None
+    assert kind(program, {}, "nimble-stop", "_NIMBLE_STOP_COMPLETE").complete() == "plain,stop"

@@ -113,3 +113,10 @@ def test_waiting_looks_more_often_at_the_embedded_endpoint() -> None:
     """Elsewhere the library decides."""
     assert poll_options(LOCAL)["poll_interval"] < 1
     assert poll_options(Settings()) == {}
+
+
+def test_the_advice_is_not_given_to_whoever_follows_it(cli: Cli) -> None:
+    """With --local a wrong region is a mistake of its own."""
+    ran = cli("--local", "--region", "x y", "list", "demo-studio")
+    assert ran.code == 253
+    assert "add --local" not in ran.err

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -74,3 +75,24 @@ def test_without_arguments_the_words_of_the_process_count(
     monkeypatch.setattr(sys, "argv", ["nimble-stop", "--version"])
     assert main() == 0
     assert nimble_stop.__version__ in cli.capture.readouterr().out
+
+
+def test_a_package_without_a_name_is_told_too(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is missing, the remedy is the same."""
+
+    def fail(_: object) -> int:
+        raise ModuleNotFoundError
+
+    monkeypatch.setattr("nimble_stop._cli.app.run", fail)
+    ran = cli("--version")
+    assert ran.code == 255
+    assert "needs a package, which is not installed" in ran.err
+
+
+def test_the_module_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run as a program, the module passes the exit code on."""
+    monkeypatch.setattr(sys, "argv", ["nimble-stop", "--nonsense"])
+    monkeypatch.delitem(sys.modules, "nimble_stop.__main__")
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("nimble_stop", run_name="__main__")
+    assert ended.value.code == 2

@@ -156,3 +156,23 @@ def test_notes_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     """Standard output is for results."""
     note("for people")
     assert capsys.readouterr() == ("", "for people\n")
+
+
+def test_a_closed_array_is_not_closed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the reader went away in the middle, its end is not written."""
+    written: list[str] = []
+
+    def write_once(text: str) -> None:
+        if written:
+            raise BrokenPipeError
+        written.append(text)
+
+    def write_two() -> None:
+        with json_writer(Output.JSON) as write_object:
+            write_object({})
+            write_object({})
+
+    monkeypatch.setattr(sys.stdout, "write", write_once)
+    with pytest.raises(BrokenPipeError):
+        write_two()
+    assert written == ["[\n{}"]

@@ -83,3 +83,19 @@ def test_what_serve_cannot_begin_with_is_a_configuration_error(cli: Cli, tmp_pat
         ran = cli("serve", *words)
         assert (ran.code, ran.out) == (253, "")
         assert "add --local" not in ran.err
+
+
+def test_only_what_was_given_is_passed_on(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All defaults are the endpoint's own."""
+    passed: list[dict[str, object]] = []
+
+    def serve(**options: object) -> None:
+        passed.append(options)
+
+    monkeypatch.setattr("nimble_stop.local.serving.serve", serve)
+    assert cli("serve").code == 0
+    assert cli("--region", "eu-west-1", "serve", "--port", "8080", "--db", "x.db").code == 0
+    assert passed == [
+        {"sample": False},
+        {"sample": False, "region_name": "eu-west-1", "port": 8080, "db": "x.db"},
+    ]

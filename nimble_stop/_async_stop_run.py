@@ -99,6 +99,7 @@ class AsyncTaskRun(AsyncStopRun):
         while (work := self._plan.next_work()) is not None:
             task = asyncio.create_task(self._labour(work))
             self._tasks[task] = work
+            self._plan.begun(work)
             task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:

@@ -80,7 +80,7 @@ class _Job:
     session_id: str
     client_token: str
     turns: int = 0
-    attempts: int = 0
+    record: CallRecord = attrs.field(factory=CallRecord)
     session: StreamingSession | None = None
     error: NimbleStopError | None = None
     repeated: bool = False
@@ -93,7 +93,7 @@ class _Job:
             session=self.session,
             error=self.error,
             client_token=self.client_token,
-            attempts=self.attempts,
+            attempts=self.record.attempts,
             repeated=self.repeated,
         )
 
@@ -144,18 +144,26 @@ class Work:
 
     Args:
         steps: How.
-        is_look: Whether it only looks at sessions, so that it may be broken off.
+        job: Whose stop it is; None when it only looks at sessions.
     """
 
     steps: Steps[Outcome]
-    is_look: bool
+    job: _Job | None
+
+    @property
+    def is_look(self) -> bool:
+        """Whether it only looks at sessions, so that it may be broken off."""
+        return self.job is None
 
 
 class BulkStop:
     """One run over many sessions.
 
-    Ask `next_work` for work until there is none to begin now, hand every outcome to `finish`, and
-    take what is in `results`, until `is_over`.
+    Ask `next_work` for work until there is none to begin now, say of each that it has `begun`,
+    hand every outcome to `finish`, and take what is in `results`, until `is_over`.
+
+    Whoever begins work may be interrupted between any two steps. Only what has begun is counted,
+    so nothing is waited for that nobody does.
     """
 
     def __init__(self, engine: Engine, session_ids: Iterable[str], options: BulkOptions) -> None:
@@ -168,8 +176,8 @@ class BulkStop:
         self._ids: Iterator[str] | None = checked_iterator("session_ids", session_ids)
         self._again: deque[_Job] = deque()
         self._waiting: dict[str, list[_Job]] = {}
-        self._stopping = 0
-        self._looking = False
+        self._stopping: set[Work] = set()
+        self._looking: Work | None = None
         self._looks = 0
         self._cancelled = False
         self._feed_error: BaseException | None = None
@@ -177,12 +185,12 @@ class BulkStop:
     @property
     def running(self) -> int:
         """How much work has begun and not ended."""
-        return self._stopping + self._looking
+        return len(self._stopping) + (self._looking is not None)
 
     @property
     def is_over(self) -> bool:
         """Whether no further result will come."""
-        return not (self._stopping or self._waiting or self._again or self._ids)
+        return self._ids is None and not (self._stopping or self._waiting or self._again)
 
     def cancel(self) -> None:
         """Begin nothing new; report the sessions that are only being waited for as they are."""
@@ -194,24 +202,28 @@ class BulkStop:
 
     def next_work(self) -> Work | None:
         """Give the next work, or None when there is none to begin now."""
-        if self._waiting and not self._looking:
-            self._looking = True
+        if self._waiting and self._looking is None:
             self._looks += 1
-            return Work(self._look(tuple(self._waiting)), is_look=True)
-        if self._stopping >= self._pace.limit:
+            return Work(self._look(tuple(self._waiting)), job=None)
+        if len(self._stopping) >= self._pace.limit:
             return None
         job = self._next_job()
-        if job is None:
-            return None
-        self._stopping += 1
-        return Work(self._stop(job), is_look=False)
+        return None if job is None else Work(self._stop(job), job)
+
+    def begun(self, work: Work) -> None:
+        """Take note that somebody does the work that `next_work` gave."""
+        if work.job is None:
+            self._looking = work
+            return
+        self._stopping.add(work)
+        if self._again and self._again[0] is work.job:
+            self._again.popleft()
 
     def finish(self, work: Work, outcome: Outcome | BaseException) -> None:
         """Take the outcome of work: what its steps returned or raised."""
-        if work.is_look:
-            self._looking = False
-        else:
-            self._stopping -= 1
+        self._stopping.discard(work)
+        if self._looking is work:
+            self._looking = None
         if isinstance(outcome, _Looked):
             self._finish_look(outcome)
         elif isinstance(outcome, _Stopped):
@@ -229,8 +241,9 @@ class BulkStop:
 
     def _next_job(self) -> _Job | None:
         if self._again:
-            return self._again.popleft()
-        while self._ids is not None and len(self._waiting) < _MAX_WAITING:
+            return self._again[0]
+        # An id that became a result at once has its turn before the next one is taken.
+        while not self.results and self._ids is not None and len(self._waiting) < _MAX_WAITING:
             try:
                 session_id = next(self._ids)
             except StopIteration:
@@ -262,9 +275,9 @@ class BulkStop:
     def _stop(self, job: _Job) -> Steps[Outcome]:
         record = CallRecord()
         if job.turns and job.error is not None:
-            yield Sleep(
-                self._engine.policy.delay(job.turns, job.error, self._engine.runtime.random)
-            )
+            delay = self._engine.policy.delay(job.turns, job.error, self._engine.runtime.random)
+            yield Sleep(delay)
+            record.waited = delay
         request = stop_request(
             self._options.studio_id,
             job.session_id,
@@ -282,10 +295,11 @@ class BulkStop:
         job, error = outcome.job, outcome.error
         self._pace.note(throttled=outcome.record.throttled)
         job.turns += 1
-        job.attempts += outcome.record.attempts
+        job.record = outcome.record.following(job.record)
         job.session, job.error = outcome.session, error
         if error is not None:
-            error.attempts = job.attempts
+            # It tells of all turns, not of the last one alone.
+            job.record.write_into(error)
             if is_throttling(error) and job.turns < _MAX_TURNS and not self._cancelled:
                 self._again.append(job)
                 return

@@ -176,6 +176,16 @@ class CallRecord:
         error.waited = self.waited
         error.outcome_unknown = self.outcome_unknown
 
+    def following(self, earlier: CallRecord) -> CallRecord:
+        """Add what an earlier call with the same token has been through."""
+        return attrs.evolve(
+            self,
+            attempts=earlier.attempts + self.attempts,
+            attempt_errors=earlier.attempt_errors + self.attempt_errors,
+            waited=earlier.waited + self.waited,
+            outcome_unknown=earlier.outcome_unknown or self.outcome_unknown,
+        )
+
     def how_to_resume(self) -> str:
         """Say how a call that was broken off can be repeated safely."""
         repeat = f"; repeat it with client_token={self.client_token!r}" if self.client_token else ""

@@ -67,9 +67,10 @@ class StopRun(Iterator[StopResult]):
         return self
 
     def __next__(self) -> StopResult:
-        if self._crew.work_until_result():
+        if not self._crew.work_until_result():
+            self.close()
+        if self._crew.results:
             return self._crew.results.popleft()
-        self.close()
         self._crew.raise_error()
         raise StopIteration
 
@@ -114,7 +115,8 @@ class _DismissedError(BaseException):
 class ThreadCrew(Crew):
     """The threads of a run. They finish what they did; only the caller's thread begins work.
 
-    An interrupt reaches the main thread alone, so no outcome is lost to one.
+    An interrupt reaches the main thread alone, so no outcome is lost to one. Between any two steps
+    of the main thread it may come; the order of these steps sees to it that nothing is lost then.
     """
 
     def __init__(
@@ -134,6 +136,7 @@ class ThreadCrew(Crew):
     def work_until_result(self) -> bool:
         """Begin what can begin, and wait for a result; False when there will be none."""
         with self._changed:
+            self._staff()
             while not self._plan.results:
                 self._begin()
                 if self._plan.results:
@@ -152,10 +155,11 @@ class ThreadCrew(Crew):
     def dismiss(self) -> None:
         """Let the threads finish what they do, and end."""
         self._dismissed.set()
-        for _ in self._threads:
-            self._work.put(None)
-        for thread in self._threads:
-            thread.join()
+        self._work.put(None)
+        # The garbage collector may drop a run in one of its own threads.
+        if threading.current_thread() not in self._threads:
+            for thread in self._threads:
+                thread.join()
 
     def raise_error(self) -> None:
         """Raise what ended the run early, such as an error of the iterable itself."""
@@ -163,11 +167,15 @@ class ThreadCrew(Crew):
 
     def _begin(self) -> None:
         while (work := self._plan.next_work()) is not None:
-            if self._plan.running > len(self._threads):
-                thread = threading.Thread(target=self._labour, name="nimble_stop", daemon=True)
-                self._threads.append(thread)
-                thread.start()
             self._work.put(work)
+            self._plan.begun(work)
+            self._staff()
+
+    def _staff(self) -> None:
+        while len(self._threads) < self._plan.running:
+            thread = threading.Thread(target=self._labour, name="nimble_stop", daemon=True)
+            thread.start()
+            self._threads.append(thread)
 
     def _labour(self) -> None:
         while (work := self._work.get()) is not None:
@@ -179,6 +187,8 @@ class ThreadCrew(Crew):
             with self._changed:
                 self._plan.finish(work, outcome)
                 self._changed.notify()
+        # One farewell is for all.
+        self._work.put(None)
 
     def _perform_look(self, effect: Effect) -> object:
         if not isinstance(effect, Sleep):

@@ -6,13 +6,14 @@ import asyncio
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from nimble_stop._async_transport import AsyncTransport
 from nimble_stop._base import BaseClient
 from nimble_stop._defaults import MAX_CONCURRENCY, POLL_SECONDS, WAIT_SECONDS
 from nimble_stop._engine import Effect, Send, Sign, adrive
 from nimble_stop._requests import get_request, stop_request
+from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
+    from nimble_stop._async_transport import AsyncTransport
     from collections.abc import AsyncIterator, Callable, Iterable
     from concurrent.futures import Executor
     from types import TracebackType
@@ -59,6 +60,13 @@ class AsyncNimbleClient(BaseClient):
     _transport: AsyncTransport
 
     def _open(self) -> None:
+        try:
+            from nimble_stop._async_transport import AsyncTransport
+        except ModuleNotFoundError as missing:
+            raise ConfigurationError(
+                "AsyncNimbleClient needs the package's extra 'async': pip install "
+                f"'nimble-stop[async]'. {missing.name} is not installed."
+            ) from missing
         self._transport = AsyncTransport(self._config)
 
     async def stop_session(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
-import click
-
 from nimble_stop._cli.output import note
 from nimble_stop._cli.settings import usage_error
 from nimble_stop._cli.text import counted, printable
@@ -17,13 +15,14 @@ if TYPE_CHECKING:
 
 # More ids than that in a question hide the question.
 _NAMED: Final = 5
+_YES: Final = frozenset({"y", "yes"})
 
 
 def check_confirmable(order: Order) -> None:
     """Refuse to delete volumes when nobody can be asked, before anything else happens.
 
     Raises:
-        click.UsageError: It is not confirmed, and there is no terminal to ask at.
+        UsageError: It is not confirmed, and there is no terminal to ask at.
     """
     if _is_to_be_asked(order) and (order.from_stdin or not sys.stdin.isatty()):
         raise usage_error(
@@ -42,7 +41,8 @@ def confirm_deletion(order: Order, session_ids: tuple[str, ...]) -> bool:
         f"The volumes of {counted(len(session_ids), 'session')} of {printable(order.studio_id)} "
         f"will be deleted, with all data on them: {named}{more}."
     )
-    return click.confirm("Delete them?", default=False, err=True)
+    note("Delete them? [y/N] ", end="")
+    return sys.stdin.readline().strip().lower() in _YES
 
 
 def _is_to_be_asked(order: Order) -> bool:

@@ -42,10 +42,10 @@ def write(text: str, stream: TextIO | None = None, *, end: str = "\n") -> None:
         raise
 
 
-def note(text: str) -> None:
+def note(text: str, *, end: str = "\n") -> None:
     """Write a line for the person at the terminal, or for the log."""
     with suppress(BrokenPipeError):
-        write(text, sys.stderr)
+        write(text, sys.stderr, end=end)
 
 
 def _discard(stream: TextIO) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nimble_stop._bulk import derived_token
 from nimble_stop._cli.connection import poll_options
 from nimble_stop._cli.failures import report
 from nimble_stop._cli.following import follow, write_outcome
@@ -39,6 +38,8 @@ def stop_one(client: NimbleClient, order: Order, settings: Settings, session_id:
 def _stop(
     client: NimbleClient, order: Order, settings: Settings, session_id: str, trail: Trail
 ) -> StreamingSession:
+    from nimble_stop._bulk import derived_token
+
     before = _look(client, order, settings, session_id, trail)
     session = client.stop_session(
         order.studio_id,

@@ -71,10 +71,11 @@ if TYPE_CHECKING:
     help="Names the run. Repeating a run with its id completes it, and stops nothing twice.",
 )
 def stop(settings: Settings, **options: Any) -> int:  # noqa: ANN401  # gathered in an Order
-    """Stop sessions: those named, those whose ids come on standard input (-), or --all.
+    """Stop sessions.
 
-    An id on standard input is a line up to its first tab. Of one session that is named, the
-    result is the session; of several, a result for each.
+    Stops those that are named, those whose ids come on standard input (-), or --all. An id on
+    standard input is a line up to its first tab. Of one session that is named, the result is the
+    session; of several, a result for each.
     """
     order = _order(options)
     check_confirmable(order)

@@ -34,7 +34,10 @@ def test_without_a_terminal_a_deletion_is_refused(as_terminal: Callable[..., Non
         check_confirmable(make_order(retention="DELETE", session_ids=("-",)))
 
 
-@pytest.mark.parametrize(("answer", "agreed"), [("y\n", True), ("n\n", False), ("\n", False)])
+@pytest.mark.parametrize(
+    ("answer", "agreed"),
+    [("y\n", True), (" YES\n", True), ("n\n", False), ("\n", False), ("", False)],
+)
 def test_the_answer_counts(
     answer: str,
     agreed: bool,  # noqa: FBT001  # a parameter of the test

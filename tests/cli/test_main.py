@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import nimble_stop
+from nimble_stop import __main__ as nimble_stop_main
 from nimble_stop.__main__ import main
 
 if TYPE_CHECKING:
@@ -92,7 +93,6 @@ def test_a_package_without_a_name_is_told_too(cli: Cli, monkeypatch: pytest.Monk
 def test_the_module_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run as a program, the module passes the exit code on."""
     monkeypatch.setattr(sys, "argv", ["nimble-stop", "--nonsense"])
-    monkeypatch.delitem(sys.modules, "nimble_stop.__main__")
     with pytest.raises(SystemExit) as ended:
-        runpy.run_module("nimble_stop", run_name="__main__")
+        runpy.run_path(str(nimble_stop_main.__file__), run_name="__main__")
     assert ended.value.code == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,6 +61,14 @@ def test_no_example_is_left_out(page: Path) -> None:
     }
 
     assert others <= {"text", "ini", "json"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_files_that_are_named_exist(page: Path) -> None:
+    """A file of the repository that a page names is there."""
+    named = re.findall(r"`((?:nimble_stop|tests|docs)/[^`\s]*)`", page.read_text(encoding="utf-8"))
+
+    assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 def test_every_example_file_is_shown() -> None:

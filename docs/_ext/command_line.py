@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from inspect import cleandoc
 from typing import TYPE_CHECKING
 
 import click
@@ -24,9 +25,9 @@ def reference() -> str:
     """Write a section for each command, and one for the options that all have."""
     context = click.Context(program, info_name=PROGRAM)
     shared = [parameter.name for parameter in program.get_params(context)]
-    parts = [f"{program.help}\n", _text_block([f"{PROGRAM} {_usage(program, context)}"])]
-    for name in sorted(program.commands):
-        parts.extend(_command(program.commands[name], context, shared))
+    parts: list[str] = []
+    for command in program.commands.values():
+        parts.extend(_command(command, context, shared))
     parts.append("## Options of every command\n")
     parts.append("They may stand before the command's name or behind it.\n")
     parts.append(_options(program, context, ()))
@@ -70,7 +71,7 @@ def _folded(text: str) -> str:
 
 def _markdown(text: str) -> str:
     """Mark up what click's help has as plain text: options, states, placeholders."""
-    plain = re.sub(r"[<*]", lambda match: f"\\{match[0]}", text.replace("\b", ""))
+    plain = re.sub(r"[<*]", lambda match: f"\\{match[0]}", cleandoc(text))
     return re.sub(r"(?<![\w`-])(--[a-z-]+|~/\.\w+)", r"`\1`", plain)
 
 

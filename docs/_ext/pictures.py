@@ -58,7 +58,7 @@ def _add_transition(
 ) -> float:
     """Draw one operation below what is there, and give the place for the next."""
     before = next(reversed(places), None)
-    if before is not None and change.allowed_from == {before}:
+    if [before] == [str(state) for state in change.allowed_from]:
         drawn.extend(_arrow_down(y - _STEP + _BOX_HEIGHT, y))
         drawn.extend(_label(y - (_STEP - _BOX_HEIGHT) / 2, [change.operation]))
     else:
@@ -90,6 +90,7 @@ def _add_origins(change: Transition, drawn: list[str], y: float) -> float:
     for state in sorted(change.allowed_from):
         lead = "from " if len(lines) == 1 else ""
         if lead or len(lines[-1]) + len(state) > 40:  # noqa: PLR2004
+            lines[-1] += "" if lead else ","
             lines.append(f"{lead or '     '}{state}")
         else:
             lines[-1] += f", {state}"

@@ -5,13 +5,16 @@ Each directive, such as ``{errors-table}``, writes Markdown and has the page's o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Final
 
 import attrs
 from sphinx.util.docutils import SphinxDirective
 
-from nimble_stop import RetryPolicy, Timeouts, _defaults, _http, _retry, exceptions
-from nimble_stop._service_errors import _THROTTLING_CODES
+from nimble_stop import RetryPolicy, Timeouts, _defaults, _http, exceptions
+from nimble_stop._retry import RetryQuota
+from nimble_stop._service_errors import (
+    _THROTTLING_CODES,  # pyright: ignore[reportPrivateUsage] - it is shown, not used
+)
 from nimble_stop.exceptions import NimbleStopError, ServiceError
 from nimble_stop.local import connection, operations
 from nimble_stop.local.lifecycle import STATUS_CODES, TRANSITIONS
@@ -24,7 +27,17 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.util.typing import ExtensionMetadata
 
-_RETRYABLE = {True: "yes", False: "no", None: "not known"}
+_POLICY: Final[dict[str, Callable[[float], tuple[str, str]]]] = {
+    "max_attempts": lambda value: (str(value), "attempts in all"),
+    "base_delay": lambda value: (
+        f"{value:g} s",
+        "the first delay at most, after failures that pass",
+    ),
+    "throttling_base_delay": lambda value: (f"{value:g} s", "the same after throttling"),
+    "max_backoff": lambda value: (f"{value:g} s", "the longest delay"),
+    "retry_conflicts": lambda value: ("yes" if value else "no", "whether conflicts are retried"),
+}
+_RETRYABLE: Final = {True: "yes", False: "no", None: "not known"}
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -126,10 +139,10 @@ def defaults() -> str:
         ("`timeout`, `Timeouts.read`", f"{timeouts.read:g} s", "from then to the last byte"),
         ("`max_connections`", f"{_defaults.MAX_CONNECTIONS}", "kept open for reuse"),
         *(
-            (f"`RetryPolicy.{field.name}`", _plain(getattr(policy, field.name)), "")
+            (f"`RetryPolicy.{field.name}`", *_POLICY[field.name](getattr(policy, field.name)))
             for field in attrs.fields(RetryPolicy)
         ),
-        ("retry quota", f"{_retry._QUOTA}", "units; shared by the calls of a client"),
+        ("retry quota", f"{RetryQuota().available}", "units; shared by the calls of a client"),
         ("`wait_until_stopped(deadline=)`", f"{_defaults.WAIT_SECONDS:g} s", "a whole wait"),
         (
             "`wait_until_stopped(poll_interval=)`",
@@ -146,10 +159,6 @@ def defaults() -> str:
     return table(("Setting", "Default", "For"), rows)
 
 
-def _plain(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def limits() -> str:
     """Write what the endpoint takes from a client."""
     kib = 1024
@@ -164,14 +173,14 @@ def limits() -> str:
     return table(("What", "At most"), rows)
 
 
-class _FromCode(SphinxDirective):
-    """A directive whose Markdown a function writes."""
+def _directive(write: Callable[[], str]) -> type[SphinxDirective]:
+    """Make a directive whose Markdown a function writes."""
 
-    write: ClassVar[Callable[[], str]]
+    class FromCode(SphinxDirective):
+        def run(self) -> list[nodes.Node]:
+            return self.parse_text_to_nodes(write())
 
-    def run(self) -> list[nodes.Node]:
-        """Put what the function writes in the directive's place."""
-        return self.parse_text_to_nodes(type(self).write())
+    return FromCode
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
@@ -185,5 +194,5 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         "throttling-codes": throttling_codes,
         "transitions-table": transitions,
     }.items():
-        app.add_directive(name, type(name, (_FromCode,), {"write": staticmethod(write)}))
+        app.add_directive(name, _directive(write))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
-from nimble_stop._cli.output import note
+from nimble_stop._cli.output import folded, note
 from nimble_stop._cli.settings import usage_error
 from nimble_stop._cli.text import counted, printable
 from nimble_stop.models import VolumeRetentionMode
@@ -37,10 +37,11 @@ def confirm_deletion(order: Order, session_ids: tuple[str, ...]) -> bool:
         return True
     named = ", ".join(printable(session_id) for session_id in session_ids[:_NAMED])
     more = f" and {len(session_ids) - _NAMED:,} more" if len(session_ids) > _NAMED else ""
-    note(
+    text = (
         f"The volumes of {counted(len(session_ids), 'session')} of {printable(order.studio_id)} "
         f"will be deleted, with all data on them: {named}{more}."
     )
+    note(folded(text))
     note("Delete them? [y/N] ", end="")
     return sys.stdin.readline().strip().lower() in _YES
 

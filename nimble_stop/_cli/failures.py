@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from nimble_stop._cli.output import Output, note
+from nimble_stop._cli.output import Output, folded, is_terminal, note
 from nimble_stop._cli.text import one_line
 from nimble_stop.exceptions import (
     ConfigurationError,
@@ -141,12 +141,20 @@ def report(error: BaseException, settings: Settings, *, next_step: str = "") -> 
     if settings.debug:
         _tell("".join(traceback.format_exception(error)).rstrip())
     if settings.output is Output.TABLE:
-        parts = (f"{PROGRAM}: {headline(error)}", advice(error), next_step)
-        _tell(" ".join(part for part in parts if part))
+        sentence = _joined(f"{PROGRAM}: {headline(error)}", advice(error))
+        if is_terminal(sys.stderr):
+            # A command to be copied stands on a line of its own, and whole.
+            _tell("\n".join(part for part in (folded(sentence), next_step) if part))
+        else:
+            _tell(_joined(sentence, next_step))
     else:
         described = error_object(error) | ({"next": next_step} if next_step else {})
         _tell(json.dumps({"error": described, "exitCode": int(code)}))
     return code
+
+
+def _joined(*parts: str) -> str:
+    return " ".join(part for part in parts if part)
 
 
 def _tell(text: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TextIO
@@ -46,6 +47,15 @@ def note(text: str, *, end: str = "\n") -> None:
     """Write a line for the person at the terminal, or for the log."""
     with suppress(BrokenPipeError):
         write(text, sys.stderr, end=end)
+
+
+def folded(text: str) -> str:
+    """Break a text for the terminal that shows it, between words only; elsewhere leave it."""
+    if not is_terminal(sys.stderr):
+        return text
+    return textwrap.fill(
+        text, console(sys.stderr).width, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _discard(stream: TextIO) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from nimble_stop._cli.failures import ExitCode
-from nimble_stop._cli.output import Output, json_writer, note
+from nimble_stop._cli.output import Output, folded, json_writer, note
 from nimble_stop._cli.table import write_sessions
 from nimble_stop._cli.targets import named_ids, sessions_of_all
 from nimble_stop._cli.text import counted, printable
@@ -37,10 +37,10 @@ def rehearse(client: NimbleClient, order: Order, settings: Settings) -> ExitCode
                 write_object(session.to_dict())
     problems = list(_problems(ids, sessions, order))
     for problem in problems:
-        note(printable(problem))
+        note(folded(printable(problem)))
     stoppable = counted(len(sessions) + len(_missing(ids, sessions)) - len(problems), "session")
     volumes = f" with --retention {order.retention}" if order.retention else ""
-    note(f"Dry run: {stoppable} would be stopped{volumes}; nothing was.")
+    note(folded(f"Dry run: {stoppable} would be stopped{volumes}; nothing was."))
     return ExitCode.SOME_FAILED if problems else ExitCode.OK
 
 

@@ -11,7 +11,7 @@ import attrs
 from nimble_stop._cli.failures import ExitCode, SomeFailedError, report
 from nimble_stop._cli.interruption import ending_early
 from nimble_stop._cli.order import resume_advice
-from nimble_stop._cli.output import Output, note, write_rows
+from nimble_stop._cli.output import Output, folded, note, write_rows
 from nimble_stop._cli.picture import show_run
 from nimble_stop._cli.tally import Tally
 from nimble_stop._cli.text import counted, duration, printable
@@ -34,7 +34,8 @@ def stop_many(client: NimbleClient, order: Order, settings: Settings, targets: T
     tally = Tally(len(targets.session_ids))
     if settings.output is Output.TABLE:
         # Should the program be killed, this is what the run can be resumed with.
-        note(f"Run {printable(order.run_id)}: {counted(tally.total, 'session')} to stop.")
+        text = f"Run {printable(order.run_id)}: {counted(tally.total, 'session')} to stop."
+        note(folded(text))
     try:
         ending = _run(client, order, settings, targets, tally)
     except KeyboardInterrupt:

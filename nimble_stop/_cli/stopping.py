@@ -12,7 +12,7 @@ from nimble_stop._cli.confirmation import check_confirmable, confirm_deletion
 from nimble_stop._cli.connection import open_client
 from nimble_stop._cli.failures import ExitCode
 from nimble_stop._cli.order import Order, new_run_id
-from nimble_stop._cli.output import Output, json_writer, note
+from nimble_stop._cli.output import Output, folded, json_writer, note
 from nimble_stop._cli.rehearsal import rehearse
 from nimble_stop._cli.selection import Filters, filter_options
 from nimble_stop._cli.stop_many import stop_many
@@ -111,7 +111,7 @@ def _tell_nothing(order: Order, settings: Settings) -> None:
     if order.everything:
         ready = "" if order.filters.states else " READY"
         where = f"{ready} in {printable(order.studio_id)}{order.filters}"
-    note(f"Nothing to stop: no session{where}.")
+    note(folded(f"Nothing to stop: no session{where}."))
     if settings.output is Output.JSON:
         with json_writer(settings.output):
             pass

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+from typing import TYPE_CHECKING
 
 import click
 import pytest
@@ -20,6 +21,9 @@ from nimble_stop._cli.failures import (
 )
 from nimble_stop._cli.output import Output
 from nimble_stop._cli.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def refused() -> nimble_stop.ConflictException:
@@ -184,3 +188,17 @@ def test_a_closed_pipe_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None
 
     assert guarded(Settings(), work) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_in_a_terminal_the_next_command_stands_alone(
+    as_terminal: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sentence is broken between words, the command to be copied is not."""
+    as_terminal("stderr", columns=40)
+    command = "To resume: nimble-stop stop studio-1 --all --run-id run-1"
+    report(refused(), Settings(), next_step=command)
+    *sentence, last = capsys.readouterr().err.splitlines()
+    assert last == command
+    assert all(len(line) <= 40 for line in sentence)
+    report(KeyboardInterrupt(), Settings())
+    assert capsys.readouterr().err == "nimble-stop: Interrupted.\n"

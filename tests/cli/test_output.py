@@ -10,6 +10,7 @@ import pytest
 
 from nimble_stop._cli.output import (
     Output,
+    folded,
     is_terminal,
     json_writer,
     note,
@@ -176,3 +177,16 @@ def test_a_closed_array_is_not_closed_again(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(BrokenPipeError):
         write_two()
     assert written == ["[\n{}"]
+
+
+def test_a_text_for_a_terminal_is_broken_between_words(as_terminal: Callable[..., None]) -> None:
+    """In a pipe it stays one line; a word that is too long stays whole."""
+    text = "StopStreamingSession needs one-that-is-far-too-long to break"
+    assert folded(text) == text
+    as_terminal("stderr", columns=20)
+    assert folded(text).splitlines() == [
+        "StopStreamingSession",
+        "needs",
+        "one-that-is-far-too-long",
+        "to break",
+    ]

@@ -13,12 +13,12 @@ from nimble_stop._requests import get_request, stop_request
 from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from nimble_stop._async_transport import AsyncTransport
     from collections.abc import AsyncIterator, Callable, Iterable
     from concurrent.futures import Executor
     from types import TracebackType
 
     from nimble_stop._async_stop_run import AsyncStopRun
+    from nimble_stop._async_transport import AsyncTransport
     from nimble_stop._listing import Pages
     from nimble_stop._protocol import Request
     from nimble_stop.models import StreamingSession, VolumeRetentionMode
@@ -317,9 +317,10 @@ class AsyncNimbleClient(BaseClient):
     async def _perform(self, effect: Effect) -> object:
         if isinstance(effect, Sign):
             # Credentials come from files, processes or the network: not in the event loop.
+            sign = self._authenticator.sign
             if self._authenticator.may_block:
-                await asyncio.to_thread(self._authenticator.load)
-            return self._authenticator.sign(effect.request, effect.headers, effect.skew)
+                return await asyncio.to_thread(sign, *effect)
+            return sign(*effect)
         if isinstance(effect, Send):
             return await self._transport.exchange(effect)
         waited = (self._config.runtime.sleep or asyncio.sleep)(effect.seconds)

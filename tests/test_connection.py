@@ -110,11 +110,12 @@ def test_not_kept_alive(final: bytes, pools: Pools) -> None:
 
 def test_second_answer_that_comes_later(pools: Pools) -> None:
     """What arrives on an idle connection never becomes the next call's answer."""
-    sent = threading.Event()
+    go, sent = threading.Event(), threading.Event()
 
     def script(peer: Peer) -> None:
         peer.read_request()
         peer.send(answer(b"first"))
+        go.wait(HANG_GUARD)
         peer.send(answer(b"evil"))
         sent.set()
         peer.wait_until_closed()
@@ -122,6 +123,8 @@ def test_second_answer_that_comes_later(pools: Pools) -> None:
     with ScriptedServer(script, always(answer(b"good"))) as server:
         pool = pools(server.url)
         assert exchange(pool).body == b"first"
+        assert len(pool._idle) == 1
+        go.set()
         assert sent.wait(HANG_GUARD)
         assert exchange(pool).body == b"good"
 

@@ -115,7 +115,11 @@ def test_no_secret_in_the_message(url: str) -> None:
     assert "hush" not in str(failure.value)
 
 
-@given(st.text() | st.text().map("http://{}".format) | st.text().map("http://h/{}".format))
+@given(
+    st.text()
+    | st.text("abc.[]:%@-_1/", max_size=20).map("http://{}".format)
+    | st.text().map("http://h/{}".format)
+)
 def test_any_text(url: str) -> None:
     """Any text is an endpoint that can be written on the wire, or a ConfigurationError."""
     try:
@@ -124,7 +128,7 @@ def test_any_text(url: str) -> None:
         return
     line = endpoint.target_of("/p", "") + endpoint.host_header
     assert line.isascii()
-    assert not set(line) & set(" \r\n\t\0?#@\\")
+    assert not set(line) & set(" \r\n\t\0?#\\")
     endpoint.host.encode("idna")
 
 

@@ -251,6 +251,17 @@ def test_deadline_in_an_attempt(error: TransportError, clock: ManualClock) -> No
     assert clock.slept == []
 
 
+@pytest.mark.parametrize("error", [ReadTimeoutError("late"), TLSError("late")])
+def test_deadline_in_the_last_attempt(error: TransportError, clock: ManualClock) -> None:
+    """It is the deadline that ended the call also where no attempt would have followed."""
+    play = Play(clock, [], settings={"retry": RetryPolicy(max_attempts=1)})
+    play.outcomes[:] = [late(clock, 10, error)]
+
+    with pytest.raises(DeadlineExceededError) as failure:
+        play.call(deadline=10)
+    assert failure.value.__cause__ is error
+
+
 def test_no_sleep_beyond_the_deadline(clock: ManualClock) -> None:
     """Where the next attempt would come too late, nothing is waited for."""
     play = Play(clock, [refusal("ThrottlingException", 429, retry_after="20")])

@@ -275,6 +275,7 @@ def test_text(error: NimbleStopError, parts: list[str]) -> None:
 def test_text_without_facts() -> None:
     """`str()` adds no empty parentheses."""
     assert str(ConnectionLostError("what happened")) == "what happened"
+    assert str(ResponseDecodeError("what happened")) == "what happened"
 
 
 @given(

@@ -207,6 +207,7 @@ MALFORMED: dict[str, bytes] = {
     "100,000 objects": b'{"session":' * 100_000,
     "100,000 levels, closed": b'{"session":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "NaN": b'{"session": {"maxBackupsToRetain": NaN}}',
+    "NaN in an unknown member": b'{"session": {"new": NaN}}',
     "Infinity": b'{"session": {"maxBackupsToRetain": Infinity}}',
     "-Infinity": b'{"session": {"stoppedAt": -Infinity}}',
     "a number beyond floats": b'{"session": {"stoppedAt": 1e999}}',

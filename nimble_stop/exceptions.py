@@ -113,7 +113,7 @@ class NimbleStopError(Exception):
 
     def __str__(self) -> str:
         details = ", ".join(self._details())
-        return f"{self._headline()} ({details})" if details else self._headline()
+        return f"{self._headline().rstrip('.')} ({details})." if details else self._headline()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, NimbleStopError) or type(self) is not type(other):

@@ -98,9 +98,7 @@ def headline(error: BaseException) -> str:
         return "Interrupted."
     text = one_line(str(error))
     if isinstance(error, NimbleStopError):
-        # The full stop belongs behind the details in parentheses.
-        message = one_line(error.message)
-        return _closed(text.replace(f"{message} (", f"{message.rstrip('.')} ("))
+        return _closed(text)
     if isinstance(error, SomeFailedError):
         return text
     return _closed(f"Unexpected {type(error).__name__}{f': {text}' if text else ''}")

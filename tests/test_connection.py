@@ -280,6 +280,20 @@ def test_silence(limit: str, pools: Pools) -> None:
         exchange(pools(server.url), **{limit: 0.05})
 
 
+@pytest.mark.parametrize("limit", ["read", "total"])
+def test_silence_on_a_kept_connection(limit: str, pools: Pools) -> None:
+    """Either limit holds for a kept connection as well, and a time-out there costs an attempt."""
+    with ScriptedServer(answering(answer(b"first"))) as server:
+        pool = pools(server.url)
+        exchange(pool)
+        started = time.monotonic()
+        with pytest.raises(ReadTimeoutError):
+            exchange(pool, **{limit: 0.05})
+
+        assert time.monotonic() - started < HANG_GUARD / 2
+        assert server.connections == 1
+
+
 def test_interim_answers_do_not_keep_it_alive(pools: Pools) -> None:
     """Endless interim answers end in a time-out."""
 

@@ -89,16 +89,6 @@ class BaseClient:
         """Where requests go."""
         return self._config.endpoint.url
 
-    @property
-    def options(self) -> Options:
-        """What the client was asked for."""
-        return self._options
-
-    @property
-    def has_given_credentials(self) -> bool:
-        """Whether credentials were passed in, rather than found."""
-        return self._credentials.given
-
     def with_options(
         self,
         *,
@@ -199,7 +189,8 @@ class BaseClient:
             return BulkStop(self._engine, session_ids, options)
         from nimble_stop._executor import ExecutorCrew, source_for
 
-        return ExecutorCrew(executor, source_for(executor, self), session_ids, options)
+        source = source_for(executor, self, self._options, has_credentials=self._credentials.given)
+        return ExecutorCrew(executor, source, session_ids, options)
 
     def __repr__(self) -> str:
         return (

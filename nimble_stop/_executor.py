@@ -63,7 +63,9 @@ def _client_of(options: Options) -> NimbleClient:
     return NimbleClient(**attrs.asdict(options, recurse=False))
 
 
-def source_for(executor: Executor, client: BaseClient) -> Recipe | Given:
+def source_for(
+    executor: Executor, client: BaseClient, options: Options, *, has_credentials: bool
+) -> Recipe | Given:
     """Choose how the workers get their client.
 
     Raises:
@@ -73,13 +75,13 @@ def source_for(executor: Executor, client: BaseClient) -> Recipe | Given:
 
     if isinstance(client, NimbleClient) and isinstance(executor, ThreadPoolExecutor):
         return Given(client)
-    if client.has_given_credentials:
+    if has_credentials:
         raise ConfigurationError(
             "credentials= would have to be pickled for the workers of the executor, secret and "
             "all. Leave credentials= out, so that each worker finds its own by AWS_PROFILE, "
             "environment or role, or use a ThreadPoolExecutor."
         )
-    return Recipe(client.options)
+    return Recipe(options)
 
 
 def stop_batch(

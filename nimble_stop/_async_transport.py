@@ -95,6 +95,7 @@ class _Progress:
         self._timeout = timeout
         self._end = self._loop.time() + send.total
         self.handler: _Handler | None = None
+        self.resent = False
         self._reused = False
 
     @property
@@ -215,6 +216,7 @@ class AsyncTransport:
                 # The server closed a kept connection: that costs no attempt.
                 if not progress.is_stale:
                     raise
+                progress.resent = True
 
     async def _exchange_once(
         self, session: aiohttp.ClientSession, send: Send, progress: _Progress
@@ -249,7 +251,13 @@ class AsyncTransport:
                 progress.handler.end(headers)
         truncated = len(body) > MAX_BODY_BYTES
         content, cut = decode_content(headers, bytes(body[:MAX_BODY_BYTES]))
-        return Response(reply.status, headers, content, truncated=truncated or cut)
+        return Response(
+            reply.status,
+            headers,
+            content,
+            truncated=truncated or cut,
+            resent=progress.resent,
+        )
 
     @property
     def _proxy_headers(self) -> Mapping[str, str]:
@@ -291,14 +299,26 @@ class AsyncTransport:
     def _translated(self, error: Exception, progress: _Progress) -> exceptions.TransportError:
         """Say in our terms what aiohttp said in its own."""
         url, reason = self._config.endpoint.url, str(error) or type(error).__name__
-        if progress.handler is not None:
-            if isinstance(error, TimeoutError):
-                return exceptions.ReadTimeoutError(f"{url} did not answer in time.")
-            return exceptions.ConnectionLostError(f"The answer of {url} cannot be read: {reason}.")
+        if progress.handler is None:
+            return self._unreached(error, reason, resent=progress.resent)
         if isinstance(error, TimeoutError):
-            return exceptions.ConnectTimeoutError(f"{url} was not reached in time.")
+            return exceptions.ReadTimeoutError(f"{url} did not answer in time.")
+        return exceptions.ConnectionLostError(f"The answer of {url} cannot be read: {reason}.")
+
+    def _unreached(
+        self, error: Exception, reason: str, *, resent: bool
+    ) -> exceptions.TransportError:
+        """Say why there was no connection."""
+        url = self._config.endpoint.url
         if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
             return exceptions.TLSError(f"The TLS handshake with {url} failed: {reason}.")
+        if resent:
+            # As a rule nobody read the request on the kept connection, but that is not known.
+            return exceptions.ConnectionLostError(
+                f"{url} closed a kept connection and cannot be reached any more: {reason}."
+            )
+        if isinstance(error, TimeoutError):
+            return exceptions.ConnectTimeoutError(f"{url} was not reached in time.")
         if self._proxy and not isinstance(error, OSError):
             return exceptions.ProxyError(f"The proxy {self._proxy} refused: {reason}.")
         return exceptions.ConnectionFailedError(f"{url} cannot be reached: {reason}.")

@@ -103,6 +103,7 @@ class ConnectionPool:
             raise ConnectionFailedError("The client is closed.", retryable=False)
         limit = TimeLimit(total)
         idle = self._take_idle()
+        resent = False
         if idle is None:
             connection = self._connect(limit.within(connect))
         else:
@@ -110,11 +111,14 @@ class ConnectionPool:
                 return self._exchange_on(idle, message, limit.within(read))
             except _ClosedBeforeAnswerError as error:
                 connection = self._replace(error, limit.within(connect))
+                resent = True
         try:
-            return self._exchange_on(connection, message, limit.within(read))
+            reader = self._exchange_on(connection, message, limit.within(read))
         except _ClosedBeforeAnswerError as error:
             # A distinction that matters to kept connections only.
             raise ConnectionLostError(error.message) from None
+        reader.resent = resent
+        return reader
 
     def _replace(self, closed: ConnectionLostError, limit: TimeLimit) -> socket.socket:
         """Replace a kept connection that the server has closed, which costs no attempt.

@@ -49,7 +49,12 @@ class CredentialSource:
             return True
         # Only credentials that expire have this.
         refresh_needed = getattr(credentials, "refresh_needed", None)
-        return refresh_needed is not None and refresh_needed()
+        if refresh_needed is not None:
+            return bool(refresh_needed())
+        from botocore.credentials import Credentials
+
+        # A class of somebody's own may do anything to get them.
+        return type(credentials) is not Credentials
 
     def frozen(self) -> ReadOnlyCredentials:
         """Give the access key, secret key and session token to sign with now.

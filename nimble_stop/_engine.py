@@ -163,8 +163,13 @@ class CallRecord:
         if len(self.attempt_errors) < self.attempts:
             self.attempt_errors += (_summary(error),)
         self.throttled = self.throttled or is_throttling(error)
+        if _may_have_acted(error):
+            self.note_sent()
+
+    def note_sent(self) -> None:
+        """Take down that a request went out, and that no answer says what became of it."""
         # Only operations that change something take a token.
-        if self.client_token is not None and _may_have_acted(error):
+        if self.client_token is not None:
             self.outcome_unknown = True
 
     def write_into(self, error: NimbleStopError) -> None:
@@ -307,6 +312,8 @@ class Engine:
         answer: Response = yield Send(wire, timeouts.connect, timeouts.read, remaining)
         response = wire.redact(answer)
         record.request_id = response.request_id
+        if response.resent:
+            record.note_sent()
         self._skew.observe(response.headers, sent, self._runtime.now())
         return parse_response(request.operation, response)
 

@@ -36,7 +36,7 @@ class ResponseReader:
 
     After `complete` is True, `status`, `headers` and `body` hold the answer; `truncated` tells
     whether the body went on beyond the cap, and `reusable` whether the connection holds nothing
-    else and stays open.
+    else and stays open. `resent` is for whoever feeds it to tell that the request went out twice.
 
     Args:
         max_body_bytes: The cap.
@@ -51,6 +51,7 @@ class ResponseReader:
         self.complete = False
         self.truncated = False
         self.started = False
+        self.resent = False
         self._max_body_bytes = max_body_bytes
         self._answers_connect = answers_connect
         self._buffer = bytearray()

@@ -98,7 +98,13 @@ class _Pool:
             total=_seconds(timeout.total),
         )
         content, cut = decode_content(answer.headers, answer.body)
-        return Response(answer.status, answer.headers, content, truncated=answer.truncated or cut)
+        return Response(
+            answer.status,
+            answer.headers,
+            content,
+            truncated=answer.truncated or cut,
+            resent=answer.resent,
+        )
 
     def close(self) -> None:
         self._connections.close()

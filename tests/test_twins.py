@@ -4,6 +4,7 @@ import gzip
 import inspect
 import json
 import re
+import socket
 import threading
 import time
 import zlib
@@ -454,6 +455,37 @@ def test_stale_connection(script: Callable[[Peer], None], make: Maker) -> None:
         assert client.stop().session_id == "good"
         assert client.stop().session_id == "session-1"
         assert server.connections == 2
+
+
+@pytest.mark.parametrize("script", [closing_late, resetting_late])
+def test_stale_connection_may_have_been_read(script: Callable[[Peer], None], make: Maker) -> None:
+    """A request that also went out on a kept connection is not claimed to have had no effect."""
+    denied = error_answer(403, "AccessDeniedException")
+    with ScriptedServer(script, always(denied)) as server:
+        client = make(server.url)
+        client.stop()
+        with pytest.raises(AccessDeniedException) as failure:
+            client.stop()
+        assert (failure.value.attempts, failure.value.outcome_unknown) == (1, True)
+        with pytest.raises(AccessDeniedException) as failure:
+            client.stop()
+        assert failure.value.outcome_unknown is False
+
+
+def test_stale_connection_without_a_new_one(make: Maker) -> None:
+    """A kept connection that is closed for good, too, leaves open what became of the request."""
+
+    def script(peer: Peer) -> None:
+        closing_late(peer)
+        server._listener.shutdown(socket.SHUT_RDWR)
+        server._listener.close()
+
+    with ScriptedServer(script) as server:
+        client = make(server.url, retry=RetryPolicy(max_attempts=1))
+        client.stop()
+        with pytest.raises(ConnectionLostError) as failure:
+            client.stop()
+        assert failure.value.outcome_unknown is True
 
 
 def test_many_stale_connections(make: Maker) -> None:

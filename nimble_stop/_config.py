@@ -261,7 +261,7 @@ class _Settings:
             os.environ.get(variable) or default
             for variable, default in (_CONFIG_FILE, _CREDENTIALS_FILE)
         )
-        if named or any(Path(file).expanduser().exists() for file in files):
+        if named or any(Path(file).expanduser().is_file() for file in files):
             return make_session(self._profile_name)
         return None
 

@@ -142,6 +142,7 @@ class _Connector(aiohttp.TCPConnector):
         timeout: ClientTimeout,  # noqa: ASYNC109 - aiohttp's own signature
     ) -> Connection:
         """Take a kept connection, or make one."""
+        progress = _progress.get()
         while True:
             connection = await super().connect(req, traces, timeout)
             handler = connection.protocol
@@ -149,14 +150,20 @@ class _Connector(aiohttp.TCPConnector):
                 connection.close()
                 raise aiohttp.ClientConnectionError("the connection was closed at once")
             reused = handler in self._handlers
-            if reused and (handler.should_close or handler.holds_more or _is_readable(connection)):
+            # One kept connection is tried; when it turned out to be closed, none of the others is.
+            if reused and (
+                progress.resent
+                or handler.should_close
+                or handler.holds_more
+                or _is_readable(connection)
+            ):
                 connection.close()
                 continue
             if not reused:
                 if sum(each.is_connected() for each in self._handlers) >= self._max_kept:
                     handler.force_close()
                 self._handlers.add(handler)
-            _progress.get().connect(handler, reused=reused)
+            progress.connect(handler, reused=reused)
             return connection
 
 

@@ -50,7 +50,7 @@ class StopRun(Iterator[StopResult]):
     Ids are taken from the iterable in the thread that iterates, and only as fast as results are
     taken. What has begun is always finished: leaving the iteration early, closing or dropping the
     run waits for the stops in flight. After an interrupt the run is still usable: `cancel` it and
-    go on iterating to see what became of them.
+    go on iterating to see what became of them; a result may come twice then.
 
     Attributes:
         run_id: What the client tokens are derived from. Another run with the same run id, studio
@@ -81,7 +81,9 @@ class StopRun(Iterator[StopResult]):
     def close(self) -> None:
         """Begin no further stop, and wait for those in flight."""
         self._crew.cancel()
-        self._dismiss()
+        # An interrupt may come here too, so this is done again by whoever closes again.
+        self._crew.dismiss()
+        self._dismiss.detach()
 
     def __enter__(self) -> Self:
         return self

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import gzip
 import inspect
 import json
@@ -486,6 +487,32 @@ def test_stale_connection_without_a_new_one(make: Maker) -> None:
         with pytest.raises(ConnectionLostError) as failure:
             client.stop()
         assert failure.value.outcome_unknown is True
+
+
+def test_one_kept_connection_is_tried(clock: ManualClock) -> None:
+    """Of several kept connections that the server resets, a request goes out on one."""
+    together = threading.Barrier(3)
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        together.wait(HANG_GUARD)
+        peer.send(GOOD)
+        peer.read_request()
+        peer.reset()
+
+    async def stop(client: AsyncNimbleClient) -> str | None:
+        return (await client.stop_session("studio-1", "session-1")).session_id
+
+    async def main(url: str) -> None:
+        async with AsyncNimbleClient(
+            endpoint_url=url, region_name=REGION, credentials=credentials(), runtime=clock.runtime
+        ) as client:
+            assert await asyncio.gather(*(stop(client) for _ in range(3))) == ["good"] * 3
+            assert await stop(client) == "session-1"
+
+    with ScriptedServer(script, script, script, always(answer())) as server:
+        asyncio.run(main(server.url))
+        assert (server.connections, len(server.requests)) == (4, 5)
 
 
 def test_many_stale_connections(make: Maker) -> None:

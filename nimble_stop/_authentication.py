@@ -46,7 +46,20 @@ class WireRequest:
         for secret in self.secrets:
             if secret in echo:
                 response = _without(secret, response)
+            # JSON may spell any character another way.
+            if b"\\" in echo:
+                body = _any_spelling(secret).sub(b"***", response.body)
+                response = response._replace(body=body)
         return response
+
+
+def _any_spelling(secret: bytes) -> re.Pattern[bytes]:
+    """Match a secret however a JSON text spells it."""
+    characters = (
+        rb"(?:%b|\\%b|\\u00%02x)" % (re.escape(character), re.escape(character), ord(character))
+        for character in (secret[i : i + 1] for i in range(len(secret)))
+    )
+    return re.compile(b"".join(characters), re.IGNORECASE)
 
 
 def _without(secret: bytes, response: Response) -> Response:

@@ -330,7 +330,7 @@ class Engine:
         if worth_it and record.attempts < policy.max_attempts:
             delay = policy.delay(record.attempts, error, self._runtime.random)
             if delay >= deadline.remaining:
-                return _exceeded(deadline, error)
+                return _exceeded(deadline, error, when="would be over before the next attempt")
             cost = self._quota.take(error)
             if cost is not None:
                 return _Retry(delay, cost)
@@ -339,8 +339,10 @@ class Engine:
         return error
 
 
-def _exceeded(deadline: Deadline, cause: NimbleStopError) -> DeadlineExceededError:
-    error = DeadlineExceededError(f"{deadline} is over. The last attempt failed: {cause}")
+def _exceeded(
+    deadline: Deadline, cause: NimbleStopError, when: str = "is over"
+) -> DeadlineExceededError:
+    error = DeadlineExceededError(f"{deadline} {when}. The last attempt failed: {cause}")
     error.__cause__ = cause
     return error
 

@@ -538,6 +538,8 @@ ECHOES = [
     Response(403, {}, b'{"code": "x", "context": {"' + SECRET + b'": "' + SECRET + b'"}}'),
     Response(200, {"x-echo": SECRET.decode()}, b"<html>" + SECRET),
     Response(200, {}, b'{"session": {"stoppedAt": "' + SECRET + b'"}}'),
+    Response(403, {}, rb'{"message": "\u0035\u0065c2e\u0037 is not it"}'),
+    Response(403, {}, rb'{"message": "\5ec2\e7", "code": "x"}'),
 ]
 
 

@@ -68,8 +68,10 @@ class ServerThread:
     def __init__(self, service: Service, listener: socket.socket) -> None:
         self._service = service
         self._listener = listener
-        self._loop = asyncio.new_event_loop()
+        # The loop that has `add_reader` on every system.
+        self._loop = asyncio.SelectorEventLoop()
         self._stop = asyncio.Event()
+        self._wake = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="nimble-stop-local", daemon=True)
 
     def start(self) -> None:
@@ -78,8 +80,12 @@ class ServerThread:
 
     def stop(self) -> None:
         """Close all connections, and wait until that is done."""
-        self._loop.call_soon_threadsafe(self._stop.set)
+        self._loop.call_soon_threadsafe(self._begin_to_stop)
         self._thread.join()
+
+    def _begin_to_stop(self) -> None:
+        self._stop.set()
+        self._wake.set()
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
@@ -102,24 +108,32 @@ class ServerThread:
         """Take connections in.
 
         Not `asyncio.loop.create_server`: closing its server trips over a connection that has just
-        been accepted (Python 3.13.0), and tells nobody about it.
+        been accepted (Python 3.13.0), and tells nobody about it. Nor `asyncio.loop.sock_accept`:
+        cancelled at such a moment, it loses the connection (Python 3.11).
         """
-        stopped = asyncio.create_task(self._stop.wait())
-        while not stopped.done():
-            accepted = asyncio.create_task(self._loop.sock_accept(self._listener))
-            await asyncio.wait({accepted, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if not accepted.done():
-                accepted.cancel()
-                await asyncio.wait({accepted})
-            elif accepted.exception() is not None:
+        while not self._stop.is_set():
+            await self._wait_for_connection()
+            try:
+                connection, _ = self._listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                # It has gone again, or it is time to stop.
+                continue
+            except OSError as error:
                 # Too many open files, mostly: those that are open have to end first.
-                _logger.warning("a connection was not accepted: %s", accepted.exception())
+                _logger.warning("a connection was not accepted: %s", error)
                 await asyncio.sleep(_ACCEPT_PAUSE_SECONDS)
-            else:
-                connection, _ = accepted.result()
-                await self._loop.connect_accepted_socket(
-                    lambda: Connection(manager, self._loop), connection
-                )
+                continue
+            connection.setblocking(False)  # noqa: FBT003  # the standard library's own signature
+            await self._loop.connect_accepted_socket(
+                lambda: Connection(manager, self._loop), connection
+            )
+
+    async def _wait_for_connection(self) -> None:
+        """Wait until one comes, or until it is time to stop."""
+        self._loop.add_reader(self._listener, self._wake.set)
+        await self._wake.wait()
+        self._loop.remove_reader(self._listener)
+        self._wake.clear()
 
     async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = cast("Connection", request.protocol)

@@ -753,7 +753,8 @@ def test_http_proxy(user: str, make: Maker, monkeypatch: pytest.MonkeyPatch) -> 
         client.stop()
         assert client.stop().session_id == "good"
 
-    assert proxy.connections == 1
+    # Older versions of aiohttp keep no connection to a proxy, so how many there are is left open.
+    assert len(proxy.requests) == 2
     for request in proxy.requests:
         assert request.target.startswith("http://nimble.example:8080/2020-08-01/")
         assert request.headers["host"] == "nimble.example:8080"

@@ -6,6 +6,7 @@ steps for it over the client's own transport.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Self
 
 import attrs
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from nimble_stop.models import StreamingSession, VolumeRetentionMode
 
 
-class BaseClient:
+class BaseClient(ABC):
     """A client without a transport. Users know the classes made of it."""
 
     def __init__(
@@ -75,9 +76,9 @@ class BaseClient:
         self._engine = Engine(config)
         self._open()
 
+    @abstractmethod
     def _open(self) -> None:
         """Make the transport."""
-        raise NotImplementedError
 
     @property
     def region_name(self) -> str:

@@ -126,5 +126,5 @@ def test_bad_options_of_a_copy(name: str, value: Any) -> None:  # noqa: ANN401 -
 
 def test_no_transport_of_its_own() -> None:
     """The base alone is no client."""
-    with pytest.raises(NotImplementedError):
-        BaseClient(region_name=REGION)
+    with pytest.raises(TypeError, match="abstract"):
+        BaseClient(region_name=REGION)  # type: ignore[abstract]  # pyright: ignore[reportAbstractUsage] - that is the claim

@@ -62,14 +62,11 @@ def duration(seconds: float) -> str:
     whole = round(seconds)
     if whole < _MINUTE:
         return f"{whole} s"
-    for size, name, smaller, smaller_name in (
-        (_DAY, "d", _HOUR, "h"),
-        (_HOUR, "h", _MINUTE, "min"),
-        (_MINUTE, "min", 1, "s"),
-    ):
-        if whole >= size:
-            return f"{whole // size} {name} {whole % size // smaller} {smaller_name}"
-    raise AssertionError(seconds)  # pragma: no cover - a minute or more has a unit
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE} s"
+    if whole < _DAY:
+        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
+    return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
 
 
 def distance(time: datetime, now: datetime) -> str:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import resource
+import errno
 import socket
 import threading
 import time
@@ -55,30 +55,20 @@ def test_a_connection_that_cannot_be_accepted(
     local: LocalNimble, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """When there are too many open files, it goes on as soon as there are fewer."""
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     monkeypatch.setattr(http_server, "_ACCEPT_PAUSE_SECONDS", 0.01)
-    client = socket.create_connection(address(local))
-    used = client.fileno()
-    client.close()
-    try:
-        with socket.socket() as waiting:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (used + 1, limits[1]))
-            waiting.connect(address(local))
-            deadline = time.monotonic() + 10
-            while "was not accepted" not in caplog.text and time.monotonic() < deadline:
-                time.sleep(0.01)
-            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-            waiting.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert waiting.recv(65536).startswith(b"HTTP/1.1 403")
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-    assert "was not accepted" in caplog.text
+    failures = [OSError(errno.EMFILE, "Too many open files")]
+    accept = socket.socket.accept
 
+    def accept_later(listener: socket.socket) -> tuple[socket.socket, object]:
+        if failures:
+            raise failures.pop()
+        return accept(listener)
 
-def address(local: LocalNimble) -> tuple[str, int]:
-    """Tell where it listens."""
-    host, _, port = local.endpoint_url.removeprefix("http://").partition(":")
-    return host, int(port)
+    monkeypatch.setattr(socket.socket, "accept", accept_later)
+    with connect(local) as waiting:
+        waiting.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert waiting.recv(65536).startswith(b"HTTP/1.1 403")
+    assert "was not accepted: [Errno 24] Too many open files" in caplog.text
 
 
 def test_closing_does_not_wait_for_anybody() -> None:

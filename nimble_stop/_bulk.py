@@ -23,9 +23,9 @@ from nimble_stop._arguments import (
 )
 from nimble_stop._defaults import POLL_SECONDS
 from nimble_stop._engine import CallRecord, Sleep
-from nimble_stop._listing import Pages
+from nimble_stop._look import Looked, look_at_sessions
 from nimble_stop._pace import Pace
-from nimble_stop._requests import get_request, stop_request
+from nimble_stop._requests import stop_request
 from nimble_stop._retry import is_throttling
 from nimble_stop._wait import deadline_exceeded, has_stopped, poll_delay
 from nimble_stop.exceptions import NimbleStopError, RequestValidationError
@@ -108,16 +108,7 @@ class _Stopped:
     error: NimbleStopError | None
 
 
-@attrs.frozen(eq=False)
-class _Looked:
-    """The outcome of a look at the sessions that are waited for."""
-
-    sessions: dict[str, StreamingSession]
-    errors: dict[str, NimbleStopError]
-    failure: NimbleStopError | None
-
-
-Outcome = _Stopped | _Looked
+Outcome = _Stopped | Looked
 
 
 @attrs.frozen(kw_only=True)
@@ -224,7 +215,7 @@ class BulkStop:
         self._stopping.discard(work)
         if self._looking is work:
             self._looking = None
-        if isinstance(outcome, _Looked):
+        if isinstance(outcome, Looked):
             self._finish_look(outcome)
         elif isinstance(outcome, _Stopped):
             self._finish_stop(outcome)
@@ -319,54 +310,9 @@ class BulkStop:
 
     def _look(self, session_ids: tuple[str, ...]) -> Steps[Outcome]:
         yield Sleep(poll_delay(self._looks, POLL_SECONDS, self._engine.runtime.random))
-        sessions: dict[str, StreamingSession] = {}
-        try:
-            yield from self._look_at_pages(session_ids, sessions)
-            errors = yield from self._look_at_others(session_ids, sessions)
-        except NimbleStopError as error:
-            return _Looked(sessions, {}, None if error.retryable else error)
-        return _Looked(sessions, errors, None)
+        return (yield from look_at_sessions(self._engine, self._options.studio_id, session_ids))
 
-    def _look_at_pages(
-        self, session_ids: tuple[str, ...], sessions: dict[str, StreamingSession]
-    ) -> Steps[None]:
-        # Commas separate the ids in a list request, so an id with one cannot be asked for there.
-        listable = [session_id for session_id in session_ids if "," not in session_id]
-        if not listable:
-            return
-        pages = Pages(
-            self._engine,
-            self._options.studio_id,
-            owned_by=None,
-            created_by=None,
-            session_ids=listable,
-            deadline=None,
-        )
-        while not pages.exhausted:
-            for session in (yield from pages.next_page()):
-                if session.session_id is not None:
-                    sessions[session.session_id] = session
-
-    def _look_at_others(
-        self, session_ids: tuple[str, ...], sessions: dict[str, StreamingSession]
-    ) -> Steps[dict[str, NimbleStopError]]:
-        """Ask for each session that no page held: a deleted one is not listed."""
-        errors: dict[str, NimbleStopError] = {}
-        for session_id in session_ids:
-            if session_id in sessions:
-                continue
-            request = get_request(self._options.studio_id, session_id)
-            try:
-                session = yield from self._engine.call(request, self._engine.deadline())
-            except NimbleStopError as error:
-                if error.retryable:
-                    raise
-                errors[session_id] = error
-            else:
-                sessions[session_id] = session
-        return errors
-
-    def _finish_look(self, outcome: _Looked) -> None:
+    def _finish_look(self, outcome: Looked) -> None:
         for session_id, jobs in tuple(self._waiting.items()):
             session = outcome.sessions.get(session_id)
             error = outcome.errors.get(session_id, outcome.failure)

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 _MAX_TURNS: Final = 6
 # Sessions whose stop has begun and that are waited for; beyond it no new stop begins.
 _MAX_WAITING: Final = 1000
-# The first answer to a token can be told from a new one only to the second.
-_CLOCK_TOLERANCE: Final = 2.0
+# The service's times have whole seconds; the rest is for the network.
+_CLOCK_TOLERANCE: Final = 1.25
 
 
 @attrs.frozen(kw_only=True)
@@ -71,6 +71,17 @@ def derived_token(run_id: str, studio_id: str, session_id: str, retention: str |
     """Derive the client token of one session in a run: the same for the same four values."""
     origin = json.dumps([run_id, studio_id, session_id, retention])
     return hashlib.sha256(origin.encode()).hexdigest()
+
+
+def stopped_before(moment: float, session: StreamingSession) -> bool:
+    """Tell whether a stop's answer tells of a stop that began before a run did.
+
+    Args:
+        moment: When the run began, in seconds since 1970.
+        session: The session as the service answered.
+    """
+    stopped_at = session.stopped_at
+    return stopped_at is not None and stopped_at.timestamp() < moment - _CLOCK_TOLERANCE
 
 
 @attrs.define(eq=False)
@@ -295,18 +306,13 @@ class BulkStop:
                 self._again.append(job)
                 return
         elif outcome.session is not None:
-            job.repeated = self._is_old(outcome.session)
+            began = self._started + self._engine.skew_seconds
+            job.repeated = stopped_before(began, outcome.session)
             if self._options.wait and not self._cancelled:
                 job.limit = self._engine.deadline(self._options.deadline)
                 self._waiting.setdefault(job.session_id, []).append(job)
                 return
         self.results.append(job.result)
-
-    def _is_old(self, session: StreamingSession) -> bool:
-        """Tell whether a stop's answer tells of a stop that began before this run did."""
-        began = self._started + self._engine.skew_seconds
-        stopped_at = session.stopped_at
-        return stopped_at is not None and stopped_at.timestamp() < began - _CLOCK_TOLERANCE
 
     def _look(self, session_ids: tuple[str, ...]) -> Steps[Outcome]:
         yield Sleep(poll_delay(self._looks, POLL_SECONDS, self._engine.runtime.random))

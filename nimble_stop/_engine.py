@@ -231,8 +231,9 @@ class Engine:
 
     @property
     def skew_seconds(self) -> float:
-        """How many seconds the service's clock is ahead of ours, as far as is known."""
-        return self._skew.seconds
+        """How many seconds the service's clock is ahead of ours, as far as its Date can tell."""
+        # A Date has whole seconds; less than one of difference is none.
+        return self._skew.seconds if abs(self._skew.seconds) >= 1 else 0.0
 
     def deadline(self, seconds: float | None = None) -> Deadline:
         """Start a deadline; None takes the client's."""

@@ -191,7 +191,8 @@ class BaseClient(ABC):
         from nimble_stop._executor import ExecutorCrew, source_for
 
         source = source_for(executor, self, self._options, has_credentials=self._credentials.given)
-        return ExecutorCrew(executor, source, session_ids, options)
+        now = self._config.runtime.now()
+        return ExecutorCrew(executor, source, session_ids, options, started=now)
 
     def __repr__(self) -> str:
         return (

@@ -7,27 +7,40 @@ make a client, never a client's credentials.
 
 from __future__ import annotations
 
+import logging
+import os
+import re
 import threading
 from collections import deque
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Final
+from uuid import uuid4
 
 import attrs
 
-from nimble_stop._arguments import checked_iterator
+from nimble_stop._arguments import checked_id, checked_iterator
+from nimble_stop._bulk import StopResult, derived_token, stopped_before
+from nimble_stop._protocol import STOP_STREAMING_SESSION
 from nimble_stop._stop_run import Crew
-from nimble_stop.exceptions import ConfigurationError, NimbleStopError
+from nimble_stop.exceptions import (
+    ConfigurationError,
+    ConnectionLostError,
+    NimbleStopError,
+    RequestValidationError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from nimble_stop._base import BaseClient
-    from nimble_stop._bulk import BulkOptions, StopResult
+    from nimble_stop._bulk import BulkOptions
     from nimble_stop._client import NimbleClient
     from nimble_stop._config import Options
 
+_logger = logging.getLogger("nimble_stop")
+_READ_BY_CLIENTS: Final = re.compile("HOME|AWS_.*|.*_PROXY", re.IGNORECASE)
 # At some 10 ms for handing work over and 100 ms for a stop, the overhead stays below a percent.
 _BATCH: Final = 25
 # After that the batch, or the executor, is at fault and not a worker: it is done here.
@@ -42,7 +55,7 @@ class Recipe:
 
     def client(self) -> NimbleClient:
         """Give the worker's client; a process makes one and keeps it for further batches."""
-        return _client_of(self.options)
+        return _client_of(self.options, _environment())
 
 
 @attrs.frozen
@@ -56,8 +69,15 @@ class Given:
         return self.given
 
 
+def _environment() -> tuple[tuple[str, str], ...]:
+    """Give what a client may read from the environment: another one needs another client."""
+    names = (name for name in sorted(os.environ) if _READ_BY_CLIENTS.fullmatch(name))
+    return tuple((name, os.environ[name]) for name in names)
+
+
 @lru_cache(maxsize=4)
-def _client_of(options: Options) -> NimbleClient:
+def _client_of(options: Options, environment: tuple[tuple[str, str], ...]) -> NimbleClient:
+    del environment
     from nimble_stop._client import NimbleClient
 
     return NimbleClient(**attrs.asdict(options, recurse=False))
@@ -69,25 +89,39 @@ def source_for(
     """Choose how the workers get their client.
 
     Raises:
+        RequestValidationError: It is no executor.
         ConfigurationError: Credentials that were passed in would have to be pickled.
     """
     from nimble_stop._client import NimbleClient
 
+    if not callable(getattr(executor, "submit", None)):
+        raise RequestValidationError(
+            "executor must be a concurrent.futures.Executor or None, not "
+            f"{type(executor).__name__}."
+        )
     if isinstance(client, NimbleClient) and isinstance(executor, ThreadPoolExecutor):
         return Given(client)
     if has_credentials:
         raise ConfigurationError(
             "credentials= would have to be pickled for the workers of the executor, secret and "
             "all. Leave credentials= out, so that each worker finds its own by AWS_PROFILE, "
-            "environment or role, or use a ThreadPoolExecutor."
+            "environment or role, or use NimbleClient with a ThreadPoolExecutor."
         )
     return Recipe(options)
 
 
 def stop_batch(
-    source: Recipe | Given, session_ids: list[str], options: BulkOptions
+    source: Recipe | Given, session_ids: list[str], options: BulkOptions, submission: str = ""
 ) -> list[StopResult]:
-    """Stop the sessions of one batch; this is what runs in a worker."""
+    """Stop the sessions of one batch; this is what runs in a worker.
+
+    Args:
+        source: How to get a client.
+        session_ids: The sessions' ids.
+        options: How to stop them.
+        submission: Makes this call unlike any other: Dask answers equal calls from one result.
+    """
+    del submission
     run = source.client().stop_sessions(
         options.studio_id,
         session_ids,
@@ -105,8 +139,29 @@ class _Batch:
     tries: int = 0
 
 
+def _give_up(session_id: str, options: BulkOptions) -> StopResult:
+    """Tell of a session whose worker gave no answer, and that nobody is going to try again."""
+    try:
+        checked_id("session_id", session_id)
+    except RequestValidationError as refusal:
+        return StopResult(
+            session_id=session_id, session=None, error=refusal, client_token=None, attempts=0
+        )
+    token = derived_token(options.run_id, options.studio_id, session_id, options.retention)
+    error = ConnectionLostError("The worker that had this session gave no answer.")
+    error.operation, error.client_token = STOP_STREAMING_SESSION.name, token
+    error.outcome_unknown = True
+    return StopResult(
+        session_id=session_id, session=None, error=error, client_token=token, attempts=0
+    )
+
+
 class ExecutorCrew(Crew):
-    """Runs batches in an executor, as many at a time as stops may be in flight."""
+    """Runs batches in an executor, as many at a time as stops may be in flight.
+
+    Only the thread that iterates touches the batches. An interrupt may come between any two of its
+    steps: what was begun may be done or told twice then, and is never lost.
+    """
 
     def __init__(
         self,
@@ -114,6 +169,8 @@ class ExecutorCrew(Crew):
         source: Recipe | Given,
         session_ids: Iterable[str],
         options: BulkOptions,
+        *,
+        started: float,
     ) -> None:
         self.run_id: str = options.run_id
         self.results: deque[StopResult] = deque()
@@ -123,7 +180,10 @@ class ExecutorCrew(Crew):
         # A batch stops its sessions one after the other, so batches are what is in flight.
         self._batch_options = attrs.evolve(options, max_concurrency=1)
         self._ids: Iterator[str] | None = checked_iterator("session_ids", session_ids)
-        self._again: deque[_Batch] = deque()
+        self._started = started
+        self._cancelled = False
+        # A batch leaves it when it is in flight, or done.
+        self._to_do: deque[_Batch] = deque()
         self._in_flight: dict[Future[list[StopResult]], _Batch] = {}
         self._ended: deque[Future[list[StopResult]]] = deque()
         self._changed = threading.Condition()
@@ -144,11 +204,10 @@ class ExecutorCrew(Crew):
 
     def cancel(self) -> None:
         """Begin nothing new."""
-        self._ids = None
-        self._again.clear()
+        self._cancelled = True
 
     def dismiss(self) -> None:
-        """Wait for the batches that workers have begun."""
+        """Wait for the batches that workers have begun, as far as the executor tells."""
         for future in tuple(self._in_flight):
             if not future.cancel():
                 with self._changed:
@@ -161,39 +220,64 @@ class ExecutorCrew(Crew):
             raise error
 
     def _begin(self) -> None:
+        if self._cancelled:
+            self._give_up()
         while len(self._in_flight) < self._options.max_concurrency and not self.results:
-            batch = self._next_batch()
-            if batch is None:
+            if not self._to_do:
+                self._take_batch()
+            if not self._to_do:
                 return
-            self._submit(batch)
+            self._do(self._to_do[0])
+            self._to_do.popleft()
 
-    def _next_batch(self) -> _Batch | None:
-        if self._again:
-            return self._again.popleft()
+    def _give_up(self) -> None:
+        self._ids = None
+        while self._to_do:
+            batch = self._to_do[0]
+            if batch.tries:
+                self.results.extend(_give_up(each, self._options) for each in batch.session_ids)
+            self._to_do.popleft()
+
+    def _take_batch(self) -> None:
         if self._ids is None:
-            return None
+            return
         session_ids: list[str] = []
         try:
             session_ids.extend(islice(self._ids, _BATCH))
         except BaseException as error:  # noqa: BLE001 - raised when all that began has ended
             self._ids, self._error = None, error
-        return _Batch(session_ids) if session_ids else None
+        if session_ids:
+            self._to_do.append(_Batch(session_ids))
 
-    def _submit(self, batch: _Batch) -> None:
+    def _do(self, batch: _Batch) -> None:
         batch.tries += 1
-        if batch.tries <= _MAX_TRIES:
-            try:
-                future = self._executor.submit(
-                    stop_batch, self._source, batch.session_ids, self._batch_options
-                )
-            except RuntimeError:
-                # A broken or closed executor takes no work; every one of them says so like this.
-                pass
-            else:
-                self._in_flight[future] = batch
-                future.add_done_callback(self._note)
-                return
-        self.results.extend(stop_batch(self._source, batch.session_ids, self._options))
+        future = self._submit(batch) if batch.tries <= _MAX_TRIES else None
+        if future is None:
+            self._tell(stop_batch(self._source, batch.session_ids, self._options))
+        else:
+            future.add_done_callback(self._note)
+            self._in_flight[future] = batch
+
+    def _submit(self, batch: _Batch) -> Future[list[StopResult]] | None:
+        try:
+            return self._executor.submit(
+                stop_batch, self._source, batch.session_ids, self._batch_options, uuid4().hex
+            )
+        except Exception as error:  # noqa: BLE001 - every executor has its own word for it
+            _logger.warning("The executor takes no work, so it is done here: %s", error)
+            return None
+
+    def _tell(self, results: list[StopResult]) -> None:
+        # A worker knows when its batch began, not when the run did.
+        self.results.extend(
+            attrs.evolve(
+                each,
+                repeated=each.repeated
+                and each.session is not None
+                and stopped_before(self._started, each.session),
+            )
+            for each in results
+        )
 
     def _note(self, future: Future[list[StopResult]]) -> None:
         with self._changed:
@@ -211,11 +295,11 @@ class ExecutorCrew(Crew):
         batch = self._in_flight.get(future)
         if batch is not None:
             try:
-                self.results.extend(future.result())
+                self._tell(future.result())
             except NimbleStopError as error:
                 # The worker could not even make a client.
                 self.cancel()
                 self._error = self._error or error
             except (Exception, CancelledError):  # noqa: BLE001 - any error of theirs
                 # Every executor has its own word for a lost worker.
-                self._again.append(batch)
+                self._to_do.append(batch)

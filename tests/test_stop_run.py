@@ -24,7 +24,7 @@ from nimble_stop.local import (
 )
 from tests.support.clients import make_client
 from tests.support.clock import ManualClock
-from tests.support.scripted import HANG_GUARD, Peer, ScriptedServer, answer
+from tests.support.scripted import HANG_GUARD, Counter, Peer, ScriptedServer, answer
 from tests.support.studio import Studio
 
 if TYPE_CHECKING:
@@ -70,28 +70,6 @@ def impatient(local: LocalNimble, **options: Any) -> NimbleClient:  # noqa: ANN4
         runtime=Runtime(sleep=lambda _: None),
         **options,
     )
-
-
-class Counter:
-    """Answers stops when it is told to, and counts how many are there at the same time."""
-
-    def __init__(self, at_least: int = 1) -> None:
-        self.most = self.now = 0
-        self._at_least = at_least
-        self._changed = threading.Condition()
-
-    def __call__(self, peer: Peer) -> None:
-        """Play on a connection."""
-        while True:
-            peer.read_request()
-            with self._changed:
-                self.now += 1
-                self.most = max(self.most, self.now)
-                self._changed.notify_all()
-                # All that may be in flight are to be there at the same time, once.
-                self._changed.wait_for(lambda: self.most >= self._at_least, HANG_GUARD)
-                self.now -= 1
-            peer.send(answer())
 
 
 @pytest.mark.parametrize("most", [1, 2, 7, 16])

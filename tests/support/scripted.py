@@ -176,6 +176,28 @@ def always(data: bytes) -> Callable[[Peer], None]:
     return script
 
 
+class Counter:
+    """Answers stops when it is told to, and counts how many are there at the same time."""
+
+    def __init__(self, at_least: int = 1) -> None:
+        self.most = self.now = 0
+        self._at_least = at_least
+        self._changed = threading.Condition()
+
+    def __call__(self, peer: Peer) -> None:
+        """Play on a connection."""
+        while True:
+            peer.read_request()
+            with self._changed:
+                self.now += 1
+                self.most = max(self.most, self.now)
+                self._changed.notify_all()
+                # All that may be in flight are to be there at the same time, once.
+                self._changed.wait_for(lambda: self.most >= self._at_least, HANG_GUARD)
+                self.now -= 1
+            peer.send(answer())
+
+
 def server_tls(name: str = "server") -> ssl.SSLContext:
     """Give a TLS context with one of the certificates in ``tests/data``."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

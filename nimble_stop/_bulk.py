@@ -115,8 +115,7 @@ class _Stopped:
 
     job: _Job
     record: CallRecord
-    session: StreamingSession | None
-    error: NimbleStopError | None
+    result: StreamingSession | NimbleStopError
 
 
 Outcome = _Stopped | Looked
@@ -290,24 +289,25 @@ class BulkStop:
         try:
             session = yield from self._engine.call(request, self._engine.deadline(), record)
         except NimbleStopError as error:
-            return _Stopped(job, record, None, error)
-        return _Stopped(job, record, session, None)
+            return _Stopped(job, record, error)
+        return _Stopped(job, record, session)
 
     def _finish_stop(self, outcome: _Stopped) -> None:
-        job, error = outcome.job, outcome.error
+        job, result = outcome.job, outcome.result
         self._pace.note(throttled=outcome.record.throttled)
         job.turns += 1
         job.record = outcome.record.following(job.record)
-        job.session, job.error = outcome.session, error
-        if error is not None:
+        if isinstance(result, NimbleStopError):
+            job.error = result
             # It tells of all turns, not of the last one alone.
-            job.record.write_into(error)
-            if is_throttling(error) and job.turns < _MAX_TURNS and not self._cancelled:
+            job.record.write_into(result)
+            if is_throttling(result) and job.turns < _MAX_TURNS and not self._cancelled:
                 self._again.append(job)
                 return
-        elif outcome.session is not None:
+        else:
+            job.session, job.error = result, None
             began = self._started + self._engine.skew_seconds
-            job.repeated = stopped_before(began, outcome.session)
+            job.repeated = stopped_before(began, result)
             if self._options.wait and not self._cancelled:
                 job.limit = self._engine.deadline(self._options.deadline)
                 self._waiting.setdefault(job.session_id, []).append(job)

@@ -220,27 +220,22 @@ class ExecutorCrew(Crew):
             raise error
 
     def _begin(self) -> None:
+        while not self._cancelled and self._has_room and not self.results:
+            if self._to_do:
+                self._do(self._to_do[0])
+                self._to_do.popleft()
+            elif not self._take_batch():
+                return
         if self._cancelled:
             self._give_up()
-        while len(self._in_flight) < self._options.max_concurrency and not self.results:
-            if not self._to_do:
-                self._take_batch()
-            if not self._to_do:
-                return
-            self._do(self._to_do[0])
-            self._to_do.popleft()
 
-    def _give_up(self) -> None:
-        self._ids = None
-        while self._to_do:
-            batch = self._to_do[0]
-            if batch.tries:
-                self.results.extend(_give_up(each, self._options) for each in batch.session_ids)
-            self._to_do.popleft()
+    @property
+    def _has_room(self) -> bool:
+        return len(self._in_flight) < self._options.max_concurrency
 
-    def _take_batch(self) -> None:
+    def _take_batch(self) -> bool:
         if self._ids is None:
-            return
+            return False
         session_ids: list[str] = []
         try:
             session_ids.extend(islice(self._ids, _BATCH))
@@ -248,6 +243,16 @@ class ExecutorCrew(Crew):
             self._ids, self._error = None, error
         if session_ids:
             self._to_do.append(_Batch(session_ids))
+        return bool(session_ids)
+
+    def _give_up(self) -> None:
+        self._ids = None
+        while self._to_do:
+            batch = self._to_do[0]
+            # One that never went out has not begun.
+            if batch.tries:
+                self.results.extend(_give_up(each, self._options) for each in batch.session_ids)
+            self._to_do.popleft()
 
     def _do(self, batch: _Batch) -> None:
         batch.tries += 1

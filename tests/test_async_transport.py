@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
+from aiohttp.client_proto import ResponseHandler
 
 from nimble_stop import AsyncNimbleClient
-from nimble_stop._async_transport import AsyncTransport
+from nimble_stop._async_transport import AsyncTransport, _Progress, _read_fields
 from nimble_stop._authentication import WireRequest
 from nimble_stop._engine import Send
+from nimble_stop._http import AnswerError
 from nimble_stop.exceptions import ConnectionFailedError, ConnectionLostError, ReadTimeoutError
 from tests.support.clients import REGION, credentials, make_config
 from tests.support.scripted import HANG_GUARD, Peer, ScriptedServer, always, answer
@@ -222,11 +226,93 @@ def test_errors_hold_nothing_of_aiohttp(clock: ManualClock) -> None:
     async def main(transport: AsyncTransport) -> None:
         with pytest.raises(ConnectionLostError) as failure:
             await transport.exchange(send(server.url))
-        assert failure.value.__context__ is None
+        assert not isinstance(failure.value.__context__, aiohttp.ClientError)
         assert failure.value.__cause__ is None
 
     with ScriptedServer(always(b"220 no HTTP\r\n\r\n")) as server:
         run(clock, server.url, main)
+
+
+def test_framing_that_is_ambiguous(clock: ManualClock) -> None:
+    """An answer that tells two ways where it ends is refused, whatever aiohttp makes of it."""
+
+    class Reply:
+        raw_headers = ((b"Content-Length", b"4"), (b"Transfer-Encoding", b"chunked"))
+
+    reply: Any = Reply()
+    with pytest.raises(AnswerError, match="ambiguous"):
+        _read_fields(reply)
+
+    async def main(transport: AsyncTransport) -> None:
+        await transport.exchange(send(server.url))
+        (session,) = transport._open.values()
+        request = session.request
+
+        def pretend(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - aiohttp's own
+            context = request(*args, **options)
+            enter = context.__aenter__
+
+            async def lie() -> Any:  # noqa: ANN401 - likewise
+                answered = await enter()
+                answered._raw_headers = Reply.raw_headers
+                return answered
+
+            return _Context(lie, context.__aexit__)
+
+        session.request = pretend  # type: ignore[method-assign]
+        with pytest.raises(ConnectionLostError, match="ambiguous"):
+            await transport.exchange(send(server.url))
+
+    with ScriptedServer(always(GOOD)) as server:
+        run(clock, server.url, main)
+
+
+class _Context:
+    """A context manager made of its two methods."""
+
+    def __init__(self, enter: Any, leave: Any) -> None:  # noqa: ANN401 - coroutine functions
+        self._enter, self._leave = enter, leave
+
+    async def __aenter__(self) -> Any:  # noqa: ANN401 - whatever it gives
+        return await self._enter()
+
+    async def __aexit__(self, *error: object) -> Any:  # noqa: ANN401 - likewise
+        return await self._leave(*error)
+
+
+def test_foreign_handler(clock: ManualClock) -> None:
+    """A connection whose bytes nobody counts is not used at all."""
+
+    async def main(transport: AsyncTransport) -> None:
+        await transport._session()
+        (session,) = transport._open.values()
+        connector: Any = session.connector
+        connector._factory = partial(ResponseHandler, loop=asyncio.get_running_loop())
+        with pytest.raises(ConnectionFailedError):
+            await transport.exchange(send(server.url))
+
+    with ScriptedServer(always(GOOD)) as server:
+        run(clock, server.url, main)
+        assert server.requests == []
+
+
+def test_time_is_over_at_that_moment() -> None:
+    """A connection that is there when the time has just passed changes nothing any more."""
+
+    async def run_out() -> None:
+        timeout = asyncio.timeout(0)
+        progress = _Progress(send("http://127.0.0.1:1"), timeout)
+        async with timeout:
+            try:
+                await asyncio.sleep(HANG_GUARD)
+            finally:
+                progress.begin()
+
+    async def main() -> None:
+        with pytest.raises(TimeoutError):
+            await run_out()
+
+    asyncio.run(main())
 
 
 def test_closed_while_in_use(clock: ManualClock) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from nimble_stop import RetryPolicy, StopResult, StreamingSessionState as State, VolumeRetentionMode
 from nimble_stop._bulk import derived_token
@@ -194,6 +194,7 @@ def test_concurrency(most: int, studio: Studio) -> None:
     assert runner.most == most
 
 
+@settings(max_examples=40)
 @given(st.randoms(use_true_random=False), st.integers(1, 10), st.booleans())
 def test_any_order(random: Any, most: int, wait: bool) -> None:  # noqa: ANN401, FBT001 - hypothesis'
     """In whatever order stops and looks end, every id gives one result."""
@@ -611,7 +612,7 @@ class _Forgetful(list[Any]):
         del item
 
 
-@pytest.mark.parametrize(("few", "many", "wait"), [(500, 5_000, False), (150, 1_500, True)])
+@pytest.mark.parametrize(("few", "many", "wait"), [(300, 3_000, False), (100, 1_000, True)])
 def test_memory(few: int, many: int, wait: bool) -> None:  # noqa: FBT001
     """The memory for ten times as many ids is the same."""
     peak(200, wait=wait)

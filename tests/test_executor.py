@@ -339,6 +339,46 @@ def test_cancel_tells_the_lost(client: NimbleClient) -> None:
     assert len(executor.submitted) == 1
 
 
+def test_cancelled_by_the_iterable(client: NimbleClient) -> None:
+    """A batch that is complete when the run is cancelled does not go out."""
+
+    def ids() -> Iterator[str]:
+        yield from names(10)
+        run.cancel()
+
+    executor = Odd(at_once)
+    run = client.stop_sessions(STUDIO, ids(), executor=executor)
+    assert list(run) == []
+    assert executor.submitted == []
+
+
+class Interrupted(Future[Any]):
+    """A future that is interrupted after it has taken its first callback."""
+
+    def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
+        """Take a callback."""
+        super().add_done_callback(fn)
+        raise KeyboardInterrupt
+
+
+def test_interrupted_after_handing_over(local: LocalNimble, client: NimbleClient) -> None:
+    """A batch whose hand-over was interrupted at its end is handed over again."""
+
+    class Pool(Odd):
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401 - the base's own
+            future = super().submit(fn, *args, **kwargs)
+            if len(self.submitted) > 1:
+                return future
+            interrupted = Interrupted()
+            interrupted.set_result(future.result())
+            return interrupted
+
+    run = client.stop_sessions(STUDIO, names(120), executor=Pool(at_once), max_concurrency=2)
+    with pytest.raises(KeyboardInterrupt):
+        next(run)
+    check(local, list(run))
+
+
 def test_close_begins_nothing(client: NimbleClient, local: LocalNimble) -> None:
     """After closing, what the executor had not begun is not handed out again."""
     executor = Odd(lambda _, __: None)

@@ -301,6 +301,8 @@ def interrupted(step: int, *, wait: bool) -> tuple[Studio, list[StopResult], boo
     results: list[StopResult] = []
     interrupter = Interrupter(step)
     hit = False
+    # Coverage is measured in the same way.
+    previous = sys.gettrace()
     sys.settrace(interrupter)
     try:
         for result in run:
@@ -308,7 +310,7 @@ def interrupted(step: int, *, wait: bool) -> tuple[Studio, list[StopResult], boo
     except KeyboardInterrupt:
         hit = True
     finally:
-        sys.settrace(None)
+        sys.settrace(previous)
     run.cancel()
     results += run
     run.close()
@@ -386,6 +388,8 @@ def test_dismissed_by_its_own_thread(clock: ManualClock) -> None:
     done = threading.Event()
 
     def perform(effect: Any) -> object:  # noqa: ANN401 - an effect
+        while threading.current_thread() not in crew._threads:
+            time.sleep(0.001)
         crew.dismiss()
         done.set()
         return studio.perform(effect)

@@ -87,10 +87,6 @@ class Authenticator:
         """Whether signing may read files, run processes or ask the network for credentials."""
         return self._credentials.may_block
 
-    def load(self) -> None:
-        """Load or refresh the credentials, if they need it."""
-        self._credentials.frozen()
-
     def sign(self, request: Request[Any], attempt: Mapping[str, str], skew: float) -> WireRequest:
         """Make an attempt's request.
 

@@ -157,12 +157,12 @@ def test_long_lived(clock: ManualClock) -> None:
     assert wire.redact(Response(200, {}, b"abc")).body == b"abc"
 
 
-def test_load(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Credentials can be loaded before they are needed."""
+def test_may_block(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signing may block until the credentials have been found."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     authenticator = Authenticator(make_config(clock), CredentialSource(None, None))
 
     assert authenticator.may_block
-    authenticator.load()
+    authenticator.sign(STOP, {}, 0)
     assert not authenticator.may_block

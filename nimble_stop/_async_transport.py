@@ -17,10 +17,10 @@ from weakref import WeakSet
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
-from urllib3.util import wait_for_read
 from yarl import URL
 
 from nimble_stop import exceptions
+from nimble_stop._connection import is_readable
 from nimble_stop._http import MAX_BODY_BYTES, AnswerError, collect_fields, decode_content
 from nimble_stop._protocol import Response
 from nimble_stop._proxy import proxy_for
@@ -170,7 +170,7 @@ class _Connector(aiohttp.TCPConnector):
 def _is_readable(connection: Connection) -> bool:
     """Tell whether the peer has closed, or sent something that the loop has not seen yet."""
     transport = connection.transport
-    return transport is None or wait_for_read(transport.get_extra_info("socket"), timeout=0)
+    return transport is None or is_readable(transport.get_extra_info("socket"))
 
 
 class AsyncTransport:
@@ -317,13 +317,13 @@ class AsyncTransport:
     ) -> exceptions.TransportError:
         """Say why there was no connection."""
         url = self._config.endpoint.url
-        if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
-            return exceptions.TLSError(f"The TLS handshake with {url} failed: {reason}.")
         if resent:
             # As a rule nobody read the request on the kept connection, but that is not known.
             return exceptions.ConnectionLostError(
                 f"{url} closed a kept connection and cannot be reached any more: {reason}."
             )
+        if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
+            return exceptions.TLSError(f"The TLS handshake with {url} failed: {reason}.")
         if isinstance(error, TimeoutError):
             return exceptions.ConnectTimeoutError(f"{url} was not reached in time.")
         if self._proxy and not isinstance(error, OSError):

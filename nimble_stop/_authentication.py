@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from nimble_stop._signing import Signer
 from nimble_stop._version import __version__
 
 if TYPE_CHECKING:
@@ -20,9 +21,17 @@ if TYPE_CHECKING:
 _NOT_IN_USER_AGENT = re.compile(r"[^!$%&'*+\-.^_`|~0-9A-Za-z]")
 
 
+class _HiddenHeaders(dict[str, str]):
+    """Headers whose repr shows none of them: a traceback may print it."""
+
+    def __repr__(self) -> str:
+        """Show how many there are."""
+        return f"<{len(self)} headers>"
+
+
 @attrs.frozen
 class WireRequest:
-    """A signed request, ready for a transport. Its repr shows no header: some are secret.
+    """A signed request, ready for a transport. Its repr shows nothing secret.
 
     Args:
         method: The HTTP method.
@@ -36,7 +45,7 @@ class WireRequest:
     method: str
     url: str
     target: str
-    headers: Mapping[str, str] = attrs.field(repr=False)
+    headers: _HiddenHeaders = attrs.field(converter=_HiddenHeaders)
     body: bytes
     secrets: tuple[bytes, ...] = attrs.field(repr=False)
 
@@ -74,9 +83,6 @@ class Authenticator:
     """Signs the attempts of one client."""
 
     def __init__(self, config: Config, credentials: CredentialSource) -> None:
-        # Imported with the first client: botocore.auth takes longer than all of ours together.
-        from nimble_stop._signing import Signer
-
         self._config = config
         self._credentials = credentials
         self._signer = Signer(config.region_name)
@@ -96,12 +102,10 @@ class Authenticator:
             skew: How many seconds the service's clock is ahead of ours.
         """
         endpoint = self._config.endpoint
-        credentials = self._credentials.frozen()
-        headers = self._signer.sign(
-            request, endpoint, credentials, self._config.runtime.now() + skew
-        )
+        keys = self._credentials.frozen()
+        headers = self._signer.sign(request, endpoint, keys, self._config.runtime.now() + skew)
         signature = headers["Authorization"].rpartition("=")[2]
-        secrets = (credentials.secret_key, credentials.token or "", signature)
+        secrets = (keys.secret_key, keys.token or "", signature)
         if request.operation.body is not None:
             headers["Content-Length"] = str(len(request.body))
         return WireRequest(

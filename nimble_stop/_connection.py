@@ -1,4 +1,4 @@
-"""TCP, TLS and proxies: connections to one endpoint, each used by one call at a time.
+"""The connections to one endpoint, each used by one call at a time.
 
 A connection goes back to the pool only after a complete answer with nothing behind it, so no
 answer ever reaches another call; whatever else happens, it is closed. Every wait is bounded.
@@ -7,64 +7,31 @@ answer ever reaches another call; whatever else happens, it is closed. Every wai
 from __future__ import annotations
 
 import contextlib
-import ipaddress
-import socket
-import ssl
-import threading
-import time
+import selectors
 from collections import deque
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from urllib3.util import wait_for_read
-
+from nimble_stop._dialer import Dialer
 from nimble_stop._fork import renew_in_children
 from nimble_stop._http import AnswerError, ResponseReader
-from nimble_stop._tls import make_tls_context
+from nimble_stop._time_limit import TimeLimit
 from nimble_stop.exceptions import (
     ConnectionFailedError,
     ConnectionLostError,
-    ConnectTimeoutError,
-    ProxyError,
     ReadTimeoutError,
-    TLSError,
+    TransportError,
 )
 
 if TYPE_CHECKING:
-    from nimble_stop._config import Config
-    from nimble_stop._endpoint import Endpoint
-    from nimble_stop._proxy import Proxy
+    import socket
 
-_Address = tuple[Any, Any, int, str, Any]
+    from nimble_stop._config import Config
+    from nimble_stop._proxy import Proxy
 
 # Answers are a few KiB; a page of sessions comes in a few reads.
 _RECEIVE_BYTES: Final = 16 * 1024
-_CONNECTED: Final = 200
-# Eleven days; a socket's time-out overflows at 24.
-_LONGEST_WAIT: Final = 1_000_000.0
-
-
-class TimeLimit:
-    """A time by which several socket operations must be over."""
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + min(seconds, _LONGEST_WAIT)
-
-    def within(self, seconds: float) -> TimeLimit:
-        """Give the tighter of this limit and one of so many seconds from now."""
-        return TimeLimit(min(seconds, self._end - time.monotonic()))
-
-    @property
-    def remaining(self) -> float:
-        """How many seconds are left.
-
-        Raises:
-            TimeoutError: None are.
-        """
-        remaining = self._end - time.monotonic()
-        if remaining <= 0:
-            raise TimeoutError("timed out")
-        return remaining
+# select() knows no more than a thousand descriptors; Windows has nothing else.
+_Selector: Final = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
 class _ClosedBeforeAnswerError(ConnectionLostError):
@@ -76,9 +43,8 @@ class ConnectionPool:
 
     def __init__(self, config: Config, proxy: Proxy | None) -> None:
         self._endpoint = config.endpoint
-        self._ca_bundle = config.ca_bundle
+        self._dialer = Dialer(config.endpoint, proxy, config.ca_bundle)
         self._max_idle = config.max_connections
-        self._proxy = proxy
         # Appending and popping are atomic, so threads need no lock. The last one used comes first:
         # it is the least likely to have been closed in the meantime.
         self._idle: deque[socket.socket] = deque()
@@ -105,7 +71,7 @@ class ConnectionPool:
         idle = self._take_idle()
         resent = False
         if idle is None:
-            connection = self._connect(limit.within(connect))
+            connection = self._dialer.connect(limit.within(connect))
         else:
             try:
                 return self._exchange_on(idle, message, limit.within(read))
@@ -124,11 +90,11 @@ class ConnectionPool:
         """Replace a kept connection that the server has closed, which costs no attempt.
 
         As a rule it closed it before it read the request, but nobody knows: when there is no new
-        connection either, the request counts as sent.
+        connection either, for whatever reason, the request counts as sent.
         """
         try:
-            return self._connect(limit)
-        except ConnectionFailedError as error:
+            return self._dialer.connect(limit)
+        except TransportError as error:
             raise ConnectionLostError(f"{closed.message} {error.message}") from None
 
     def close(self) -> None:
@@ -151,8 +117,7 @@ class ConnectionPool:
                 connection = self._idle.pop()
             except IndexError:
                 return None
-            # Readable means closed by the peer, or bytes that nobody asked for.
-            if not wait_for_read(connection, timeout=0):
+            if not is_readable(connection):
                 return connection
             connection.close()
 
@@ -189,109 +154,9 @@ class ConnectionPool:
                 connection.close()
         return reader
 
-    def _connect(self, limit: TimeLimit) -> socket.socket:
-        endpoint, proxy = self._endpoint, self._proxy
-        host, port = (proxy.host, proxy.port) if proxy else (endpoint.host, endpoint.port)
-        try:
-            connection = _open_tcp(host, port, limit)
-        except TimeoutError as error:
-            raise ConnectTimeoutError(f"{host}:{port} was not reached in time: {error}.") from None
-        except OSError as error:
-            raise ConnectionFailedError(f"{host}:{port} cannot be reached: {error}.") from None
-        try:
-            if endpoint.scheme == "https":
-                if proxy:
-                    _open_tunnel(connection, endpoint, proxy, limit)
-                return self._wrap_tls(connection, limit)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
 
-    def _wrap_tls(self, connection: socket.socket, limit: TimeLimit) -> socket.socket:
-        try:
-            context = self._tls_context
-            connection.settimeout(limit.remaining)
-            # After a reset this fails, and wrap_socket would too, but lose the socket unclosed.
-            connection.getpeername()
-            return context.wrap_socket(connection, server_hostname=self._endpoint.host)
-        except TimeoutError:
-            raise ConnectTimeoutError(
-                f"{self._endpoint.url} did not finish the TLS handshake in time."
-            ) from None
-        except ssl.SSLError as error:
-            raise TLSError(
-                f"The TLS handshake with {self._endpoint.url} failed: {error}."
-            ) from None
-        except OSError as error:
-            raise ConnectionFailedError(
-                f"{self._endpoint.url} broke off the TLS handshake: {error}."
-            ) from None
-
-    @cached_property
-    def _tls_context(self) -> ssl.SSLContext:
-        return make_tls_context(self._ca_bundle)
-
-
-def _open_tcp(host: str, port: int, limit: TimeLimit) -> socket.socket:
-    addresses = _look_up(host, port, limit)
-    failure: OSError = OSError("the name has no address")
-    for index, (family, kind, protocol, _, address) in enumerate(addresses):
-        connection = socket.socket(family, kind, protocol)
-        try:
-            # An address that does not answer leaves time for those behind it.
-            connection.settimeout(limit.remaining / (len(addresses) - index))
-            connection.connect(address)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as error:
-            connection.close()
-            failure = error
-        except BaseException:
-            connection.close()
-            raise
-        else:
-            return connection
-    raise failure
-
-
-def _look_up(host: str, port: int, limit: TimeLimit) -> list[_Address]:
-    """Look a name up, within the limit: the resolver itself knows no time-out."""
-    with contextlib.suppress(ValueError):
-        ipaddress.ip_address(host)
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    outcome: list[list[_Address] | OSError] = []
-
-    def look_up() -> None:
-        try:
-            outcome.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            # A name that DNS cannot hold is a UnicodeError.
-            outcome.append(OSError(str(error)))
-
-    thread = threading.Thread(target=look_up, name=f"look up {host}", daemon=True)
-    thread.start()
-    thread.join(limit.remaining)
-    if not outcome:
-        raise TimeoutError("the name was not resolved")
-    if isinstance(outcome[0], OSError):
-        raise outcome[0]
-    return outcome[0]
-
-
-def _open_tunnel(
-    connection: socket.socket, endpoint: Endpoint, proxy: Proxy, limit: TimeLimit
-) -> None:
-    """Have the proxy connect us to the endpoint (RFC 9110, section 9.3.6)."""
-    reader = ResponseReader(answers_connect=True)
-    try:
-        connection.settimeout(limit.remaining)
-        connection.sendall(memoryview(proxy.connect_request(endpoint)))
-        while not reader.complete:
-            connection.settimeout(limit.remaining)
-            reader.feed(connection.recv(_RECEIVE_BYTES))
-    except TimeoutError:
-        raise ConnectTimeoutError(f"The proxy {proxy} did not answer in time.") from None
-    except (AnswerError, OSError) as error:
-        raise ProxyError(f"The answer of the proxy {proxy} cannot be read: {error}.") from None
-    if reader.status != _CONNECTED:
-        raise ProxyError(f"The proxy {proxy} refused with HTTP {reader.status}.")
+def is_readable(connection: socket.socket) -> bool:
+    """Tell whether the peer has closed a kept connection, or sent what nobody asked for."""
+    with _Selector() as selector:
+        selector.register(connection, selectors.EVENT_READ)
+        return bool(selector.select(0))

@@ -1,22 +1,27 @@
 """Which proxy stands between the client and its endpoint, if any.
 
-requests reads the environment for us, ``NO_PROXY`` included.
+requests reads the environment and the system's settings for us, ``NO_PROXY`` included.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 from base64 import b64encode
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 import attrs
-from requests.utils import get_environ_proxies, select_proxy
 
 from nimble_stop._http import render_request
 from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from nimble_stop._endpoint import Endpoint
+
+_VARIABLES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy"})
+# Elsewhere the system itself may name a proxy.
+_BY_ENVIRONMENT_ALONE: Final = sys.platform not in {"darwin", "win32"}
 
 
 @attrs.frozen
@@ -60,6 +65,11 @@ def proxy_for(endpoint: Endpoint) -> Proxy | None:
     Raises:
         ConfigurationError: It is no HTTP proxy.
     """
+    if _BY_ENVIRONMENT_ALONE and _VARIABLES.isdisjoint(map(str.lower, os.environ)):
+        # As a rule there is none; that is known without importing requests.
+        return None
+    from requests.utils import get_environ_proxies, select_proxy
+
     url = select_proxy(endpoint.url, get_environ_proxies(endpoint.url, no_proxy=None))
     if not url:
         return None

@@ -1,23 +1,19 @@
-"""The sync transport: requests' ``HTTPAdapter.send``, over connections of our own.
+"""The sync transport: requests go over connections of our own.
 
-requests asks its adapter for a connection pool and hands the request to the pool's ``urlopen``.
-This adapter gives it a pool that bounds every wait, caps every answer and never reuses a
-connection with anything unread on it. What intercepts ``HTTPAdapter.send``, as `responses` does,
-works as with any other use of requests. No requests Session is involved, so there are no
-redirects, no cookies and no netrc.
+They bound every wait, cap every answer and never reuse a connection with anything unread on it.
+
+Where the process uses requests, each request passes through requests' ``HTTPAdapter.send``, so
+what intercepts that method, as `responses` does, works as with any other use of requests. A
+process that does not is not made to import it: nobody in it can have intercepted anything.
 """
 
 from __future__ import annotations
 
+import sys
 import weakref
-from typing import TYPE_CHECKING, Any, cast
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-import requests
-from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
-from urllib3.util import Timeout
-
-from nimble_stop import exceptions
 from nimble_stop._connection import ConnectionPool
 from nimble_stop._http import decode_content, render_request
 from nimble_stop._protocol import Response
@@ -28,40 +24,11 @@ if TYPE_CHECKING:
 
     from nimble_stop._config import Config
     from nimble_stop._engine import Send
+    from nimble_stop._http_adapter import Adapter
 
 
-class _SecretHeaders(CaseInsensitiveDict["str | bytes"]):
-    """Headers whose repr shows none of them: a traceback may print it."""
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} headers>"
-
-
-class _SignedRequest(requests.PreparedRequest):
-    """A request that is ready as it is: requests prepares nothing."""
-
-    def __init__(self, send: Send) -> None:
-        super().__init__()
-        wire = send.request
-        self.method = wire.method
-        self.url = wire.url
-        self.headers = _SecretHeaders(wire.headers)
-        self.body = wire.body
-        self.target = wire.target
-
-
-class _Answer(requests.Response):
-    """An answer that has been read already."""
-
-    def __init__(self, request: requests.PreparedRequest, response: Response) -> None:
-        super().__init__()
-        self.request = request
-        self.status_code = response.status
-        self.response = response
-
-
-class _Pool:
-    """What requests takes for a urllib3 pool: the one method that it calls."""
+class Carrier:
+    """Carries requests to one endpoint, straight or by way of an HTTP proxy."""
 
     def __init__(self, config: Config) -> None:
         proxy = proxy_for(config.endpoint)
@@ -73,29 +40,35 @@ class _Pool:
             self._origin = f"http://{config.endpoint.host_header}"
             self._proxy_headers = proxy.headers
 
-    def urlopen(
+    def carry(
         self,
-        *,
         method: str,
-        url: str,
-        body: bytes,
+        target: str,
         headers: Mapping[str, str],
-        timeout: Timeout,
-        **_: object,
+        body: bytes,
+        *,
+        connect: float,
+        read: float,
+        total: float,
     ) -> Response:
-        """Send a request and read its answer."""
+        """Send a request and read its answer, within so many seconds.
+
+        Raises:
+            TransportError: There is no complete answer; the subclass says why.
+        """
+        # A view, because its repr does not show the bytes, which a traceback may print.
         answer = self._connections.exchange(
             memoryview(
                 render_request(
                     method,
-                    self._origin + url,
+                    self._origin + target,
                     [*headers.items(), *self._proxy_headers.items()],
                     body,
                 )
             ),
-            connect=_seconds(timeout.connect_timeout),
-            read=_seconds(timeout.read_timeout),
-            total=_seconds(timeout.total),
+            connect=connect,
+            read=read,
+            total=total,
         )
         content, cut = decode_content(answer.headers, answer.body)
         return Response(
@@ -107,21 +80,17 @@ class _Pool:
         )
 
     def close(self) -> None:
+        """Close the connections."""
         self._connections.close()
 
 
-def _seconds(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else float("inf")
-
-
-class Transport(HTTPAdapter):
+class Transport:
     """Sends requests to one endpoint. Threads may share it."""
 
     def __init__(self, config: Config) -> None:
-        super().__init__()
-        self._pool = _Pool(config)
+        self._carrier = Carrier(config)
         # A client that nobody closed closes its connections all the same, at the latest at exit.
-        weakref.finalize(self, self._pool.close)
+        weakref.finalize(self, self._carrier.close)
 
     def exchange(self, send: Send) -> Response:
         """Send a request and read its answer.
@@ -129,55 +98,25 @@ class Transport(HTTPAdapter):
         Raises:
             TransportError: There is no complete answer; the subclass says why.
         """
-        timeout = Timeout(connect=send.connect, read=send.read, total=send.total)
-        try:
-            # requests passes a urllib3 Timeout on as it is, although its annotation knows none.
-            reply = self.send(
-                _SignedRequest(send), stream=True, timeout=cast("tuple[float, float]", timeout)
-            )
-            if isinstance(reply, _Answer):
-                return reply.response
-            # Somebody intercepted the request and answered in requests' own terms.
-            headers = {name.lower(): value for name, value in reply.headers.items()}
-            return Response(reply.status_code, headers, reply.content)
-        except (requests.RequestException, OSError) as error:
-            raise _translated(error) from error
+        if "requests" in sys.modules:
+            return self._adapter.exchange(send)
+        wire = send.request
+        return self._carrier.carry(
+            wire.method,
+            wire.target,
+            wire.headers,
+            wire.body,
+            connect=send.connect,
+            read=send.read,
+            total=send.total,
+        )
 
     def close(self) -> None:
         """Close the connections."""
-        self._pool.close()
-        super().close()
+        self._carrier.close()
 
-    # What follows is called by HTTPAdapter.send; everything was decided before.
+    @cached_property
+    def _adapter(self) -> Adapter:
+        from nimble_stop._http_adapter import Adapter
 
-    def get_connection_with_tls_context(self, *_: object, **__: object) -> Any:  # noqa: ANN401 - it is no urllib3 pool
-        """Give requests the pool to send with."""
-        return self._pool
-
-    def cert_verify(self, conn: object, url: object, verify: object, cert: object) -> None:
-        """Leave TLS to the pool."""
-
-    def request_url(self, request: requests.PreparedRequest, proxies: object) -> str:  # noqa: ARG002
-        """Give the request target, encoded as it was signed."""
-        return request.target if isinstance(request, _SignedRequest) else request.path_url
-
-    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:  # noqa: ANN401 - whatever the pool, or an interceptor, answered
-        """Pass on what the pool answered; read what an interceptor answers in its place."""
-        return (
-            _Answer(req, resp) if isinstance(resp, Response) else super().build_response(req, resp)
-        )
-
-
-def _translated(error: Exception) -> exceptions.TransportError:
-    """Say in our terms what an interceptor said in requests'."""
-    kinds: tuple[tuple[type[Exception], type[exceptions.TransportError]], ...] = (
-        (requests.exceptions.SSLError, exceptions.TLSError),
-        (requests.exceptions.ProxyError, exceptions.ProxyError),
-        (requests.exceptions.ConnectTimeout, exceptions.ConnectTimeoutError),
-        (requests.exceptions.Timeout, exceptions.ReadTimeoutError),
-        (TimeoutError, exceptions.ReadTimeoutError),
-    )
-    for theirs, ours in kinds:
-        if isinstance(error, theirs):
-            return ours(str(error))
-    return exceptions.ConnectionLostError(str(error))
+        return Adapter(self._carrier)

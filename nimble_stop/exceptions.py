@@ -167,7 +167,7 @@ class ConnectTimeoutError(ConnectionFailedError):
 class TLSError(TransportError):
     """The server's certificate or the TLS handshake was not accepted. Never retried."""
 
-    advice = "Check the endpoint's certificate and AWS_CA_BUNDLE; nothing was sent."
+    advice = "Check the endpoint's certificate and AWS_CA_BUNDLE; the last attempt sent nothing."
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message, retryable=False)
@@ -176,7 +176,7 @@ class TLSError(TransportError):
 class ProxyError(TransportError):
     """The proxy in between refused or could not be understood."""
 
-    advice = "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY; nothing reached the service."
+    advice = "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY; the last attempt reached no service."
 
 
 class ConnectionLostError(TransportError):

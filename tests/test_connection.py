@@ -1,80 +1,36 @@
 from __future__ import annotations
 
-import select
 import socket
-import ssl
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from nimble_stop._connection import ConnectionPool, TimeLimit
-from nimble_stop._http import MAX_BODY_BYTES, ResponseReader
-from nimble_stop._proxy import Proxy
+from nimble_stop._http import MAX_BODY_BYTES
 from nimble_stop.exceptions import (
-    ConfigurationError,
     ConnectionFailedError,
     ConnectionLostError,
-    ConnectTimeoutError,
-    NimbleStopError,
-    ProxyError,
     ReadTimeoutError,
-    TLSError,
 )
-from tests.support.clients import make_config
+from tests.support.pools import TRUSTED, Pools, exchange
 from tests.support.scripted import (
-    DATA,
     HANG_GUARD,
     Peer,
     ScriptedServer,
     always,
     answer,
     answering,
+    hang_up,
+    reset,
     server_tls,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from tests.support.clock import ManualClock
-
-MESSAGE = memoryview(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
-
-
-class Pools:
-    """Makes pools, and closes them."""
-
-    def __init__(self, clock: ManualClock) -> None:
-        self._clock = clock
-        self._pools: list[ConnectionPool] = []
-
-    def __call__(self, url: str, proxy: Proxy | None = None, **settings: Any) -> ConnectionPool:  # noqa: ANN401 - a configuration's own fields
-        """Make a pool."""
-        pool = ConnectionPool(make_config(self._clock, url, **settings), proxy)
-        self._pools.append(pool)
-        return pool
-
-    def close(self) -> None:
-        """Close all pools."""
-        for pool in self._pools:
-            pool.close()
-
-
-@pytest.fixture
-def pools(clock: ManualClock) -> Iterator[Pools]:
-    """Give a way to make pools that are closed at the end."""
-    made = Pools(clock)
-    yield made
-    made.close()
-
-
-def exchange(pool: ConnectionPool, **limits: float) -> ResponseReader:
-    """Send a request, within generous limits."""
-    return pool.exchange(
-        MESSAGE, **{"connect": HANG_GUARD, "read": HANG_GUARD, "total": HANG_GUARD, **limits}
-    )
+    from nimble_stop._connection import ConnectionPool
 
 
 def test_kept_alive(pools: Pools) -> None:
@@ -213,22 +169,6 @@ def test_broken_connections_are_not_kept(pools: Pools) -> None:
         assert exchange(pool).body == b"good"
 
 
-def cut(data: bytes) -> Callable[[Peer], None]:
-    """Write a script that sends some bytes and closes."""
-
-    def script(peer: Peer) -> None:
-        peer.read_request()
-        peer.send(data)
-
-    return script
-
-
-def reset(peer: Peer) -> None:
-    """Reset the connection after the request."""
-    peer.read_request()
-    peer.reset()
-
-
 def endless_headers(peer: Peer) -> None:
     """Send headers without an end."""
     peer.read_request()
@@ -237,13 +177,13 @@ def endless_headers(peer: Peer) -> None:
 
 
 BROKEN: dict[str, Callable[[Peer], None]] = {
-    "closed": cut(b""),
+    "closed": hang_up(b""),
     "reset": reset,
-    "a cut status line": cut(b"HTTP/1.1 2"),
-    "a cut head": cut(b"HTTP/1.1 200 OK\r\nContent-Le"),
-    "a short body": cut(answer(b"hi", length=3)),
-    "a cut chunk": cut(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhi"),
-    "no HTTP": cut(b"220 mail.example ESMTP\r\n\r\n"),
+    "a cut status line": hang_up(b"HTTP/1.1 2"),
+    "a cut head": hang_up(b"HTTP/1.1 200 OK\r\nContent-Le"),
+    "a short body": hang_up(answer(b"hi", length=3)),
+    "a cut chunk": hang_up(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhi"),
+    "no HTTP": hang_up(b"220 mail.example ESMTP\r\n\r\n"),
     "endless headers": endless_headers,
 }
 
@@ -418,84 +358,6 @@ def test_closed_while_giving_back(pools: Pools) -> None:
         assert len(pool._idle) == 0
 
 
-def test_interrupted_while_connecting(pools: Pools, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An interruption while connecting is passed on, and leaves no socket open."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("socket.socket.connect", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        exchange(pools("http://127.0.0.1:1"))
-
-
-def test_refused(pools: Pools) -> None:
-    """A port where nobody listens is a failed connection, not a lost one."""
-    with ScriptedServer() as server:
-        url = server.url
-
-    with pytest.raises(ConnectionFailedError, match="cannot be reached") as failure:
-        exchange(pools(url))
-    assert not failure.value.request_sent
-
-
-@pytest.mark.parametrize("host", ["nowhere.invalid", "a..b"])
-def test_unknown_name(host: str, pools: Pools) -> None:
-    """A name that is not known, or that DNS cannot hold, is a failed connection."""
-    with pytest.raises(ConnectionFailedError, match="cannot be reached"):
-        exchange(pools("http://h", Proxy(host, 80)))
-
-
-def test_slow_name_lookup(pools: Pools, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A resolver that does not answer ends in a time-out."""
-    go = threading.Event()
-
-    def wait(*_: object, **__: object) -> None:
-        go.wait(HANG_GUARD)
-        raise OSError("too late")
-
-    monkeypatch.setattr("socket.getaddrinfo", wait)
-    with pytest.raises(ConnectTimeoutError, match="not resolved"):
-        exchange(pools("http://slow.example"), connect=0.05)
-    go.set()
-
-
-def test_connect_time_out(pools: Pools) -> None:
-    """A host that does not answer at all ends in a connect time-out."""
-    # A full backlog: Linux leaves further connections unanswered.
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        port = listener.getsockname()[1]
-        fillers = [socket.socket() for _ in range(4)]
-        for filler in fillers:
-            filler.setblocking(False)  # noqa: FBT003 - its own signature
-            filler.connect_ex(("127.0.0.1", port))
-        with pytest.raises(ConnectTimeoutError):
-            exchange(pools(f"http://127.0.0.1:{port}"), connect=0.1)
-        for filler in fillers:
-            filler.close()
-
-
-def test_second_address(pools: Pools) -> None:
-    """Where the name's first address refuses, the next one is tried."""
-    with ScriptedServer(always(answer(b"hi"))) as server:
-        url = server.url.replace("127.0.0.1", "localhost")
-        assert exchange(pools(url)).body == b"hi"
-
-
-TRUSTED = str(DATA / "server.crt")
-
-
-def test_tls(pools: Pools) -> None:
-    """A certificate that is trusted is accepted, and the connection is kept."""
-    with ScriptedServer(always(answer(b"hi")), tls=server_tls()) as server:
-        pool = pools(server.url, ca_bundle=TRUSTED)
-
-        assert [exchange(pool).body for _ in range(3)] == [b"hi"] * 3
-        assert server.connections == 1
-
-
 def test_second_answer_over_tls(pools: Pools) -> None:
     """A second answer in TLS, too, reaches nobody."""
     twice = answering(answer(b"first") + answer(b"evil"), answer(b"evil"))
@@ -506,144 +368,6 @@ def test_second_answer_over_tls(pools: Pools) -> None:
         assert exchange(pool).body == b"good"
 
 
-@pytest.mark.parametrize(
-    ("certificate", "trusted", "host", "reason"),
-    [
-        ("server", None, "127.0.0.1", "certificate verify failed"),
-        ("server", "other.crt", "127.0.0.1", "certificate verify failed"),
-        ("other", "other.crt", "127.0.0.1", "IP address mismatch"),
-        ("other", "other.crt", "localhost", "Hostname mismatch"),
-    ],
-)
-def test_wrong_certificates(
-    certificate: str, trusted: str | None, host: str, reason: str, pools: Pools
-) -> None:
-    """A certificate that is not trusted, or names another host, is refused for good."""
-    bundle = trusted and str(DATA / trusted)
-    with ScriptedServer(always(answer()), tls=server_tls(certificate)) as server:
-        url = server.url.replace("127.0.0.1", host)
-        with pytest.raises(TLSError, match=reason) as failure:
-            exchange(pools(url, ca_bundle=bundle))
-
-        assert failure.value.retryable is False
-        assert server.requests == []
-
-
-def test_no_tls_there(pools: Pools) -> None:
-    """A server that speaks no TLS is refused."""
-    with ScriptedServer(lambda peer: peer.send(b"HTTP/1.1 400 Bad\r\n\r\n")) as server:
-        url = server.url.replace("http:", "https:")
-        with pytest.raises(TLSError):
-            exchange(pools(url, ca_bundle=TRUSTED))
-
-
-def test_slow_handshake(pools: Pools) -> None:
-    """A handshake that does not end is a connect time-out."""
-    with ScriptedServer() as server, pytest.raises(ConnectTimeoutError, match="TLS handshake"):
-        exchange(pools(server.url.replace("http:", "https:"), ca_bundle=TRUSTED), connect=0.1)
-
-
-def reset_handshake(peer: Peer) -> None:
-    """Reset the connection in the middle of the handshake."""
-    peer.receive()
-    peer.reset()
-
-
-def test_handshake_broken_off(pools: Pools) -> None:
-    """A handshake that is reset is a failed connection."""
-    with (
-        ScriptedServer(reset_handshake) as server,
-        pytest.raises(ConnectionFailedError, match="broke off the TLS handshake"),
-    ):
-        exchange(pools(server.url.replace("http:", "https:"), ca_bundle=TRUSTED))
-
-
-def test_reset_before_the_handshake(pools: Pools) -> None:
-    """A connection that was reset before the handshake is told, and closed."""
-    with ScriptedServer(Peer.reset) as server:
-        pool = pools(server.url.replace("http:", "https:"), ca_bundle=TRUSTED)
-        with socket.create_connection(("127.0.0.1", server.port)) as connection:
-            assert select.select([connection], [], [], HANG_GUARD)[0]
-            with pytest.raises(ConnectionFailedError, match="broke off the TLS handshake"):
-                pool._wrap_tls(connection, TimeLimit(HANG_GUARD))
-
-            assert connection.fileno() >= 0
-
-
-def test_old_tls(pools: Pools) -> None:
-    """TLS 1.1 is not spoken any more."""
-    context = server_tls()
-    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
-        context.maximum_version = ssl.TLSVersion.TLSv1_1
-    with ScriptedServer(always(answer()), tls=context) as server, pytest.raises(TLSError):
-        exchange(pools(server.url, ca_bundle=TRUSTED))
-
-
-def test_ca_directory(pools: Pools, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A CA bundle may be a directory; an empty one trusts nobody."""
-    with ScriptedServer(always(answer()), tls=server_tls()) as server, pytest.raises(TLSError):
-        exchange(pools(server.url, ca_bundle=str(tmp_path_factory.mktemp("certificates"))))
-
-
-def test_bad_bundle(pools: Pools) -> None:
-    """A CA bundle that holds no certificates is a configuration error."""
-    server = ScriptedServer(always(answer()), tls=server_tls())
-    with server, pytest.raises(ConfigurationError, match="CA bundle"):
-        exchange(pools(server.url, ca_bundle=str(DATA / "botocore_requests.json")))
-
-
-def tunnel(reply: bytes, then: bytes = b"") -> Callable[[Peer], None]:
-    """Write a proxy's script: accept the tunnel, and be the server behind it."""
-
-    def script(peer: Peer) -> None:
-        peer.read_request()
-        peer.send(reply)
-        peer.start_tls(server_tls())
-        while True:
-            peer.read_request()
-            peer.send(then)
-
-    return script
-
-
-def test_tunnel(pools: Pools) -> None:
-    """Through a proxy, HTTPS goes in a tunnel: one CONNECT, then TLS with the endpoint itself."""
-    script = tunnel(b"HTTP/1.1 200 Connection established\r\n\r\n", answer(b"hi"))
-    with ScriptedServer(script) as server:
-        proxy = Proxy("127.0.0.1", server.port, "Basic abc")
-        pool = pools("https://localhost:8443", proxy, ca_bundle=TRUSTED)
-
-        assert [exchange(pool).body for _ in range(2)] == [b"hi"] * 2
-        assert [request.line for request in server.requests] == [
-            "CONNECT localhost:8443 HTTP/1.1",
-            "GET /a HTTP/1.1",
-            "GET /a HTTP/1.1",
-        ]
-        assert server.requests[0].headers["proxy-authorization"] == "Basic abc"
-        assert "proxy-authorization" not in server.requests[1].headers
-
-
-NO_TUNNEL: dict[str, tuple[Callable[[Peer], None], type[NimbleStopError], str]] = {
-    "407": (cut(answer(b"who?", status=407)), ProxyError, "refused with HTTP 407"),
-    "502": (cut(b"HTTP/1.1 502 Bad\r\n\r\n"), ProxyError, "refused with HTTP 502"),
-    "closed": (cut(b""), ProxyError, "cannot be read"),
-    "no HTTP": (cut(b"hello\r\n\r\n"), ProxyError, "cannot be read"),
-    "silent": (Peer.wait_until_closed, ConnectTimeoutError, "did not answer in time"),
-    "no TLS behind it": (cut(b"HTTP/1.1 200 OK\r\n\r\n"), NimbleStopError, "TLS"),
-}
-
-
-@pytest.mark.parametrize(("script", "kind", "text"), NO_TUNNEL.values(), ids=NO_TUNNEL.keys())
-def test_no_tunnel(
-    script: Callable[[Peer], None], kind: type[NimbleStopError], text: str, pools: Pools
-) -> None:
-    """A proxy that refuses, breaks off or says nothing is told as what it is."""
-    with ScriptedServer(script) as server:
-        proxy = Proxy("127.0.0.1", server.port)
-        with pytest.raises(kind, match=text):
-            exchange(pools("https://h.example", proxy, ca_bundle=TRUSTED), connect=0.3)
-
-
 @pytest.mark.parametrize("seconds", [1e7, 1e12, 1e300, float("inf")])
 def test_very_long_limits(seconds: float, pools: Pools) -> None:
     """A limit of years is no more than a socket can bear."""
@@ -651,15 +375,6 @@ def test_very_long_limits(seconds: float, pools: Pools) -> None:
         reader = exchange(pools(server.url), connect=seconds, read=seconds, total=seconds)
 
     assert reader.body == b"hi"
-    assert 0 < TimeLimit(seconds).remaining <= 1_000_000
-
-
-def test_time_limit() -> None:
-    """A limit within another is the tighter of both, and a limit that is over says so."""
-    assert TimeLimit(10).within(1).remaining <= 1
-    assert TimeLimit(1).within(10).remaining <= 1
-    with pytest.raises(TimeoutError):
-        assert TimeLimit(-1).remaining
 
 
 def test_fork_lets_go(pools: Pools) -> None:

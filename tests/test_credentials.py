@@ -13,7 +13,13 @@ from botocore.credentials import Credentials, RefreshableCredentials
 
 from nimble_stop._credentials import CredentialSource
 from nimble_stop.exceptions import ConfigurationError
-from tests.support.clients import SECRET_ACCESS_KEY, SESSION_TOKEN, credentials, write_aws_files
+from tests.support.clients import (
+    ACCESS_KEY_ID,
+    SECRET_ACCESS_KEY,
+    SESSION_TOKEN,
+    credentials,
+    write_aws_files,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +65,8 @@ def test_chain(
     assert found.access_key == expected
     theirs = botocore.session.Session(profile=profile).get_credentials()
     assert theirs is not None
-    assert found == theirs.get_frozen_credentials()
+    frozen = theirs.get_frozen_credentials()
+    assert found == (frozen.access_key, frozen.secret_key, frozen.token)
 
 
 def test_empty_profile_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +93,7 @@ def test_given_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     source = CredentialSource(credentials(), "nobody")
 
     assert source.given
-    assert source.frozen() == credentials().get_frozen_credentials()
+    assert source.frozen() == (ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN)
 
 
 def test_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 import nimble_stop
 from nimble_stop import exceptions, models
+from tests.support.scripted import ScriptedServer, always, answer
 
 
 def run(code: str) -> list[str]:
@@ -40,7 +41,18 @@ def test_unknown_name() -> None:
         getattr(nimble_stop, "nothing")  # noqa: B009 - types know better
 
 
-HEAVY = {"botocore", "requests", "urllib3", "cattrs", "attr", "attrs", "aiohttp", "asyncio", "ssl"}
+HEAVY = {
+    "aiohttp",
+    "asyncio",
+    "attr",
+    "attrs",
+    "botocore",
+    "cattrs",
+    "certifi",
+    "requests",
+    "ssl",
+    "urllib3",
+}
 
 
 @pytest.mark.parametrize(
@@ -64,6 +76,25 @@ def test_lazy(code: str, packages: set[str], expected: set[str]) -> None:
     )
 
     assert set(loaded) == expected
+
+
+def test_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first call with keys of the environment over plain HTTP loads none of what is large."""
+    with ScriptedServer(always(answer())) as server:
+        for name, value in {
+            "AWS_ACCESS_KEY_ID": "AKIAENV",
+            "AWS_SECRET_ACCESS_KEY": "env/secret",
+            "AWS_REGION": "us-west-2",
+            "AWS_ENDPOINT_URL": server.url,
+        }.items():
+            monkeypatch.setenv(name, value)
+        loaded = run(
+            "import sys, nimble_stop; nimble_stop.stop_session('studio-1', 'session-1')\n"
+            "print(*{name.partition('.')[0] for name in sys.modules})"
+        )
+
+        assert len(server.requests) == 1
+    assert HEAVY & set(loaded) == {"attr", "attrs", "cattrs"}
 
 
 def test_each_name_alone() -> None:

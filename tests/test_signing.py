@@ -7,8 +7,9 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
+from nimble_stop._credentials import Keys
 from nimble_stop._endpoint import parse_endpoint
 from nimble_stop._protocol import (
     GET_STREAMING_SESSION,
@@ -20,6 +21,7 @@ from nimble_stop._signing import Signer
 from nimble_stop.exceptions import ResourceNotFoundException
 from nimble_stop.local import AccessKey, LocalNimble
 from tests.support.clients import REGION, credentials, make_client
+from tests.support.company import leave_alone
 from tests.support.vectors import EPOCH, VECTORS, Vector
 from tests.test_protocol import IDS, build
 
@@ -30,6 +32,18 @@ if TYPE_CHECKING:
     from nimble_stop._protocol import Request
 
 LONG_LIVED = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
+
+
+@pytest.fixture(params=["alone", "beside botocore"])
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sign in a process that does not use botocore, and in one that does."""
+    if request.param == "alone":
+        leave_alone(monkeypatch)
+
+
+def keys_of(who: Credentials) -> Keys:
+    """Give what botocore credentials hold."""
+    return Keys(who.access_key or "", who.secret_key or "", who.token)
 
 
 def signed_by_botocore(
@@ -47,13 +61,14 @@ def signed_by_botocore(
     return theirs.headers["Authorization"], moment.timestamp()
 
 
+@pytest.mark.usefixtures("_way")
 @pytest.mark.parametrize("vector", VECTORS, ids=str)
 def test_botocore_signed_the_same(vector: Vector) -> None:
     """The signature is the one that botocore 1.34.144's own nimble client made."""
     headers = Signer(REGION).sign(
         build(vector),
         parse_endpoint(vector.endpoint, "the test"),
-        vector.credentials.get_frozen_credentials(),
+        keys_of(vector.credentials),
         EPOCH,
     )
 
@@ -92,6 +107,7 @@ REQUESTS: list[Request[Any]] = [
 ]
 
 
+@pytest.mark.usefixtures("_way")
 @pytest.mark.parametrize("who", [LONG_LIVED, credentials()], ids=["long-lived", "temporary"])
 @pytest.mark.parametrize("unsigned", REQUESTS, ids=lambda request: request.path + request.query)
 @pytest.mark.parametrize("url", ENDPOINTS)
@@ -100,9 +116,34 @@ def test_add_auth_signs_the_same(url: str, unsigned: Request[Any], who: Credenti
     endpoint = parse_endpoint(url, "the test")
     expected, epoch = signed_by_botocore(unsigned, endpoint, who)
 
-    headers = Signer(REGION).sign(unsigned, endpoint, who.get_frozen_credentials(), epoch)
+    headers = Signer(REGION).sign(unsigned, endpoint, keys_of(who), epoch)
 
     assert headers["Authorization"] == expected
+
+
+@given(
+    IDS,
+    IDS,
+    st.sampled_from([None, "RETAIN", "DELETE"]),
+    st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=64),
+)
+@example("a", "b", None, "two  blanks")
+def test_both_ways_sign_the_same(
+    studio_id: str, session_id: str, retention: str | None, client_token: str
+) -> None:
+    """Whatever is sent, what is signed does not depend on whether the process uses botocore."""
+    request = build_request(
+        STOP_STREAMING_SESSION,
+        {"studio_id": studio_id, "session_id": session_id, "retention": retention},
+        client_token=client_token,
+    )
+    endpoint, keys = parse_endpoint("https://h/base//path", "the test"), keys_of(credentials())
+    beside = Signer(REGION).sign(request, endpoint, keys, EPOCH)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        leave_alone(monkeypatch)
+        alone = Signer(REGION).sign(request, endpoint, keys, EPOCH)
+
+    assert alone == beside
 
 
 DAYS = [0.0, 1.5, EPOCH, EPOCH + 86_400, 951_782_399.999, 253_402_300_799]
@@ -111,8 +152,8 @@ DAYS = [0.0, 1.5, EPOCH, EPOCH + 86_400, 951_782_399.999, 253_402_300_799]
 @pytest.mark.parametrize("epoch", DAYS)
 def test_moment(epoch: float) -> None:
     """A request is dated by the moment that was given, in UTC, in whole seconds."""
-    request, who = REQUESTS[0], LONG_LIVED.get_frozen_credentials()
-    headers = Signer(REGION).sign(request, parse_endpoint("http://h", "x"), who, epoch)
+    request, keys = REQUESTS[0], keys_of(LONG_LIVED)
+    headers = Signer(REGION).sign(request, parse_endpoint("http://h", "x"), keys, epoch)
 
     date = datetime.fromtimestamp(int(epoch), UTC).strftime("%Y%m%dT%H%M%SZ")
     assert headers["X-Amz-Date"] == date
@@ -130,9 +171,9 @@ def test_kept_key() -> None:
     ]
 
     for who, epoch in cases:
-        frozen = who.get_frozen_credentials()
-        kept = signer.sign(REQUESTS[0], endpoint, frozen, epoch)
-        assert kept == Signer(REGION).sign(REQUESTS[0], endpoint, frozen, epoch)
+        keys = keys_of(who)
+        kept = signer.sign(REQUESTS[0], endpoint, keys, epoch)
+        assert kept == Signer(REGION).sign(REQUESTS[0], endpoint, keys, epoch)
 
 
 @pytest.fixture(scope="module")

@@ -5,32 +5,20 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-import requests
-import responses
 
 from nimble_stop import RetryPolicy, Timeouts
-from nimble_stop._authentication import Authenticator
-from nimble_stop._credentials import CredentialSource
-from nimble_stop._engine import Send
 from nimble_stop._http import MAX_BODY_BYTES
-from nimble_stop._transport import Transport
 from nimble_stop.exceptions import (
-    ConnectionLostError,
-    ConnectTimeoutError,
-    ProxyError,
     ReadTimeoutError,
-    ResourceNotFoundException,
     ResponseDecodeError,
     ServiceError,
     TLSError,
-    TransportError,
 )
-from tests.support.clients import SESSION_TOKEN, credentials, make_client, make_config
+from tests.support.clients import make_client
 from tests.support.clock import ManualClock
-from tests.support.play import STOP
+from tests.support.company import leave_alone
 from tests.support.scripted import (
     DATA,
-    HANG_GUARD,
     SESSION,
     Peer,
     ScriptedServer,
@@ -38,6 +26,8 @@ from tests.support.scripted import (
     answer,
     answering,
     error_answer,
+    hang_up,
+    reset,
     server_tls,
 )
 
@@ -49,6 +39,14 @@ if TYPE_CHECKING:
 
 URL = "http://api.example:8080"
 STOP_URL = f"{URL}/2020-08-01/studios/studio-1/streaming-sessions/session-1/stop"
+
+
+@pytest.fixture(params=["alone", "beside requests"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run all of it in a process that does not use requests, and in one that does."""
+    if request.param == "alone":
+        leave_alone(monkeypatch)
+    return str(request.param)
 
 
 def stop(client: NimbleClient) -> str | None:
@@ -173,22 +171,6 @@ def test_too_long(data: bytes, clock: ManualClock) -> None:
 
 FAILED = error_answer(500, "InternalServerErrorException")
 SHORT = answer(BODY, length=len(BODY) + 1)
-
-
-def hang_up(data: bytes) -> Callable[[Peer], None]:
-    """Write a script that answers one request and closes."""
-
-    def script(peer: Peer) -> None:
-        peer.read_request()
-        peer.send(data)
-
-    return script
-
-
-def reset(peer: Peer) -> None:
-    """Reset the connection after the request."""
-    peer.read_request()
-    peer.reset()
 
 
 @pytest.mark.parametrize(
@@ -328,117 +310,3 @@ def test_no_proxy(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
             assert stop(client) == "session-1"
 
         assert proxy.connections == 0
-
-
-@responses.activate
-def test_intercepted(clock: ManualClock) -> None:
-    """`responses` answers in the service's place."""
-    responses.post(STOP_URL, json={"session": SESSION})
-    with make_client(URL, clock) as client:
-        assert stop(client) == "session-1"
-
-    request = responses.calls[0].request
-    assert request.body == b"{}"
-    assert request.headers["X-Amz-Client-Token"] == "token-1"
-    assert request.headers["x-amz-security-token"] == SESSION_TOKEN
-
-
-@responses.activate
-def test_intercepted_error(clock: ManualClock) -> None:
-    """An intercepted error is read like any other."""
-    responses.post(
-        STOP_URL,
-        json={"message": "no"},
-        status=404,
-        headers={"X-Amzn-ErrorType": "ResourceNotFoundException", "X-Amzn-RequestId": "r"},
-    )
-    with make_client(URL, clock) as client, pytest.raises(ResourceNotFoundException) as failure:
-        stop(client)
-
-    assert (failure.value.message, failure.value.request_id) == ("no", "r")
-
-
-@responses.activate
-def test_intercepted_retry(clock: ManualClock) -> None:
-    """Intercepted attempts are repeated like any others."""
-    responses.post(STOP_URL, status=503)
-    responses.post(STOP_URL, body=requests.ConnectionError("gone"))
-    responses.post(STOP_URL, json={"session": SESSION})
-    with make_client(URL, clock) as client:
-        assert stop(client) == "session-1"
-
-    assert len(responses.calls) == 3
-
-
-def test_passthrough(clock: ManualClock) -> None:
-    """What an interceptor lets through goes to the server."""
-    with (
-        ScriptedServer(always(answer())) as server,
-        responses.RequestsMock() as mock,
-        make_client(server.url, clock) as client,
-    ):
-        mock.add_passthru(server.url)
-        mock.post(f"{server.url}/never", status=500)
-        assert stop(client) == "session-1"
-        mock.reset()
-
-        assert len(server.requests) == 1
-
-
-RAISED: list[tuple[Exception, type[TransportError], int]] = [
-    (requests.ConnectionError("gone"), ConnectionLostError, 3),
-    (requests.exceptions.ChunkedEncodingError("cut"), ConnectionLostError, 3),
-    (requests.ConnectTimeout("slow"), ConnectTimeoutError, 3),
-    (requests.ReadTimeout("slow"), ReadTimeoutError, 3),
-    (requests.Timeout("slow"), ReadTimeoutError, 3),
-    (requests.exceptions.ProxyError("no"), ProxyError, 3),
-    (requests.exceptions.SSLError("no"), TLSError, 1),
-    (ConnectionResetError("gone"), ConnectionLostError, 3),
-    (TimeoutError("slow"), ReadTimeoutError, 3),
-]
-
-
-@pytest.mark.parametrize(("raised", "kind", "attempts"), RAISED, ids=repr)
-@responses.activate
-def test_intercepted_exception(
-    raised: Exception, kind: type[TransportError], attempts: int, clock: ManualClock
-) -> None:
-    """An exception in an interceptor's answer comes out as ours, with the other as its cause."""
-    responses.post(STOP_URL, body=raised)
-    with make_client(URL, clock) as client, pytest.raises(kind) as failure:
-        stop(client)
-
-    assert type(failure.value) is kind
-    assert failure.value.attempts == attempts == len(responses.calls)
-    assert failure.value.__cause__ is raised
-
-
-def test_foreign_request(clock: ManualClock) -> None:
-    """Whoever hands the adapter a request of requests' own gets its path."""
-    transport = Transport(make_config(clock))
-    prepared = requests.Request("GET", "http://h/a b?c=d").prepare()
-
-    assert transport.request_url(prepared, None) == "/a%20b?c=d"
-    transport.close()
-
-
-def test_nothing_secret_is_shown(clock: ManualClock) -> None:
-    """What a debugger shows of a request under way has no header in it."""
-    source = CredentialSource(credentials(), None)
-    wire = Authenticator(make_config(clock), source).sign(STOP, {}, 0.0)
-    seen: list[str] = []
-    with ScriptedServer(always(answer())) as server:
-        transport = Transport(make_config(clock, server.url))
-        original = transport.build_response
-
-        def spy(req: requests.PreparedRequest, resp: object) -> object:
-            seen.extend([repr(req), repr(vars(req)), repr(req.headers), repr(resp)])
-            return original(req, resp)
-
-        transport.build_response = spy  # type: ignore[method-assign,assignment] # pyright: ignore[reportAttributeAccessIssue]
-        transport.exchange(Send(wire, HANG_GUARD, HANG_GUARD, HANG_GUARD))
-        transport.close()
-
-    assert len(seen) == 4
-    for secret in (SESSION_TOKEN, wire.headers["Authorization"][-64:]):
-        assert [text for text in seen if secret in text] == []

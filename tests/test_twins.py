@@ -49,12 +49,14 @@ from nimble_stop.exceptions import (
 )
 from nimble_stop.local import LocalNimble, ServiceFailure, StopFails, WrongDate
 from tests.support.clients import (
+    ACCESS_KEY_ID,
     REGION,
     SECRET_ACCESS_KEY,
     SESSION_TOKEN,
     credentials,
 )
 from tests.support.clock import START, ManualClock
+from tests.support.company import leave_alone
 from tests.support.scripted import (
     DATA,
     HANG_GUARD,
@@ -79,12 +81,21 @@ FAILED = error_answer(500, "InternalServerErrorException")
 GOOD = answer({"session": {"sessionId": "good", "state": "STOP_IN_PROGRESS"}})
 EVIL = answer({"session": {"sessionId": "evil", "state": "STOPPED"}})
 
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+    "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+    "AWS_SESSION_TOKEN": SESSION_TOKEN,
+}
+
 
 class Maker:
     """Makes clients of one kind that never sleep, and closes them."""
 
-    def __init__(self, kind: type[Twin], clock: ManualClock, stack: ExitStack) -> None:
+    def __init__(
+        self, kind: type[Twin], clock: ManualClock, stack: ExitStack, *, alone: bool = False
+    ) -> None:
         self.kind = kind
+        self._alone = alone
         self._clock = clock
         self._stack = stack
 
@@ -93,7 +104,7 @@ class Maker:
         given: dict[str, Any] = {
             "endpoint_url": url,
             "region_name": REGION,
-            "credentials": credentials(),
+            "credentials": None if self._alone else credentials(),
             "runtime": self._clock.runtime,
             **options,
         }
@@ -102,11 +113,20 @@ class Maker:
         return client
 
 
-@pytest.fixture(params=[SyncTwin, AsyncTwin], ids=["sync", "async"])
-def make(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[Maker]:
-    """Give a way to make clients, first sync ones, then async ones."""
+@pytest.fixture(
+    params=[(SyncTwin, False), (SyncTwin, True), (AsyncTwin, False)], ids=["sync", "alone", "async"]
+)
+def make(
+    request: pytest.FixtureRequest, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Maker]:
+    """Give a way to make clients: sync, sync with neither requests nor botocore, and async."""
+    kind, alone = request.param
+    if alone:
+        leave_alone(monkeypatch)
+        for name, value in ENVIRONMENT.items():
+            monkeypatch.setenv(name, value)
     with ExitStack() as stack:
-        yield Maker(request.param, clock, stack)
+        yield Maker(kind, clock, stack, alone=alone)
 
 
 # Their surfaces
@@ -487,6 +507,47 @@ def test_stale_connection_without_a_new_one(make: Maker) -> None:
         with pytest.raises(ConnectionLostError) as failure:
             client.stop()
         assert failure.value.outcome_unknown is True
+
+
+def no_tls(peer: Peer) -> None:
+    """Take the place of a server that speaks TLS."""
+    peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def test_stale_connection_and_no_tls_any_more(make: Maker) -> None:
+    """Nor is it known when the new connection fails over its certificate or in its handshake."""
+
+    def script(peer: Peer) -> None:
+        peer.start_tls(server_tls())
+        closing_late(peer)
+
+    with ScriptedServer(script, no_tls, no_tls) as server:
+        client = make(server.url.replace("http:", "https:"), ca_bundle=DATA / "server.crt")
+        client.stop()
+        with pytest.raises(TLSError) as failure:
+            client.stop()
+        assert (failure.value.attempts, failure.value.outcome_unknown) == (2, True)
+
+
+def test_stale_connection_and_no_proxy_any_more(
+    make: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor when the proxy refuses the new connection."""
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        peer.start_tls(server_tls())
+        closing_late(peer)
+
+    refusal = closing(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+    with ScriptedServer(script, refusal, refusal, refusal) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        client = make("https://localhost:8443", ca_bundle=DATA / "server.crt")
+        client.stop()
+        with pytest.raises(ProxyError) as failure:
+            client.stop()
+        assert (failure.value.attempts, failure.value.outcome_unknown) == (3, True)
 
 
 def test_one_kept_connection_is_tried(clock: ManualClock) -> None:
@@ -994,7 +1055,7 @@ def test_pickles(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     from nimble_stop.exceptions import ConfigurationError
 
     with ScriptedServer(always(GOOD)) as server:
-        given = make(server.url)
+        given = make(server.url, credentials=credentials())
         with pytest.raises(ConfigurationError, match="secret"):
             pickle.dumps(given.client)
 

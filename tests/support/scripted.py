@@ -176,6 +176,22 @@ def always(data: bytes) -> Callable[[Peer], None]:
     return script
 
 
+def hang_up(data: bytes) -> Callable[[Peer], None]:
+    """Write a script that answers one request with some bytes, and closes."""
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(data)
+
+    return script
+
+
+def reset(peer: Peer) -> None:
+    """Reset the connection after the request."""
+    peer.read_request()
+    peer.reset()
+
+
 class Counter:
     """Answers stops when it is told to, and counts how many are there at the same time."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, overload
 
 from nimble_stop.local.records import RequestRecord
@@ -74,6 +74,10 @@ class Journal(Sequence[RequestRecord]):
         with self._lock:
             return list(self._records)[index] if isinstance(index, slice) else self._records[index]
 
+    def __iter__(self) -> Iterator[RequestRecord]:
+        # Not by index, as `Sequence` does: the records move up when the oldest goes.
+        return iter(self[:])
+
     def __repr__(self) -> str:
         return f"<Journal of {len(self)} requests>"
 
@@ -103,11 +107,9 @@ class Journal(Sequence[RequestRecord]):
             ("applied", applied),
         ]
         given = [(name, value) for name, value in wanted if value is not None]
-        with self._lock:
-            records = list(self._records)
         return [
             record
-            for record in records
+            for record in self
             if all(getattr(record, name) == value for name, value in given)
         ]
 

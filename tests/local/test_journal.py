@@ -31,6 +31,16 @@ def test_it_is_a_sequence_of_records() -> None:
     assert repr(requests) == "<Journal of 3 requests>"
 
 
+def test_what_is_read_is_what_was_there() -> None:
+    """Requests that come in while the journal is read do not push others out of sight."""
+    requests = journal(stop("a"), stop("b"), size=2)
+    read: list[str | None] = []
+    for record in requests:
+        read.append(record.session_id)
+        requests.add(stop("c"))
+    assert read == ["a", "b"]
+
+
 def test_requests_can_be_picked() -> None:
     """Every property that is given has to fit."""
     requests = journal(stop("a"), stop("a", applied=False), stop("b"))

@@ -347,6 +347,16 @@ def test_an_unknown_page_token(operations: Operations, token: str) -> None:
     assert (refusal.code, refusal.status) == ("ValidationException", 400)
 
 
+@pytest.mark.parametrize("change", ["{}!", "*{}", "{}====", "{}\n", " {}"])
+def test_a_changed_page_token(operations: Operations, change: str) -> None:
+    """A token that was given out is good as it is, and in no other spelling."""
+    for number in range(PAGE_SIZE):
+        seed(operations, f"y{number}")
+    token = perform(operations, call("List", None))["nextToken"]
+    query = {"nextToken": change.format(token)}
+    assert refused(operations, call("List", None, query=query)).code == "ValidationException"
+
+
 def test_a_page_token_of_another_list(operations: Operations) -> None:
     """A token goes with the filters it was made for."""
     for number in range(PAGE_SIZE):

@@ -92,13 +92,10 @@ def _canonical_request(request: SignedRequest, signed_headers: bytes, body_hash:
 
 
 def _canonical_query(query: bytes) -> bytes:
-    if not query:
-        return b""
     pairs: list[tuple[str, str]] = []
-    for pair in query.split(b"&"):
+    for pair in filter(None, query.split(b"&")):
         name, _, value = pair.partition(b"=")
-        if pair:
-            pairs.append((_encode_again(name), _encode_again(value)))
+        pairs.append((_encode_again(name), _encode_again(value)))
     return "&".join(f"{name}={value}" for name, value in sorted(pairs)).encode()
 
 

@@ -147,7 +147,7 @@ def _violations(name: str, value: object, member: _Member) -> list[str]:
                 name, f"Member must have length less than or equal to {member.maximum_length}"
             )
         )
-    if member.pattern is not None and re.search(member.pattern, str(value)) is None:
+    if member.pattern is not None and re.fullmatch(member.pattern, str(value)) is None:
         found.append(
             _violation(name, f"Member must satisfy regular expression pattern: {member.pattern}")
         )
@@ -193,7 +193,7 @@ def read_query(query: bytes) -> dict[str, str]:
         Refusal: It is not UTF-8, or names something twice.
     """
     read: dict[str, str] = {}
-    for pair in query.split(b"&") if query else ():
+    for pair in filter(None, query.split(b"&")):
         raw_name, _, raw_value = pair.partition(b"=")
         try:
             name, value = unquote_to_bytes(raw_name).decode(), unquote_to_bytes(raw_value).decode()

@@ -81,6 +81,13 @@ def test_all_that_is_wrong_is_named_at_once() -> None:
         assert part in refusal.message
 
 
+def test_a_pattern_covers_the_whole_value() -> None:
+    """A line feed at the end of an image's id is not overlooked."""
+    body = b'{"launchProfileId": "lp", "streamingImageId": "abc\\n"}'
+    refusal = refused("CreateStreamingSession", body)
+    assert "'/streamingImageId' failed to satisfy constraint" in refusal.message
+
+
 def test_known_members_are_kept_and_others_ignored() -> None:
     """Null is as if not sent, and what the operation does not know is left out."""
     body = b'{"launchProfileId": "lp", "ownedBy": null, "new": 1, "tags": {"a": "\\u00fc"}}'
@@ -147,6 +154,7 @@ def test_tokens_of_a_wrong_length(sent: bytes, said: str) -> None:
 def test_query() -> None:
     """Values are decoded once, a plus sign stays, and what has no value is empty."""
     assert read_query(b"ownedBy=a%20b+c&x") == {"ownedBy": "a b+c", "x": ""}
+    assert read_query(b"&&x=1&&") == {"x": "1"}
     assert read_query(b"") == {}
 
 

@@ -98,7 +98,10 @@ def parse_target(target: bytes) -> Target:
         raise _refused("it holds a fragment")
     # RFC 9112, 3.2.2: a server must accept the absolute form, which proxies are sent.
     path, _, query = _ABSOLUTE_FORM.sub(b"", target, count=1).partition(b"?")
-    raw_segments = tuple(path.split(b"/")[1:]) if path not in {b"", b"/"} else ()
+    before, *raw_segments = path.split(b"/")
+    if before or raw_segments == [b""]:
+        # The other forms of RFC 9112, 3.2, and the root: they have no segments to speak of.
+        raw_segments = []
     segments: list[str] = []
     for raw_segment in raw_segments:
         try:
@@ -108,7 +111,7 @@ def parse_target(target: bytes) -> Target:
         if segment in {"", ".", ".."}:
             raise _refused("its path holds an empty segment, '.' or '..'")
         segments.append(segment)
-    return Target(path, query, raw_segments, tuple(segments))
+    return Target(path, query, tuple(raw_segments), tuple(segments))
 
 
 def _refused(reason: str) -> Refusal:

@@ -79,6 +79,8 @@ def test_encoded_dots_inside_a_segment_are_an_id() -> None:
         b"",
         b"/",
         b"*",
+        b"localhost:80",
+        b"x" + BASE + b"/y",
         b"/2020-08-01",
         b"/2020-08-01/studios",
         b"/2020-08-01/studios/s",

@@ -175,7 +175,7 @@ class Store:
                 "SELECT EXISTS (SELECT 1 FROM sessions WHERE due <= ?)", (now,)
             ).fetchone()
             if is_due:
-                self._complete("due <= ?", (now,))
+                self._complete(now, "due <= ?", (now,))
 
     def complete(self, now: float, *, studio_id: str | None, session_id: str | None) -> int:
         """Complete transitions at once, due or not.
@@ -190,22 +190,20 @@ class Store:
         """
         with self._lock:
             condition, values = _conditions({"studio_id": studio_id, "session_id": session_id})
-            self._database.execute(
-                f"UPDATE sessions SET due = ? WHERE next_state IS NOT NULL{condition}",  # noqa: S608  # column names of our own
-                (now, *values),
-            )
-            return self._complete(f"next_state IS NOT NULL{condition}", values)
+            return self._complete(now, f"next_state IS NOT NULL{condition}", values)
 
-    def _complete(self, condition: str, values: Sequence[object]) -> int:
+    def _complete(self, now: float, condition: str, values: Sequence[object]) -> int:
+        """Complete transitions as of when they were due, and as of now where that is to come."""
         return self._database.execute(
             f"""
             UPDATE sessions SET
                 state = next_state, status_code = next_status_code,
-                status_message = next_status_message, updated_at = due, due = NULL,
+                status_message = next_status_message,
+                updated_at = COALESCE(MIN(due, ?), ?), due = NULL,
                 next_state = NULL, next_status_code = NULL, next_status_message = NULL
             WHERE {condition}
             """,  # noqa: S608  # conditions of our own
-            values,
+            (now, now, *values),
         ).rowcount
 
     def add(self, session: Session) -> bool:

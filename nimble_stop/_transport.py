@@ -15,8 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nimble_stop._connection import ConnectionPool
-from nimble_stop._http import decode_content, render_request
-from nimble_stop._protocol import Response
+from nimble_stop._messages import RequestWriter, read_answer
 from nimble_stop._proxy import proxy_for
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from nimble_stop._config import Config
     from nimble_stop._engine import Send
     from nimble_stop._http_adapter import Adapter
+    from nimble_stop._protocol import Response
 
 
 class Carrier:
@@ -32,13 +32,8 @@ class Carrier:
 
     def __init__(self, config: Config) -> None:
         proxy = proxy_for(config.endpoint)
+        self._writer = RequestWriter(config.endpoint, proxy)
         self._connections = ConnectionPool(config, proxy)
-        # An HTTP proxy is asked for the whole URL; through a tunnel nothing changes.
-        self._origin = ""
-        self._proxy_headers: Mapping[str, str] = {}
-        if proxy and config.endpoint.scheme == "http":
-            self._origin = f"http://{config.endpoint.host_header}"
-            self._proxy_headers = proxy.headers
 
     def carry(
         self,
@@ -56,28 +51,9 @@ class Carrier:
         Raises:
             TransportError: There is no complete answer; the subclass says why.
         """
-        # A view, because its repr does not show the bytes, which a traceback may print.
-        answer = self._connections.exchange(
-            memoryview(
-                render_request(
-                    method,
-                    self._origin + target,
-                    [*headers.items(), *self._proxy_headers.items()],
-                    body,
-                )
-            ),
-            connect=connect,
-            read=read,
-            total=total,
-        )
-        content, cut = decode_content(answer.headers, answer.body)
-        return Response(
-            answer.status,
-            answer.headers,
-            content,
-            truncated=answer.truncated or cut,
-            resent=answer.resent,
-        )
+        message = self._writer.write(method, target, headers, body)
+        answer = self._connections.exchange(message, connect=connect, read=read, total=total)
+        return read_answer(answer)
 
     def close(self) -> None:
         """Close the connections."""

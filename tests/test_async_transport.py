@@ -10,13 +10,13 @@ import pytest
 from aiohttp.client_proto import ResponseHandler
 
 from nimble_stop import AsyncNimbleClient
-from nimble_stop._async_transport import AsyncTransport, _Progress, _read_fields
+from nimble_stop._async_transport import AsyncTransport, _Handler
 from nimble_stop._authentication import WireRequest
 from nimble_stop._engine import Send
 from nimble_stop._http import AnswerError
 from nimble_stop.exceptions import ConnectionFailedError, ConnectionLostError, ReadTimeoutError
 from tests.support.clients import REGION, credentials, make_config
-from tests.support.scripted import HANG_GUARD, Peer, ScriptedServer, always, answer
+from tests.support.scripted import HANG_GUARD, Peer, ScriptedServer, always, answer, hang_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -87,10 +87,8 @@ def test_most_kept(most: int, kept: int, clock: ManualClock) -> None:
 
     async def main(transport: AsyncTransport) -> None:
         await asyncio.gather(*(transport.exchange(send(server.url)) for _ in range(4)))
-        (session,) = transport._open.values()
-        connector = session.connector
-        assert connector is not None
-        assert sum(map(len, connector._conns.values())) == kept
+        (pool,) = transport._pools.values()
+        assert sum(map(len, pool.connector._conns.values())) == kept
         await transport.exchange(send(server.url))
         assert server.connections == 4
 
@@ -139,7 +137,7 @@ def test_bytes_that_the_loop_has_not_seen(clock: ManualClock) -> None:
 
 
 @pytest.mark.parametrize(
-    "first",
+    "data",
     [
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\ngood\r\n0\r\n\r\n",
         b"HTTP/1.1 100 Continue\r\n\r\n" + GOOD,
@@ -147,16 +145,114 @@ def test_bytes_that_the_loop_has_not_seen(clock: ManualClock) -> None:
     ],
     ids=["chunks", "interim", "no body"],
 )
-def test_lengths_that_cannot_be_checked(first: bytes, clock: ManualClock) -> None:
-    """A connection whose answer did not tell its length beforehand is not used again."""
+def test_other_framings(data: bytes, clock: ManualClock) -> None:
+    """However an answer tells where it ends, its connection is used again."""
 
     async def main(transport: AsyncTransport) -> None:
-        assert (await transport.exchange(send(server.url))).body in {b"good", b""}
+        for _ in range(3):
+            assert (await transport.exchange(send(server.url))).body in {b"good", b""}
+
+    with ScriptedServer(always(data)) as server:
+        run(clock, server.url, main)
+        assert server.connections == 1
+
+
+def test_answer_that_ends_with_the_connection(clock: ManualClock) -> None:
+    """Without any framing the end of the connection is the end of the answer."""
+
+    async def main(transport: AsyncTransport) -> None:
         assert (await transport.exchange(send(server.url))).body == b"good"
 
-    with ScriptedServer(always(first), always(GOOD)) as server:
+    with ScriptedServer(hang_up(b"HTTP/1.1 200 OK\r\n\r\ngood")) as server:
         run(clock, server.url, main)
-        assert server.connections == 2
+
+
+def test_server_that_speaks_first(clock: ManualClock) -> None:
+    """What comes before the request is part of what is read: a greeting is no answer."""
+
+    async def main(transport: AsyncTransport) -> None:
+        pool = await transport._pool()
+        take = transport._take
+
+        async def take_late(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - its own
+            connection = await take(*args, **options)
+            # The loop is held up on purpose, and then sees the greeting before the request.
+            assert greeted.wait(HANG_GUARD)
+            for _ in range(3):
+                await asyncio.sleep(0)
+            return connection
+
+        transport._take = take_late  # type: ignore[method-assign]
+        with pytest.raises(ConnectionLostError, match="220 mail"):
+            await transport.exchange(send(server.url))
+        assert not pool.connector._conns
+
+    def greet(peer: Peer) -> None:
+        peer.send(b"220 mail.example ESMTP\r\n\r\n")
+        greeted.set()
+        peer.wait_until_closed()
+
+    greeted = threading.Event()
+    with ScriptedServer(greet) as server:
+        run(clock, server.url, main)
+
+
+def test_closed_before_it_is_asked() -> None:
+    """A connection that is closed by the time it is asked says so."""
+
+    async def main() -> None:
+        handler = _Handler(asyncio.get_running_loop())
+        with pytest.raises(ConnectionResetError):
+            await handler.ask(memoryview(b""), 0.0)
+
+    asyncio.run(main())
+
+
+class Echo(asyncio.Transport):
+    """A transport that answers by itself, at once."""
+
+    def __init__(self, handler: _Handler) -> None:
+        super().__init__()
+        self._handler = handler
+
+    def write(self, data: object) -> None:  # noqa: ARG002 - the signature of a transport
+        """Answer, whatever it is, and have the time be over too."""
+        self._handler.data_received(b"no HTTP\r\n\r\n")
+        self._handler._fail(TimeoutError())
+
+
+def test_time_out_beside_another_failure() -> None:
+    """When the time is over in the same turn of the loop as the answer broke off, one counts."""
+
+    async def main() -> None:
+        handler = _Handler(asyncio.get_running_loop())
+        handler.transport = Echo(handler)
+        with pytest.raises(AnswerError):
+            await handler.ask(memoryview(b""), asyncio.get_running_loop().time() + HANG_GUARD)
+
+    asyncio.run(main())
+
+
+def test_unasked_bytes_close_the_connection(clock: ManualClock) -> None:
+    """What comes on an idle connection ends it."""
+    go = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(GOOD)
+        go.wait(HANG_GUARD)
+        peer.send(EVIL)
+        peer.wait_until_closed()
+        closed.set()
+
+    async def main(transport: AsyncTransport) -> None:
+        await transport.exchange(send(server.url))
+        go.set()
+        assert await asyncio.to_thread(closed.wait, HANG_GUARD)
+
+    closed = threading.Event()
+    with ScriptedServer(script) as server:
+        run(clock, server.url, main)
 
 
 def test_answer_in_pieces(clock: ManualClock) -> None:
@@ -233,60 +329,11 @@ def test_errors_hold_nothing_of_aiohttp(clock: ManualClock) -> None:
         run(clock, server.url, main)
 
 
-def test_framing_that_is_ambiguous(clock: ManualClock) -> None:
-    """An answer that tells two ways where it ends is refused, whatever aiohttp makes of it."""
-
-    class Reply:
-        raw_headers = ((b"Content-Length", b"4"), (b"Transfer-Encoding", b"chunked"))
-
-    reply: Any = Reply()
-    with pytest.raises(AnswerError, match="ambiguous"):
-        _read_fields(reply)
-
-    async def main(transport: AsyncTransport) -> None:
-        await transport.exchange(send(server.url))
-        (session,) = transport._open.values()
-        request = session.request
-
-        def pretend(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - aiohttp's own
-            context = request(*args, **options)
-            enter = context.__aenter__
-
-            async def lie() -> Any:  # noqa: ANN401 - likewise
-                answered = await enter()
-                answered._raw_headers = Reply.raw_headers
-                return answered
-
-            return _Context(lie, context.__aexit__)
-
-        session.request = pretend  # type: ignore[method-assign]
-        with pytest.raises(ConnectionLostError, match="ambiguous"):
-            await transport.exchange(send(server.url))
-
-    with ScriptedServer(always(GOOD)) as server:
-        run(clock, server.url, main)
-
-
-class _Context:
-    """A context manager made of its two methods."""
-
-    def __init__(self, enter: Any, leave: Any) -> None:  # noqa: ANN401 - coroutine functions
-        self._enter, self._leave = enter, leave
-
-    async def __aenter__(self) -> Any:  # noqa: ANN401 - whatever it gives
-        return await self._enter()
-
-    async def __aexit__(self, *error: object) -> Any:  # noqa: ANN401 - likewise
-        return await self._leave(*error)
-
-
 def test_foreign_handler(clock: ManualClock) -> None:
-    """A connection whose bytes nobody counts is not used at all."""
+    """A connection whose answers we would not read is not used at all."""
 
     async def main(transport: AsyncTransport) -> None:
-        await transport._session()
-        (session,) = transport._open.values()
-        connector: Any = session.connector
+        connector: Any = (await transport._pool()).connector
         connector._factory = partial(ResponseHandler, loop=asyncio.get_running_loop())
         with pytest.raises(ConnectionFailedError):
             await transport.exchange(send(server.url))
@@ -294,25 +341,6 @@ def test_foreign_handler(clock: ManualClock) -> None:
     with ScriptedServer(always(GOOD)) as server:
         run(clock, server.url, main)
         assert server.requests == []
-
-
-def test_time_is_over_at_that_moment() -> None:
-    """A connection that is there when the time has just passed changes nothing any more."""
-
-    async def run_out() -> None:
-        timeout = asyncio.timeout(0)
-        progress = _Progress(send("http://127.0.0.1:1"), timeout)
-        async with timeout:
-            try:
-                await asyncio.sleep(HANG_GUARD)
-            finally:
-                progress.begin()
-
-    async def main() -> None:
-        with pytest.raises(TimeoutError):
-            await run_out()
-
-    asyncio.run(main())
 
 
 def test_closed_while_in_use(clock: ManualClock) -> None:
@@ -349,7 +377,7 @@ def test_memory_of_loops(clock: ManualClock) -> None:
         )
         for _ in range(3):
             asyncio.run(stop(client))
-        assert not client._transport._open
+        assert not client._transport._pools
 
 
 async def stop(client: AsyncNimbleClient) -> None:

@@ -196,3 +196,20 @@ def test_independent_verifier(
     record = local.requests[-1]
     assert (record.studio_id, record.session_id) == (studio_id, session_id)
     assert record.caller == credentials().access_key
+
+
+def test_nothing_secret_is_shown() -> None:
+    """What a traceback shows of the keys and of what is signed holds none of it."""
+    keys = keys_of(credentials())
+    seen: list[str] = []
+
+    class Spy(Signer):
+        def _canonical(self, signable: Any, keys: Keys) -> Any:  # noqa: ANN401 - private types
+            seen.extend([repr(signable), repr(keys), repr(self._last_key)])
+            return super()._canonical(signable, keys)
+
+    Spy(REGION).sign(REQUESTS[0], parse_endpoint("http://h", "the test"), keys, EPOCH)
+
+    assert len(seen) == 3
+    for secret in (keys.secret_key, keys.token or "", keys.access_key):
+        assert [text for text in seen if secret in text] == []

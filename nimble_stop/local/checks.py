@@ -7,20 +7,25 @@ each message begins with the argument's name.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 if TYPE_CHECKING:
     import attrs
 
 __all__ = [
     "check_finite",
+    "check_headers",
     "check_mapping",
     "check_one_of",
     "check_string",
     "check_text",
     "check_whole",
 ]
+
+# RFC 9110, 5.6.2.
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 # A validator takes any attribute of any class; what is checked is the value's type.
 Check: TypeAlias = "Callable[[object, attrs.Attribute[Any], object], None]"
@@ -78,6 +83,15 @@ def check_mapping(_: object, attribute: attrs.Attribute[Any], value: object) -> 
     entries = cast("Mapping[object, object]", value).items() if isinstance(value, Mapping) else None
     if entries is None or not all(isinstance(text, str) for entry in entries for text in entry):
         raise TypeError(f"{attribute.name} must be a mapping of strings, not {value!r}")
+
+
+def check_headers(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """Accept mappings of names that a header can have to what can stand in one."""
+    check_mapping(_, attribute, value)
+    for name, text in cast("Mapping[str, str]", value).items():
+        if _TOKEN.fullmatch(name) is None:
+            raise ValueError(f"{attribute.name} must be named as headers are, not {name!r}")
+        check_text(_, attribute, text)
 
 
 def check_one_of(allowed: tuple[str, ...]) -> Check:

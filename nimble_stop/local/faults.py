@@ -14,6 +14,7 @@ from attrs.validators import optional
 
 from nimble_stop.local.checks import (
     check_finite,
+    check_headers,
     check_mapping,
     check_string,
     check_text,
@@ -39,6 +40,10 @@ __all__ = [
     "TruncatedBody",
     "WrongDate",
 ]
+
+
+# A thousand years: a date, of HTTP as of a signature, has a year of four digits.
+_FARTHEST_SECONDS: Final = 1000 * 365 * 86_400
 
 
 class Point(Enum):
@@ -71,11 +76,11 @@ class ClockSkew:
     """The server's clock is off, for the signature's date and the ``Date`` header alike.
 
     Args:
-        seconds: How far it is ahead; negative for behind.
+        seconds: How far it is ahead, a thousand years at most; negative for behind.
     """
 
     point: ClassVar[Point] = Point.VERIFICATION
-    seconds: float = attrs.field(validator=check_finite())
+    seconds: float = attrs.field(validator=check_finite(-_FARTHEST_SECONDS, _FARTHEST_SECONDS))
 
 
 @attrs.frozen
@@ -113,9 +118,8 @@ class ServiceFailure:
     context: Mapping[str, str] = attrs.field(
         factory=dict[str, str], kw_only=True, validator=check_mapping
     )
-
     headers: Mapping[str, str] = attrs.field(
-        factory=dict[str, str], kw_only=True, validator=check_mapping
+        factory=dict[str, str], kw_only=True, validator=check_headers
     )
 
     @property
@@ -183,12 +187,15 @@ class WrongDate:
     """The answer's ``Date`` header is wrong, and only that.
 
     Args:
-        seconds: How far it is ahead of the server's clock; negative for behind.
+        seconds: How far it is ahead of the server's clock, a thousand years at most; negative for
+            behind.
         text: What stands there instead of a date.
     """
 
     point: ClassVar[Point] = Point.DATE
-    seconds: float = attrs.field(default=0.0, validator=check_finite())
+    seconds: float = attrs.field(
+        default=0.0, validator=check_finite(-_FARTHEST_SECONDS, _FARTHEST_SECONDS)
+    )
     text: str | None = attrs.field(default=None, kw_only=True, validator=optional(check_text))
 
 

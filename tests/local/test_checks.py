@@ -7,6 +7,7 @@ import pytest
 
 from nimble_stop.local.checks import (
     check_finite,
+    check_headers,
     check_mapping,
     check_one_of,
     check_text,
@@ -25,12 +26,14 @@ class Checked:
     status: object = attrs.field(default=200, validator=check_whole(200, 599))
     text: object = attrs.field(default="x", validator=check_text)
     mapping: object = attrs.field(factory=dict, validator=check_mapping)
+    headers: object = attrs.field(factory=dict, validator=check_headers)
     choice: object = attrs.field(default="a", validator=check_one_of(("a", "b")))
 
 
 def test_what_is_allowed() -> None:
     """The limits themselves are allowed, and whole numbers where any number is."""
     Checked(seconds=0, offset=-5.5, share=1, number=1, status=599, text="", mapping={"a": "b"})
+    Checked(headers={"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"})
 
 
 @pytest.mark.parametrize(
@@ -43,6 +46,7 @@ def test_what_is_allowed() -> None:
         ("text", 5),
         ("mapping", []),
         ("mapping", {"a": 1}),
+        ("headers", {"a": 1}),
     ],
 )
 def test_wrong_types(name: str, value: object) -> None:
@@ -62,6 +66,9 @@ def test_wrong_types(name: str, value: object) -> None:
         ("status", 600, "a whole number from 200 to 599"),
         ("text", "a\r\nb", "printable ASCII"),
         ("text", "ü", "printable ASCII"),
+        ("headers", {"X Y": "a"}, "named as headers are, not 'X Y'"),
+        ("headers", {"": "a"}, "named as headers are"),
+        ("headers", {"X": "a\r\nY: b"}, "printable ASCII"),
         ("choice", "c", "one of a, b, not 'c'"),
     ],
 )

@@ -158,6 +158,19 @@ def test_a_wrong_date_is_only_in_the_header(local: LocalNimble) -> None:
     assert get(local, "studio-1", "session-1").status == 200
 
 
+@pytest.mark.parametrize("years", [-1000, 1000])
+@pytest.mark.parametrize(("kind", "status"), [(ClockSkew, 403), (WrongDate, 200)])
+def test_a_date_can_be_off_by_a_thousand_years(
+    local: LocalNimble, kind: type[ClockSkew | WrongDate], status: int, years: int
+) -> None:
+    """As far off as a date can be made, it is written like any other."""
+    local.inject(kind(years * 365 * 86_400))
+    reply = get(local, "studio-1", "session-1")
+    assert reply.status == status
+    off = parsedate_to_datetime(reply.headers["date"]) - datetime.now(UTC)
+    assert off.days == pytest.approx(years * 365, abs=1)
+
+
 def test_a_skewed_clock_refuses_and_tells_its_time(local: LocalNimble) -> None:
     """With ClockSkew both the verification and the Date header go by the wrong clock."""
     local.inject(ClockSkew(3600), times=1)

@@ -1,32 +1,24 @@
-"""One connection: how long and how much it may take before a request is there, and how answers go.
+"""One connection, until a request is there.
 
-This module owns the limits that keep strangers from holding the server up, and the one place where
-an answer meets a socket, whole or in the way that a fault wants it. It is the only code that knows
-aiohttp's response classes.
+This module owns the limits that keep strangers from holding the server up: how long a request may
+take to arrive, and how much of it there may be. What is no request is answered here too.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
+import logging
 import uuid
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from aiohttp import web
 
-from nimble_stop.local.faults import (
-    ResetAfterChange,
-    ResetBeforeChange,
-    TrickledBody,
-    TruncatedBody,
-)
-from nimble_stop.local.refusals import Refusal, error_body
+from nimble_stop.local.exchange import SERVER, refused
+from nimble_stop.local.refusals import Refusal
 
-if TYPE_CHECKING:
-    from nimble_stop.local.exchange import Answer
+__all__ = ["Connection", "read_request_body"]
 
-__all__ = ["Connection", "deliver", "read_request_body"]
+_logger: Final = logging.getLogger("nimble_stop.local")
 
 REQUEST_SECONDS: Final = 10.0
 """How long a request may take to arrive: its head, and then its body."""
@@ -45,8 +37,6 @@ FIELD_BYTES: Final = 16 * 1024
 
 _HEAD_BYTES: Final = 512 * 1024
 _LINGERING_SECONDS: Final = 2.0
-# An abortive close: the peer sees the connection reset (SO_LINGER on, for 0 seconds).
-_RESET: Final = struct.pack("ii", 1, 0)
 
 
 class Connection(web.RequestHandler):
@@ -120,17 +110,23 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what is no HTTP as AWS would; the connection is closed afterwards."""
-        del request, exc, message
-        code = "MalformedHttpRequestException" if status < 500 else "InternalServerErrorException"  # noqa: PLR2004  # HTTP's border between the faults
+        """Answer what is no HTTP, or what the endpoint fails at, as AWS would; then close."""
+        del request, message
+        if isinstance(exc, ConnectionError):
+            # The client has gone; aiohttp lets go of the connection.
+            raise exc
+        refusal = Refusal("MalformedHttpRequestException", "The request is not well-formed HTTP.")
+        if status != refusal.status:
+            _logger.error("a request was not answered", exc_info=exc)
+            refusal = Refusal("InternalServerErrorException", "The endpoint failed.")
+        answer = refused(refusal)
         response = web.Response(
-            status=status,
-            body=error_body(code, "The request is not well-formed HTTP.", {}),
-            content_type="application/json",
+            status=answer.status,
+            body=answer.body,
             headers={
-                "Server": "nimble-stop",
-                "x-amzn-ErrorType": code,
+                "Server": SERVER,
                 "x-amzn-RequestId": str(uuid.uuid4()),
+                **answer.headers,
             },
         )
         response.force_close()
@@ -172,62 +168,3 @@ async def _read(request: web.BaseRequest) -> bytes:
 
 def _too_large() -> Refusal:
     return Refusal("RequestEntityTooLargeException", f"The body is larger than {BODY_BYTES} bytes.")
-
-
-async def deliver(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
-    """Send an answer, whole or in the way that its fault wants it.
-
-    Returns:
-        The response for aiohttp to complete.
-    """
-    delivery = answer.delivery
-    if delivery is None:
-        response = web.Response(status=answer.status, body=answer.body, headers=answer.headers)
-        if answer.error_code in _UNREAD:
-            response.force_close()
-        return response
-    if isinstance(delivery, ResetAfterChange | ResetBeforeChange):
-        return _reset(request)
-    pieces = web.StreamResponse(status=answer.status, headers=answer.headers)
-    pieces.content_length = len(answer.body)
-    await pieces.prepare(request)
-    if isinstance(delivery, TruncatedBody):
-        await _truncate(request, pieces, answer.body, delivery)
-    else:
-        await _trickle(pieces, answer.body, delivery)
-    return pieces
-
-
-# After these the rest of the request is still on its way.
-_UNREAD: Final = frozenset(
-    {
-        "MalformedHttpRequestException",
-        "RequestEntityTooLargeException",
-        "RequestTimeoutException",
-    }
-)
-
-
-def _reset(request: web.BaseRequest) -> web.StreamResponse:
-    transport = request.transport
-    if transport is not None:
-        connection: socket.socket = transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        transport.abort()
-    return web.Response()
-
-
-async def _truncate(
-    request: web.BaseRequest, response: web.StreamResponse, body: bytes, fault: TruncatedBody
-) -> None:
-    keep = len(body) // 2 if fault.keep_bytes is None else min(fault.keep_bytes, len(body) - 1)
-    await response.write(body[: max(keep, 0)])
-    # It sends what was written, and then the end.
-    request.protocol.force_close()
-
-
-async def _trickle(response: web.StreamResponse, body: bytes, fault: TrickledBody) -> None:
-    await response.write(b"")
-    for start in range(0, len(body), fault.piece_bytes):
-        await asyncio.sleep(fault.seconds_between)
-        await response.write(body[start : start + fault.piece_bytes])

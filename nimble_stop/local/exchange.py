@@ -16,6 +16,7 @@ from nimble_stop.local.faults import (
     TruncatedBody,
 )
 from nimble_stop.local.records import RequestRecord
+from nimble_stop.local.refusals import error_body
 from nimble_stop.local.routing import Target
 
 if TYPE_CHECKING:
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
     from nimble_stop.local.refusals import Refusal
     from nimble_stop.local.routing import Route
 
-__all__ = ["Answer", "Delivery", "Exchange", "record"]
+__all__ = ["JSON", "SERVER", "Answer", "Delivery", "Exchange", "record", "refused"]
+
+JSON: Final = "application/json"
+"""The media type of all that the service answers."""
+
+SERVER: Final = "nimble-stop"
+"""What the endpoint calls itself in the ``Server`` header."""
 
 # What is noted down is cut, so that nobody can fill the memory by sending much.
 _KEPT_TEXT: Final = 256
@@ -78,6 +85,16 @@ class Exchange:
     request_id: str = attrs.field(factory=lambda: str(uuid.uuid4()), init=False)
     faults: list[str] = attrs.field(factory=list[str], init=False)
     started: float = attrs.field(factory=time.perf_counter, init=False)
+
+
+def refused(refusal: Refusal) -> Answer:
+    """Make the answer that says no."""
+    return Answer(
+        status=refusal.status,
+        body=error_body(refusal.code, refusal.message, refusal.context),
+        headers={"Content-Type": JSON, "x-amzn-ErrorType": refusal.code, **refusal.headers},
+        error_code=refusal.code,
+    )
 
 
 def record(exchange: Exchange, answer: Answer, now: float) -> RequestRecord:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final, cast
 from aiohttp import web
 
 from nimble_stop.exceptions import ConfigurationError
-from nimble_stop.local.connection import Connection, deliver, read_request_body
+from nimble_stop.local.connection import Connection, read_request_body
+from nimble_stop.local.delivery import deliver
 from nimble_stop.local.refusals import Refusal
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from nimble_stop.local.canonical import SignedRequest
-from nimble_stop.local.exchange import Answer, Exchange, record
+from nimble_stop.local.exchange import JSON, SERVER, Answer, Exchange, record, refused
 from nimble_stop.local.faults import (
     ClockSkew,
     Latency,
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
 __all__ = ["Service"]
 
 _logger: Final = logging.getLogger("nimble_stop.local")
-_JSON: Final = "application/json"
 
 
 @attrs.frozen(kw_only=True)
@@ -102,10 +101,10 @@ class Service:
         try:
             answer = self._carry_out(exchange, now)
         except Refusal as refusal:
-            answer = _refused(refusal)
+            answer = refused(refusal)
         except Exception:
             _logger.exception("%s failed", exchange.request_id)
-            answer = _refused(Refusal("InternalServerErrorException", "The endpoint failed."))
+            answer = refused(Refusal("InternalServerErrorException", "The endpoint failed."))
         answer = self._finish(exchange, answer, now)
         self.journal.add(record(exchange, answer, now))
         return answer
@@ -131,15 +130,15 @@ class Service:
             return _instead(fault)
         if exchange.route is None:
             raise unknown_operation(exchange.method, exchange.target)
-        result = self._perform(exchange, exchange.route, exchange.caller, exchange.target.query)
+        result = self._perform(exchange, exchange.route, exchange.caller)
         return Answer(
             status=200,
             body=result.body,
-            headers={"Content-Type": _JSON},
+            headers={"Content-Type": JSON},
             applied=result.applied,
         )
 
-    def _perform(self, exchange: Exchange, route: Route, caller: str, query: bytes) -> Result:
+    def _perform(self, exchange: Exchange, route: Route, caller: str) -> Result:
         def fails() -> Failure | None:
             fault = self._take(exchange, Point.CHANGE)
             if not isinstance(fault, StopFails):
@@ -153,7 +152,7 @@ class Service:
                 studio_id=route.studio_id,
                 session_id=route.session_id,
                 client_token=read_token(exchange.headers),
-                query=read_query(query),
+                query=read_query(exchange.target.query),
                 body=read_body(route.operation, exchange.body, exchange.headers),
                 fails=fails,
             )
@@ -170,7 +169,7 @@ class Service:
         date = _http_date(int(now))
         if isinstance(wrong, WrongDate):
             date = wrong.text or _http_date(int(now + wrong.seconds))
-        headers = {"Date": date, "Server": "nimble-stop"}
+        headers = {"Date": date, "Server": SERVER}
         if answer.from_service:
             headers["x-amzn-RequestId"] = exchange.request_id
         headers.update(answer.headers)
@@ -189,19 +188,6 @@ class Service:
         return fault
 
 
-def _refused(refusal: Refusal) -> Answer:
-    return Answer(
-        status=refusal.status,
-        body=error_body(refusal.code, refusal.message, refusal.context),
-        headers={
-            "Content-Type": _JSON,
-            "x-amzn-ErrorType": refusal.code,
-            **refusal.headers,
-        },
-        error_code=refusal.code,
-    )
-
-
 def _instead(fault: ProxyPage | ResetBeforeChange | ServiceFailure) -> Answer:
     """Answer a request that does not get to its operation."""
     if isinstance(fault, ResetBeforeChange):
@@ -214,7 +200,7 @@ def _instead(fault: ProxyPage | ResetBeforeChange | ServiceFailure) -> Answer:
             headers={"Content-Type": "text/html", "Server": "proxy"},
             from_service=False,
         )
-    headers = {"Content-Type": _JSON, "x-amzn-ErrorType": fault.code}
+    headers = {"Content-Type": JSON, "x-amzn-ErrorType": fault.code}
     if fault.retry_after is not None:
         headers["Retry-After"] = str(fault.retry_after)
     if fault.retry_after_milliseconds is not None:

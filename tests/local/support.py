@@ -159,6 +159,19 @@ def get(local: Endpoint, studio_id: str, session_id: str) -> Reply:
     return call(local, "GET", session_path(studio_id, session_id))
 
 
+def stop_bytes(local: Endpoint, **headers: str) -> bytes:
+    """Write a signed stop of studio-1's session-1 as it goes over the wire."""
+    path = session_path("studio-1", "session-1", "stop")
+    signed = {
+        **signed_headers(local, "POST", path, body=b"{}", token="t"),
+        "Host": urlsplit(local.endpoint_url).netloc,
+        "Content-Length": "2",
+        **headers,
+    }
+    lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in signed.items())]
+    return "\r\n".join([*lines, "", "{}"]).encode()
+
+
 @contextmanager
 def connect(local: Endpoint) -> Generator[socket.socket]:
     """Open a bare connection."""

@@ -4,8 +4,6 @@ import asyncio
 import http.client
 import json
 import re
-import socket
-import threading
 from typing import TYPE_CHECKING
 from unittest import mock
 from urllib.parse import urlsplit
@@ -13,15 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from aiohttp import web
 
-from nimble_stop.local import (
-    Latency,
-    LocalNimble,
-    ResetAfterChange,
-    ResetBeforeChange,
-    TrickledBody,
-    TruncatedBody,
-    connection,
-)
+from nimble_stop.local import LocalNimble, connection
 from nimble_stop.local.refusals import Refusal
 
 from .support import (
@@ -33,25 +23,13 @@ from .support import (
     session_path,
     signed_headers,
     stop,
+    stop_bytes,
 )
 
 if TYPE_CHECKING:
-    from nimble_stop.local import Fault
+    import socket
 
 HOST = b"Host: localhost\r\n"
-
-
-def stop_bytes(local: LocalNimble, **headers: str) -> bytes:
-    """Write a signed stop as it goes over the wire."""
-    path = session_path("studio-1", "session-1", "stop")
-    signed = {
-        **signed_headers(local, "POST", path, body=b"{}", token="t"),
-        "Host": urlsplit(local.endpoint_url).netloc,
-        "Content-Length": "2",
-        **headers,
-    }
-    lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in signed.items())]
-    return "\r\n".join([*lines, "", "{}"]).encode()
 
 
 def status(answer: bytes) -> int:
@@ -92,6 +70,34 @@ def test_malformed_http_is_answered_as_aws_would(local: LocalNimble) -> None:
     assert json.loads(body)["code"] == "MalformedHttpRequestException"
     for name in (b"x-amzn-errortype:", b"x-amzn-requestid:", b"date:"):
         assert name in head.lower()
+
+
+def test_what_the_endpoint_fails_at_is_no_fault_of_the_clients(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A failure outside the service is 500, says so, and is logged with its cause."""
+
+    def broken_clock() -> float:
+        raise ArithmeticError
+
+    with LocalNimble(clock=broken_clock) as local:
+        answer = exchange_bytes(local, b"GET /x HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert status(answer) == 500
+    assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {
+        "message": "The endpoint failed.",
+        "code": "InternalServerErrorException",
+        "context": {},
+    }
+    assert "ArithmeticError" in caplog.text
+
+
+def test_a_client_that_hangs_up_is_no_failure(
+    local: LocalNimble, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A connection that ends in the middle of a body is nothing to log."""
+    assert exchange_bytes(local, stop_bytes(local)[:-1], half_close=True) == b""
+    local.close()
+    assert not caplog.records
 
 
 def test_endless_headers(local: LocalNimble) -> None:
@@ -213,53 +219,6 @@ def test_a_compressed_body_stays_as_it_was_sent(local: LocalNimble) -> None:
     assert (reply.status, reply.error) == (415, "UnsupportedMediaTypeException")
 
 
-@pytest.mark.parametrize(
-    ("fault", "state"), [(ResetBeforeChange(), "READY"), (ResetAfterChange(), "STOPPED")]
-)
-def test_resets(local: LocalNimble, fault: Fault, state: str) -> None:
-    """The connection is reset, before or after the change, and the journal knows which."""
-    local.inject(fault, times=1)
-    with connect(local) as client:
-        client.sendall(stop_bytes(local))
-        with pytest.raises(ConnectionResetError):
-            client.recv(65536)
-    assert local.sessions["studio-1", "session-1"].state == state
-    record = local.requests[-1]
-    assert (record.status, record.applied) == (None, state == "STOPPED")
-    assert record.faults == (type(fault).__name__,)
-
-
-@pytest.mark.parametrize(("keep", "kept"), [(None, 0.5), (0, 0.0), (10_000_000, 1.0)])
-def test_truncated_bodies(local: LocalNimble, keep: int | None, kept: float) -> None:
-    """The change is made, and less of the answer comes than was announced."""
-    local.inject(TruncatedBody(keep), times=1)
-    with connect(local) as client:
-        client.sendall(stop_bytes(local))
-        answer = b""
-        while piece := client.recv(65536):
-            answer += piece
-    head, _, body = answer.partition(b"\r\n\r\n")
-    announced = re.search(rb"(?i)content-length: ([0-9]+)", head)
-    assert announced is not None
-    assert len(body) < int(announced[1])
-    assert len(body) == pytest.approx(int(announced[1]) * kept, abs=1)
-    local.requests.assert_stopped_once("session-1")
-
-
-def test_trickled_bodies(local: LocalNimble) -> None:
-    """The answer comes in small pieces, whole in the end, and the connection stays good."""
-    local.inject(TrickledBody(0.001, 100), times=1)
-    with connect(local) as client:
-        client.sendall(stop_bytes(local))
-        pieces = [client.recv(65536)]
-        while b'"RETAIN"}}' not in b"".join(pieces):
-            pieces.append(client.recv(65536))
-        assert len(pieces) > 3
-        client.sendall(stop_bytes(local))
-        assert status(receive(client)) == 200
-    local.requests.assert_stopped_once("session-1")
-
-
 def test_a_body_that_aiohttp_cannot_read() -> None:
     """What its parser finds wrong in a body is a refusal as well."""
     # With aiohttp's C parser such a request does not get here, with its Python parser it does.
@@ -270,49 +229,3 @@ def test_a_body_that_aiohttp_cannot_read() -> None:
     with pytest.raises(Refusal) as caught:
         asyncio.run(connection.read_request_body(request))
     assert caught.value.status == 400
-
-
-def test_a_client_that_went_away_changes_nothing_for_others(local: LocalNimble) -> None:
-    """Answers that nobody waits for any more do no harm."""
-    for fault in (TrickledBody(0.001), ResetAfterChange(), TruncatedBody(), None):
-        if fault is not None:
-            local.inject(fault, times=1)
-        with connect(local) as client:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            client.sendall(stop_bytes(local))
-    assert get(local, "studio-1", "session-1").status == 200
-
-
-def test_a_client_that_is_gone_cannot_be_reset() -> None:
-    """A reset that comes too late is none, and the change was made."""
-    noted = threading.Event()
-    with LocalNimble(on_request=lambda _: noted.set()) as slow:
-        slow.add_session(studio_id="studio-1", session_id="session-1")
-        slow.inject(Latency(0.05), times=1)
-        slow.inject(ResetAfterChange(), times=1)
-        with connect(slow) as client:
-            client.sendall(stop_bytes(slow))
-        assert noted.wait(10)
-        slow.requests.assert_stopped_once("session-1")
-        assert get(slow, "studio-1", "session-1").status == 200
-
-
-def test_identical_requests_at_once_act_once(local: LocalNimble) -> None:
-    """Of several requests with one token one acts, and all get its answer."""
-    data = stop_bytes(local)
-    answers: list[bytes] = []
-    barrier = threading.Barrier(8)
-
-    def run() -> None:
-        barrier.wait()
-        answers.append(exchange_bytes(local, data).partition(b"\r\n\r\n")[2])
-
-    threads = [threading.Thread(target=run) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(answers) == 8
-    assert len(set(answers)) == 1
-    local.requests.assert_stopped_once("session-1")
-    local.requests.assert_attempts(8, session_id="session-1")

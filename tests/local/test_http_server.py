@@ -12,8 +12,7 @@ from nimble_stop.exceptions import ConfigurationError
 from nimble_stop.local import Latency, LocalNimble, http_server
 from nimble_stop.local.http_server import listen
 
-from .support import connect, get, stop
-from .test_connection import stop_bytes
+from .support import connect, get, stop, stop_bytes
 
 
 def test_a_free_port() -> None:

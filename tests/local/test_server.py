@@ -18,7 +18,7 @@ from nimble_stop.local import (
     ServiceFailure,
 )
 
-from .support import Elsewhere, call, get, sessions_path, stop
+from .support import Elsewhere, call, exchange_bytes, get, sessions_path, stop, stop_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -300,6 +300,27 @@ def test_two_endpoints_can_share_a_file(tmp_path: Path) -> None:
         applied = [len(local.requests.matching(applied=True)) for local in (first, second)]
         assert sum(applied) == 20
         assert all(session.state == "STOPPED" for session in second.sessions.values())
+
+
+def test_identical_requests_at_once_act_once(local: LocalNimble) -> None:
+    """Of several requests with one token one acts, and all get its answer."""
+    data = stop_bytes(local)
+    answers: list[bytes] = []
+    barrier = threading.Barrier(8)
+
+    def run() -> None:
+        barrier.wait()
+        answers.append(exchange_bytes(local, data).partition(b"\r\n\r\n")[2])
+
+    threads = [threading.Thread(target=run) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 8
+    assert len(set(answers)) == 1
+    local.requests.assert_stopped_once("session-1")
+    local.requests.assert_attempts(8, session_id="session-1")
 
 
 def test_without_aiohttp_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

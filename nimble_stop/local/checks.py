@@ -1,4 +1,4 @@
-"""Checks for the arguments of faults and of their rules.
+"""Checks for the arguments of faults, of their rules, and for the members of sessions.
 
 Faults come from files as well as from programs, so every argument is checked for its type too, and
 each message begins with the argument's name.

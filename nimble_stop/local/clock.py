@@ -15,7 +15,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TypeAlias
 
-__all__ = ["Clock", "SessionClock", "parse_timestamp", "render_timestamp"]
+from nimble_stop._timestamps import format_timestamp
+
+__all__ = ["Clock", "SessionClock", "render_timestamp"]
 
 Clock: TypeAlias = Callable[[], float]
 """Tells the seconds since 1970-01-01 UTC, as `time.time` does."""
@@ -65,16 +67,4 @@ def render_timestamp(seconds: float) -> str:
 # What happens in one second is spelled the same.
 @lru_cache(maxsize=4)
 def _render_second(second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def parse_timestamp(text: str) -> float:
-    """Read an ISO 8601 time; one without an offset is taken for UTC.
-
-    Raises:
-        ValueError: The text is no ISO 8601 time.
-    """
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.timestamp()
+    return format_timestamp(datetime.fromtimestamp(second, UTC))

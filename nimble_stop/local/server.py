@@ -15,7 +15,7 @@ from nimble_stop.local.clock import Clock, SessionClock
 from nimble_stop.local.fault_rules import FaultRule, FaultRules
 from nimble_stop.local.http_server import ServerThread, listen
 from nimble_stop.local.journal import Journal
-from nimble_stop.local.members import members_to_wire, state_to_wire
+from nimble_stop.local.members import check_identifier, members_to_wire, state_to_wire
 from nimble_stop.local.operations import Operations
 from nimble_stop.local.sample import SAMPLE_STUDIO_ID, sample_sessions
 from nimble_stop.local.service import Service
@@ -259,7 +259,7 @@ class LocalNimble:
             session_id: The session's id, new in its studio.
             state: Its state. In a state of transition it is about to leave it.
             **members: Its other members under snake_case or wire names. Times are aware datetimes
-                or ISO 8601. None leaves a member out that has a default.
+                or RFC 3339 texts. None leaves a member out that has a default.
 
         Returns:
             The session as a client will read it.
@@ -272,8 +272,8 @@ class LocalNimble:
         store = _present(self._store)
         now = self._session_clock()
         session = new_session(
-            _identifier("studio_id", studio_id),
-            _identifier("session_id", session_id),
+            check_identifier("studio_id", studio_id),
+            check_identifier("session_id", session_id),
             region_name=self._region_name,
             state=state_to_wire(state),
             now=now,
@@ -415,23 +415,6 @@ class LocalNimble:
             transition_seconds=self._transition_seconds,
             region_name=self._region_name,
         )
-
-
-def _identifier(name: str, value: object) -> str:
-    """Check an id: it must be one that can stand in a path."""
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be a string, not {value!r}")
-    if value in {"", ".", ".."} or not _is_unicode(value):
-        raise ValueError(f"{name} cannot be sent in a path: {value!r}")
-    return value
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _present(part: _Part | None) -> _Part:

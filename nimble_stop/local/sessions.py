@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from nimble_stop.local.clock import parse_timestamp, render_timestamp
+from nimble_stop._timestamps import parse_timestamp
+from nimble_stop.local.clock import render_timestamp
 from nimble_stop.local.lifecycle import STATUS_CODES, STATUS_MESSAGES, transition_through
 from nimble_stop.local.store import Pending, Session
 from nimble_stop.models import StreamingSessionState as State, StreamingSessionStatusCode as Code
@@ -91,7 +92,7 @@ def new_session(
         state=state,
         status_code=str(given.pop("statusCode")),
         status_message=str(given.pop("statusMessage")),
-        updated_at=now if updated_at is None else parse_timestamp(str(updated_at)),
+        updated_at=now if updated_at is None else parse_timestamp(updated_at).timestamp(),
         pending=None if transition is None else _pending(transition, due, failure),
         owned_by=_text_or_none(given.pop("ownedBy", None)),
         created_by=_text_or_none(given.pop("createdBy")),

@@ -2,10 +2,24 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import attrs
 import pytest
 
-from nimble_stop.local.members import members_to_wire, state_to_wire
-from nimble_stop.models import StreamingSessionState, VolumeConfiguration, VolumeRetentionMode
+from nimble_stop.local.members import check_identifier, members_to_wire, state_to_wire
+from nimble_stop.models import (
+    StreamingSession,
+    StreamingSessionState,
+    VolumeConfiguration,
+    VolumeRetentionMode,
+)
+
+
+def test_every_member_of_a_session_can_be_given() -> None:
+    """Whatever the model has can be set, but for its private part and what is given by itself."""
+    names = [field.name for field in attrs.fields(StreamingSession) if field.eq]
+    wire = members_to_wire({name: None for name in names if name not in {"session_id", "state"}})
+    assert len(wire) == 25
+    assert {"ec2InstanceType", "volumeConfiguration", "updatedAt"} <= wire.keys()
 
 
 def test_both_kinds_of_names() -> None:
@@ -69,6 +83,8 @@ def test_wrong_types(members: dict[str, object], said: str) -> None:
     [
         ({"volume_retention_mode": "KEEP"}, "volume_retention_mode must be one of RETAIN, DELETE"),
         ({"created_at": "yesterday"}, "yesterday"),
+        ({"created_at": "2026-01-01T00:00:00"}, "not an RFC 3339 timestamp"),
+        ({"created_at": "2026-01-01"}, "not an RFC 3339 timestamp"),
         ({"created_at": datetime(2026, 1, 1)}, "aware"),  # noqa: DTZ001  # the naive one is the point
     ],
 )
@@ -86,8 +102,22 @@ def test_states() -> None:
         state_to_wire("REDY")
 
 
-def test_utc_is_kept() -> None:
-    """A UTC time is written with Z."""
-    assert members_to_wire({"created_at": datetime(2026, 1, 1, tzinfo=UTC)}) == {
-        "createdAt": "2026-01-01T00:00:00Z"
+def test_an_early_time_is_written_with_four_digits() -> None:
+    """The year of a time has four digits, as clients expect it."""
+    assert members_to_wire({"created_at": datetime(1, 1, 1, tzinfo=UTC)}) == {
+        "createdAt": "0001-01-01T00:00:00Z"
     }
+
+
+@pytest.mark.parametrize("identifier", ["", ".", "..", "\ud800"])
+def test_ids_that_no_client_can_send(identifier: str) -> None:
+    """An id that cannot stand in a path is refused."""
+    with pytest.raises(ValueError, match="session_id cannot be sent in a path"):
+        check_identifier("session_id", identifier)
+
+
+def test_ids_are_strings() -> None:
+    """Any other string is an id, and anything else is a TypeError."""
+    assert check_identifier("studio_id", "../x 猫") == "../x 猫"
+    with pytest.raises(TypeError, match="studio_id must be a string"):
+        check_identifier("studio_id", 5)

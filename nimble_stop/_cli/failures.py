@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 PROGRAM: Final = "nimble-stop"
 _SECRETS: Final = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+# AWS's have 40 characters and more. A short one, as tests use, may be a word of any sentence.
+_SHORTEST_SECRET: Final = 16
 
 
 class ExitCode(IntEnum):
@@ -162,7 +164,8 @@ def _tell(text: str) -> None:
 def without_secrets(text: str) -> str:
     """Strike out the secrets that the environment holds, should a text quote one."""
     for name in _SECRETS:
-        if value := os.environ.get(name):
+        value = os.environ.get(name, "")
+        if len(value) >= _SHORTEST_SECRET:
             text = text.replace(value, f"({name})")
     return text
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from configparser import ConfigParser
 from typing import TYPE_CHECKING
 
 import pytest
 
+from nimble_stop import NimbleClient
 from tests.support.documents import PAGES, ROOT, Block, blocks_of, run_python, run_shell
 
 if TYPE_CHECKING:
@@ -60,7 +62,36 @@ def test_no_example_is_left_out(page: Path) -> None:
         if block.language not in runs and not block.language.startswith("{")
     }
 
-    assert others <= {"text", "ini", "json"}
+    assert others <= {"text", "ini"}
+
+
+def test_configuration_files_configure_a_client(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each configuration file that is shown gives a client its region and its endpoint."""
+    file = tmp_path / "config"
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(file))
+    shown = [block for page in PAGES for block in blocks_of(page) if block.language == "ini"]
+    for block in shown:
+        file.write_text(block.code, encoding="utf-8")
+        sections = ConfigParser()
+        sections.read_string(block.code)
+        name = next(iter(sections.sections())).removeprefix("profile ")
+        with NimbleClient(profile_name=name) as client:
+            assert client.region_name == sections[f"profile {name}"]["region"]
+            assert f"endpoint_url = {client.endpoint_url}\n" in block.code
+
+    assert shown
+
+
+def test_modules_in_the_table_exist() -> None:
+    """Every module that the page on a call places is there."""
+    page = ROOT / "docs" / "background" / "one-call.md"
+    rows = re.findall(r"^\| (`.*?) \|", page.read_text(encoding="utf-8"), re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+
+    assert named
+    assert [name for name in named if not (ROOT / "nimble_stop" / f"{name}.py").is_file()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)

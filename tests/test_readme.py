@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from nimble_stop import exceptions
+from nimble_stop._cli import app
 from tests.support.documents import README, ROOT, blocks_of, run_python, run_shell
 
 if TYPE_CHECKING:
@@ -45,6 +46,25 @@ def test_quickstart_shows_a_session_stopped(tmp_path: Path) -> None:
 def test_python_examples_print_what_is_shown(tmp_path: Path) -> None:
     """The README's Python runs as it stands and prints what stands below it."""
     run_python([block for block in blocks_of(README) if block.language == "python"], tmp_path)
+
+
+def test_no_example_is_left_out() -> None:
+    """What is not run is the summary of the command line; no output is without its example."""
+    languages = [block.language for block in blocks_of(README)]
+
+    assert sorted(languages) == ["python", "python", "sh", "sh", "text"]
+
+
+def test_summary_of_the_command_line_is_true() -> None:
+    """Each line begins with a command, and names options that this command has."""
+    summary = next(block.code for block in blocks_of(README) if block.language == "text")
+    for line in summary.splitlines():
+        program, name, *_ = line.split()
+        command = app.program.commands[name]
+        options = {option for parameter in command.params for option in parameter.opts}
+
+        assert program == "nimble-stop"
+        assert set(re.findall(r"--[\w-]+", line)) <= options
 
 
 def test_table_names_every_kind_of_error() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from datetime import UTC, datetime
@@ -36,6 +37,10 @@ SERVER: Final = "nimble-stop"
 # What is noted down is cut, so that nobody can fill the memory by sending much.
 _KEPT_TEXT: Final = 256
 _KEPT_BYTES: Final = 2048
+# Where a presigned target carries its secrets.
+_SECRET_PARAMETERS: Final = re.compile(
+    rb"(x-amz-(?:signature|security-token)=)[^&]*", re.IGNORECASE
+)
 
 Delivery: TypeAlias = ResetAfterChange | ResetBeforeChange | TrickledBody | TruncatedBody | None
 """How an answer is sent: as it is, or through a fault."""
@@ -66,20 +71,22 @@ class Answer:
 
 @attrs.define(eq=False)
 class Exchange:
-    """One request on its way through the endpoint.
+    """One request on its way through the endpoint; everything else is learnt on the way.
 
     Args:
         method: The HTTP method.
         raw_target: The target as it was sent.
         headers: The values of each header, under its name in lower case.
+        body: The body, once all of it is there.
+        refusal: Why the request is refused, when that is clear from its head or its body.
     """
 
     method: str
-    raw_target: bytes
+    raw_target: bytes = attrs.field(repr=False)
     headers: dict[bytes, list[bytes]] = attrs.field(repr=False)
     body: bytes = b""
     refusal: Refusal | None = None
-    target: Target = attrs.field(default=Target(b"", b"", (), ()), init=False)
+    target: Target = attrs.field(default=Target(b"", b"", (), ()), init=False, repr=False)
     route: Route | None = attrs.field(default=None, init=False)
     caller: str | None = attrs.field(default=None, init=False)
     request_id: str = attrs.field(factory=lambda: str(uuid.uuid4()), init=False)
@@ -106,10 +113,11 @@ def record(exchange: Exchange, answer: Answer, now: float) -> RequestRecord:
         now: The server's time, in seconds since 1970 UTC.
     """
     route = exchange.route
+    target = _SECRET_PARAMETERS.sub(rb"\1***", exchange.raw_target)
     return RequestRecord(
         time=datetime.fromtimestamp(now, UTC),
         method=exchange.method,
-        path=exchange.raw_target[:_KEPT_BYTES].decode("latin-1"),
+        path=target[:_KEPT_BYTES].decode("latin-1"),
         operation=None if route is None else route.operation,
         studio_id=None if route is None else route.studio_id,
         session_id=None if route is None else route.session_id,

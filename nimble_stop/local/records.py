@@ -22,7 +22,8 @@ class RequestRecord:
     Args:
         time: When it was answered, by the server's clock, UTC.
         method: The HTTP method.
-        path: The target as it was sent.
+        path: The target as it was sent, its first 2,048 bytes; a signature or session token in its
+            query is left out.
         operation: The API operation; None when there is none of that path.
         studio_id: The studio that the path names.
         session_id: The session that the path names.
@@ -31,7 +32,7 @@ class RequestRecord:
         attempt: The ``amz-sdk-request`` header, such as ``"attempt=1; max=3"``.
         invocation_id: The ``amz-sdk-invocation-id`` header.
         user_agent: The ``User-Agent`` header.
-        body: The request's body.
+        body: The request's body, its first 2,048 bytes.
         status: The status that was answered; None when the connection was reset instead.
         error_code: The error code that was answered.
         request_id: The answer's ``x-amzn-requestid``.

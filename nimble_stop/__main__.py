@@ -10,8 +10,9 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-# As for anything unexpected; nimble_stop._cli.failures knows them all, but cannot be loaded here.
-_EXIT_CODE = 255
+# Two of those in nimble_stop._cli.failures, which may be what cannot be loaded.
+_INTERRUPTED = 130
+_OTHER = 255
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,14 +28,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         from nimble_stop._cli.app import run
 
         return run(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:
+        # Also while the modules are being loaded.
+        print("nimble-stop: Interrupted.", file=sys.stderr)  # noqa: T201  # nothing better is there yet
+        return _INTERRUPTED
     except ModuleNotFoundError as error:
         package = (error.name or "a package").partition(".")[0]
-        print(  # noqa: T201  # nothing better is there yet
+        print(  # noqa: T201  # likewise
             f"nimble-stop: the command line needs {package}, which is not installed; "
             "install it with: pip install 'nimble-stop[cli]'",
             file=sys.stderr,
         )
-        return _EXIT_CODE
+        return _OTHER
 
 
 if __name__ == "__main__":

@@ -90,6 +90,17 @@ def test_a_package_without_a_name_is_told_too(cli: Cli, monkeypatch: pytest.Monk
     assert "needs a package, which is not installed" in ran.err
 
 
+def test_an_interrupt_while_loading_is_told(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C shows no traceback, however early it comes."""
+
+    def interrupt(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nimble_stop._cli.app.run", interrupt)
+    ran = cli("list", "demo-studio")
+    assert (ran.code, ran.out, ran.err) == (130, "", "nimble-stop: Interrupted.\n")
+
+
 def test_the_module_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run as a program, the module passes the exit code on."""
     monkeypatch.setattr(sys, "argv", ["nimble-stop", "--nonsense"])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
 # Longer lines are hard to read.
 _WIDEST_HELP: Final = 80
 _HELP: Final = ["-h", "--help"]
-
+# Better an escaped character than none of the text; an id that is no text is refused as an id.
+_STREAMS: Final = (
+    ("stdin", "r", "surrogateescape"),
+    ("stdout", "w", "backslashreplace"),
+    ("stderr", "w", "backslashreplace"),
+)
 
 _CLOSING: Final = {
     "Try it without AWS": (
@@ -57,10 +63,7 @@ for _command in (stop, list_, show, wait, serve, completion):
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and give its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            # Better an escaped character than none of the text.
-            stream.reconfigure(errors="backslashreplace")
+    _prepare_streams()
     try:
         return int(
             program.main(
@@ -74,7 +77,20 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort:
         return report(KeyboardInterrupt(), Settings())
     except BrokenPipeError:
         return ExitCode.OK
+    except OSError as error:
+        return report(error, Settings())
+
+
+def _prepare_streams() -> None:
+    """Make the standard streams take any text, and be there."""
+    for name, mode, errors in _STREAMS:
+        stream: TextIO | None = getattr(sys, name)
+        if stream is None:
+            # Whoever started the program had closed it, as some daemons do.
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115  # as long as the process lives
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors=errors)

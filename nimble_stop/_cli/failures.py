@@ -91,6 +91,8 @@ def advice(error: BaseException) -> str:
         return error.advice.replace("with the same client token", "with the same --run-id")
     if isinstance(error, (KeyboardInterrupt, SomeFailedError)):
         return ""
+    if isinstance(error, OSError):
+        return "Check where its input comes from and its output goes to, then repeat the command."
     return "This is a mistake in nimble-stop: please report it with what --debug shows."
 
 
@@ -103,6 +105,8 @@ def headline(error: BaseException) -> str:
         return _closed(text)
     if isinstance(error, SomeFailedError):
         return text
+    if isinstance(error, OSError):
+        return _closed(f"Reading or writing failed: {error.strerror or text}")
     return _closed(f"Unexpected {type(error).__name__}{f': {text}' if text else ''}")
 
 
@@ -138,7 +142,7 @@ def report(error: BaseException, settings: Settings, *, next_step: str = "") -> 
         The exit code that it stands for.
     """
     code = exit_code(error)
-    if settings.debug:
+    if settings.debug and error.__traceback__ is not None:
         _tell("".join(traceback.format_exception(error)).rstrip())
     if settings.output is Output.TABLE:
         sentence = _joined(f"{PROGRAM}: {headline(error)}", advice(error))

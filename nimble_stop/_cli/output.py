@@ -1,7 +1,7 @@
 """Writing: results to standard output, everything else to standard error.
 
 A reader that went away (``nimble-stop list ... | head``) is no error: `write` says so by
-`BrokenPipeError`, once and quietly, and notes to a closed standard error are dropped.
+`BrokenPipeError`, once and quietly. Notes that cannot be written are dropped.
 """
 
 from __future__ import annotations
@@ -33,19 +33,20 @@ def write(text: str, stream: TextIO | None = None, *, end: str = "\n") -> None:
 
     Raises:
         BrokenPipeError: Nobody reads any more.
+        OSError: It cannot be written, as on a full disk.
     """
     target: TextIO = stream or sys.stdout
     try:
         target.write(f"{text}{end}")
         target.flush()
-    except BrokenPipeError:
+    except OSError:
         _discard(target)
         raise
 
 
 def note(text: str, *, end: str = "\n") -> None:
     """Write a line for the person at the terminal, or for the log."""
-    with suppress(BrokenPipeError):
+    with suppress(OSError):
         write(text, sys.stderr, end=end)
 
 

@@ -45,7 +45,10 @@ class View:
 def show_run(tally: Tally, run_id: str, settings: Settings) -> Generator[View]:
     """Show how a run goes.
 
-    Whoever reads the results may go away: the run goes on, and its summary still comes.
+    The run goes on when its results cannot be written any more, and its summary still comes.
+
+    Raises:
+        OSError: Results could not be written although somebody reads them; after the run.
     """
     with _live_console(tally, settings) as live, _results(tally, run_id, settings, live) as show:
         yield View(show, note if live is None else live.print)
@@ -56,26 +59,38 @@ def _results(
     tally: Tally, run_id: str, settings: Settings, live: Console | None
 ) -> Generator[Show]:
     if settings.output is not Output.TABLE:
-        with suppress(BrokenPipeError), json_writer(settings.output) as write_object:
-            yield _until_closed(lambda result: write_object(result_object(result, run_id)))
+        with (
+            suppress(BrokenPipeError),
+            json_writer(settings.output) as write_object,
+            _until_failure(lambda result: write_object(result_object(result, run_id))) as show,
+        ):
+            yield show
     elif live is not None and is_terminal(sys.stdout):
         yield lambda result: _print_above(live, result, tally.total)
     else:
-        yield _until_closed(lambda result: write(result_line(result)))
+        with (
+            suppress(BrokenPipeError),
+            _until_failure(lambda result: write(result_line(result))) as show,
+        ):
+            yield show
 
 
-def _until_closed(show: Show) -> Show:
-    open_ = True
+@contextmanager
+def _until_failure(show: Show) -> Generator[Show]:
+    """Show results while that is possible; that it was not is raised when all have come."""
+    failure: OSError | None = None
 
-    def show_while_read(result: StopResult) -> None:
-        nonlocal open_
-        if open_:
+    def show_while_possible(result: StopResult) -> None:
+        nonlocal failure
+        if failure is None:
             try:
                 show(result)
-            except BrokenPipeError:
-                open_ = False
+            except OSError as error:
+                failure = error
 
-    return show_while_read
+    yield show_while_possible
+    if failure is not None:
+        raise failure
 
 
 def _print_above(live: Console, result: StopResult, total: int) -> None:

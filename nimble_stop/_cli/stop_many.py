@@ -38,9 +38,9 @@ def stop_many(client: NimbleClient, order: Order, settings: Settings, targets: T
         note(folded(text))
     try:
         ending = _run(client, order, settings, targets, tally)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, OSError) as error:
         _write_summary(order, settings, tally)
-        return report(KeyboardInterrupt(), settings, next_step=resume_advice(order, settings))
+        return report(error, settings, next_step=resume_advice(order, settings))
     _write_summary(order, settings, tally)
     return _conclude(order, settings, tally, ending)
 
@@ -81,7 +81,7 @@ def _somebody_elses(result: StopResult, targets: Targets) -> StopResult:
 
 def _write_summary(order: Order, settings: Settings, tally: Tally) -> None:
     if settings.output is Output.TABLE:
-        with suppress(BrokenPipeError):
+        with suppress(OSError):
             write_rows(tally.summary(order.studio_id, order.run_id), stream=sys.stderr)
 
 

@@ -6,11 +6,15 @@ import sys
 from io import StringIO
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
 from nimble_stop._cli import app
+from tests.cli.support import STUDIO
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nimble_stop.local import LocalNimble
     from tests.cli.support import Cli
 
@@ -52,18 +56,26 @@ def test_without_a_command_there_is_help(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("error", "code", "told"),
     [
-        (KeyboardInterrupt, 130, "nimble-stop: Interrupted.\n"),
-        (BrokenPipeError, 0, ""),
+        (click.Abort(), 130, "nimble-stop: Interrupted.\n"),
+        (BrokenPipeError(), 0, ""),
+        (
+            OSError(28, "No space left on device"),
+            255,
+            (
+                "nimble-stop: Reading or writing failed: No space left on device. Check where its "
+                "input comes from and its output goes to, then repeat the command.\n"
+            ),
+        ),
     ],
 )
 def test_whatever_click_lets_through_is_caught(
-    error: type[BaseException],
+    error: Exception,
     code: int,
     told: str,
     cli: Cli,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """An interrupt outside of a command, or a closed pipe under help, ends quietly too."""
+    """An interrupt outside of a command, and help that cannot be written, show no traceback."""
 
     def fail(**_: object) -> None:
         raise error
@@ -79,6 +91,33 @@ def test_streams_that_cannot_be_reconfigured_are_left_alone(
     """A program that replaced the streams can still call main()."""
     monkeypatch.setattr(sys, "stdout", StringIO())
     assert app.run(["--version"]) == 0
+
+
+def run_with_shell(redirection: str, *words: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a command line with a stream that a shell changed."""
+    return subprocess.run(
+        ["/bin/sh", "-c", f'"$@" {redirection}', "sh", sys.executable, "-m", "nimble_stop", *words],
+        capture_output=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("redirection", ["<&-", ">&-", "2>&-"])
+def test_a_closed_stream_is_no_failure(redirection: str, studio: LocalNimble) -> None:
+    """A daemon may start the program without standard input, output or error."""
+    ran = run_with_shell(redirection, "stop", STUDIO, "artist-1", "artist-2")
+    assert ran.returncode == 0
+    assert b"isatty" not in ran.stderr
+    studio.requests.assert_applied(2, operation="StopStreamingSession")
+
+
+def test_bytes_that_are_no_text_are_no_id(studio: LocalNimble, tmp_path: Path) -> None:
+    """They are refused for themselves, and the other ids on standard input are stopped."""
+    file = tmp_path / "ids"
+    file.write_bytes(b"artist-1\n\xff\n")
+    ran = run_with_shell(f"<{file}", "stop", STUDIO, "-")
+    assert ran.returncode == 1
+    studio.requests.assert_stopped_once("artist-1")
 
 
 def test_what_a_stream_cannot_encode_is_escaped(studio: LocalNimble) -> None:

@@ -104,6 +104,7 @@ def test_an_error_without_a_request_has_no_members_of_one() -> None:
         (nimble_stop.ConnectionLostError("x"), "--endpoint-url"),
         (nimble_stop.TLSError("x"), "AWS_CA_BUNDLE"),
         (nimble_stop.ThrottlingException("x"), "with the same --run-id"),
+        (OSError("x"), "where its input comes from"),
         (RuntimeError("x"), "please report it"),
     ],
 )
@@ -181,6 +182,14 @@ def test_an_aborted_question_is_an_interrupt(capsys: pytest.CaptureFixture[str])
 
     assert guarded(Settings(), work) is ExitCode.INTERRUPTED
     assert capsys.readouterr().err == "nimble-stop: Interrupted.\n"
+
+
+def test_debug_shows_no_traceback_where_nothing_was_raised(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """That some sessions failed was told of each."""
+    assert report(SomeFailedError("Of 2 sessions: 1 failed."), Settings(debug=True)) == 1
+    assert capsys.readouterr().err == "nimble-stop: Of 2 sessions: 1 failed.\n"
 
 
 def test_a_closed_pipe_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:

@@ -203,6 +203,23 @@ def test_a_reader_that_goes_away_stops_nothing(studio: LocalNimble) -> None:
     studio.requests.assert_applied(3, operation=STOP)
 
 
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_a_full_disk_stops_nothing(output: str, studio: LocalNimble) -> None:
+    """All sessions are stopped, and the command that tells the results again is shown."""
+    with open("/dev/full", "w", encoding="ascii") as full:  # noqa: PTH123  # no file
+        process = subprocess.run(
+            [sys.executable, "-m", "nimble_stop", "stop", STUDIO, "--all", "--output", output],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert process.returncode == 255
+    assert "Reading or writing failed: No space left on device." in process.stderr
+    assert "To resume: nimble-stop stop" in process.stderr
+    studio.requests.assert_applied(3, operation=STOP)
+
+
 def test_a_summary_that_nobody_reads_is_no_failure(studio: LocalNimble) -> None:
     """A closed standard error does not matter either."""
     read, written = os.pipe()

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from nimble_stop._async_client import AsyncNimbleClient
     from nimble_stop._async_stop_run import AsyncStopRun
     from nimble_stop._bulk import StopResult
-    from nimble_stop._client import NimbleClient, stop_session
-    from nimble_stop._config import Timeouts
+    from nimble_stop._client import NimbleClient
+    from nimble_stop._default_client import stop_session
+    from nimble_stop._options import Timeouts
     from nimble_stop._retry import RetryPolicy
     from nimble_stop._runtime import Runtime
     from nimble_stop._stop_run import StopRun
@@ -108,8 +109,8 @@ _MODULE_OF = {
     "Runtime": "_runtime",
     "StopResult": "_bulk",
     "StopRun": "_stop_run",
-    "Timeouts": "_config",
-    "stop_session": "_client",
+    "Timeouts": "_options",
+    "stop_session": "_default_client",
 }
 _MODELS = frozenset(
     {

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from nimble_stop._base import BaseClient
 from nimble_stop._defaults import MAX_CONCURRENCY, POLL_SECONDS, WAIT_SECONDS
-from nimble_stop._engine import Effect, Send, Sign, adrive
 from nimble_stop._requests import get_request, stop_request
+from nimble_stop._steps import Effect, Send, Sign, adrive
 from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:

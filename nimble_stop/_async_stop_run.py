@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Self
 
 from nimble_stop._bulk import BulkStop, StopResult
-from nimble_stop._engine import Effect, adrive
+from nimble_stop._steps import Effect, adrive
 from nimble_stop._stop_run import StopRun
 
 if TYPE_CHECKING:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
 
     from nimble_stop._config import Config
-    from nimble_stop._engine import Send
     from nimble_stop._protocol import Response
+    from nimble_stop._steps import Send
 
 # The connector's own timers are not used: ours hold for all of it together.
 _NO_TIMEOUT: Final = aiohttp.ClientTimeout(

@@ -12,16 +12,11 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from nimble_stop._authentication import Authenticator
-from nimble_stop._config import (
-    DEFAULT_TIMEOUTS,
-    Options,
-    Timeouts,
-    adjusted,
-    resolve,
-)
+from nimble_stop._config import adjusted, resolve
 from nimble_stop._credentials import CredentialSource
 from nimble_stop._defaults import DEADLINE_SECONDS, MAX_CONNECTIONS, WAIT_SECONDS
 from nimble_stop._engine import Engine
+from nimble_stop._options import DEFAULT_TIMEOUTS, Options, Timeouts
 from nimble_stop._runtime import Runtime
 from nimble_stop.exceptions import ConfigurationError
 
@@ -33,10 +28,10 @@ if TYPE_CHECKING:
     from botocore.credentials import Credentials
 
     from nimble_stop._bulk import BulkStop
-    from nimble_stop._engine import Steps
     from nimble_stop._executor import ExecutorCrew
     from nimble_stop._listing import Pages
     from nimble_stop._retry import RetryPolicy
+    from nimble_stop._steps import Steps
     from nimble_stop.models import StreamingSession, VolumeRetentionMode
 
 

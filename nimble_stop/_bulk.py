@@ -21,19 +21,22 @@ from nimble_stop._arguments import (
     checked_retention,
     checked_text,
 )
+from nimble_stop._call_record import CallRecord
 from nimble_stop._defaults import POLL_SECONDS
-from nimble_stop._engine import CallRecord, Sleep
 from nimble_stop._look import Looked, look_at_sessions
 from nimble_stop._pace import Pace
 from nimble_stop._requests import stop_request
 from nimble_stop._retry import is_throttling
+from nimble_stop._steps import Sleep
 from nimble_stop._wait import deadline_exceeded, has_stopped, poll_delay
 from nimble_stop.exceptions import NimbleStopError, RequestValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from nimble_stop._engine import Deadline, Engine, Steps
+    from nimble_stop._deadline import Deadline
+    from nimble_stop._engine import Engine
+    from nimble_stop._steps import Steps
     from nimble_stop.models import StreamingSession, VolumeRetentionMode
 
 # How often a session that was throttled to the end of its attempts gets a new turn.

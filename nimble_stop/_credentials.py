@@ -10,8 +10,8 @@ import re
 import threading
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from nimble_stop._config import make_session
 from nimble_stop._fork import renew_in_children
+from nimble_stop._settings import make_session
 from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:

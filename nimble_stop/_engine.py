@@ -1,200 +1,36 @@
-"""One call, from its request to its result: attempts, delays, deadline, clock skew.
-
-A call is a generator. It yields what it needs done (`Sign`, `Send`, `Sleep`) and is sent the
-outcome, so the same code runs under the sync and the async client, and under tests that do nothing
-at all. Whatever fails is thrown into it.
-
-Calls that belong together, such as the polls of a wait, are generators that yield from this one.
-"""
+"""One call, from its request to its result: attempts, delays, deadline, clock skew."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
-
-import attrs
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from nimble_stop._arguments import checked_seconds
+from nimble_stop._call_record import CallRecord, summary
+from nimble_stop._deadline import Deadline
 from nimble_stop._endpoint import CLOSED_NOTICE
 from nimble_stop._protocol import Response, parse_response
-from nimble_stop._retry import RetryQuota, is_throttling
+from nimble_stop._retry import RetryQuota
 from nimble_stop._skew import ClockSkew
+from nimble_stop._steps import Send, Sign, Sleep
 from nimble_stop.exceptions import (
     ConnectionFailedError,
     DeadlineExceededError,
     NimbleStopError,
-    ResponseDecodeError,
-    ServiceError,
     TransportError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-
     from nimble_stop._authentication import WireRequest
     from nimble_stop._config import Config
     from nimble_stop._protocol import Request
     from nimble_stop._retry import RetryPolicy
     from nimble_stop._runtime import Runtime
+    from nimble_stop._steps import Steps
 
 ModelT = TypeVar("ModelT")
-ResultT = TypeVar("ResultT")
 
 _logger = logging.getLogger("nimble_stop")
-_SERVER_ERRORS: Final = 500
-
-
-class Sign(NamedTuple):
-    """Sign an attempt. The outcome is a `WireRequest`.
-
-    Args:
-        request: The request.
-        headers: The headers that tell this attempt from the others.
-        skew: How many seconds the service's clock is ahead of ours.
-    """
-
-    request: Request[Any]
-    headers: Mapping[str, str]
-    skew: float
-
-
-class Send(NamedTuple):
-    """Send a request and read the answer. The outcome is a `Response`.
-
-    Args:
-        request: The signed request.
-        connect: Seconds for a new connection.
-        read: Seconds from then on until the answer's last byte.
-        total: Seconds for both together.
-    """
-
-    request: WireRequest
-    connect: float
-    read: float
-    total: float
-
-
-class Sleep(NamedTuple):
-    """Wait some seconds. The outcome is None."""
-
-    seconds: float
-
-
-Effect = Sign | Send | Sleep
-# What a generator is sent depends on what it yielded, which the type system cannot express.
-Steps = Generator[Effect, Any, ResultT]
-
-
-def drive(steps: Steps[ResultT], perform: Callable[[Effect], object]) -> ResultT:
-    """Run a call, doing each thing it asks for, one after the other."""
-    try:
-        effect = next(steps)
-        while True:
-            try:
-                outcome = perform(effect)
-            except BaseException as error:  # noqa: BLE001 - the call decides what to make of it
-                effect = steps.throw(error)
-            else:
-                effect = steps.send(outcome)
-    except StopIteration as stop:
-        result: ResultT = stop.value
-        return result
-
-
-async def adrive(steps: Steps[ResultT], perform: Callable[[Effect], Awaitable[object]]) -> ResultT:
-    """Do the same as `drive`, awaiting each thing."""
-    try:
-        effect = next(steps)
-        while True:
-            try:
-                outcome = await perform(effect)
-            except BaseException as error:  # noqa: BLE001 - the call decides what to make of it
-                effect = steps.throw(error)
-            else:
-                effect = steps.send(outcome)
-    except StopIteration as stop:
-        result: ResultT = stop.value
-        return result
-
-
-class Deadline:
-    """A point in time by which everything must be over."""
-
-    def __init__(self, seconds: float, monotonic: Callable[[], float]) -> None:
-        self.seconds = seconds
-        self._monotonic = monotonic
-        self._paused_at = monotonic()
-        self._end = self._paused_at + seconds
-
-    def __str__(self) -> str:
-        return f"The deadline of {self.seconds:g} s"
-
-    @property
-    def remaining(self) -> float:
-        """How many seconds are left; less than nothing when it has passed."""
-        return self._end - self._monotonic()
-
-    def pause(self) -> None:
-        """Let the time until `resume` not count."""
-        self._paused_at = self._monotonic()
-
-    def resume(self) -> None:
-        """Let the time count again."""
-        self._end += self._monotonic() - self._paused_at
-
-
-@attrs.define
-class CallRecord:
-    """What a call has been through, for its errors, the log and bulk stops to tell."""
-
-    operation: str = ""
-    client_token: str | None = None
-    attempts: int = 0
-    attempt_errors: tuple[str, ...] = ()
-    waited: float = 0.0
-    outcome_unknown: bool = False
-    throttled: bool = False
-    request_id: str | None = None
-
-    def note(self, error: NimbleStopError) -> None:
-        """Take down why an attempt failed."""
-        # Signing can fail before there is an attempt.
-        if len(self.attempt_errors) < self.attempts:
-            self.attempt_errors += (_summary(error),)
-        self.throttled = self.throttled or is_throttling(error)
-        if _may_have_acted(error):
-            self.note_sent()
-
-    def note_sent(self) -> None:
-        """Take down that a request went out, and that no answer says what became of it."""
-        # Only operations that change something take a token.
-        if self.client_token is not None:
-            self.outcome_unknown = True
-
-    def write_into(self, error: NimbleStopError) -> None:
-        """Put all of it on the error that the caller gets."""
-        error.operation = self.operation
-        error.client_token = self.client_token
-        error.attempts = self.attempts
-        error.attempt_errors = self.attempt_errors
-        error.waited = self.waited
-        error.outcome_unknown = self.outcome_unknown
-
-    def following(self, earlier: CallRecord) -> CallRecord:
-        """Add what an earlier call with the same token has been through."""
-        return attrs.evolve(
-            self,
-            attempts=earlier.attempts + self.attempts,
-            attempt_errors=earlier.attempt_errors + self.attempt_errors,
-            waited=earlier.waited + self.waited,
-            outcome_unknown=earlier.outcome_unknown or self.outcome_unknown,
-        )
-
-    def how_to_resume(self) -> str:
-        """Say how a call that was broken off can be repeated safely."""
-        repeat = f"; repeat it with client_token={self.client_token!r}" if self.client_token else ""
-        return f"{self.operation} was broken off in attempt {self.attempts}{repeat}"
 
 
 class _Retry(NamedTuple):
@@ -348,22 +184,6 @@ def _exceeded(
     return error
 
 
-def _may_have_acted(error: NimbleStopError) -> bool:
-    """Tell whether the service may have done what was asked, although the attempt failed."""
-    if isinstance(error, ServiceError):
-        return (error.http_status or 0) >= _SERVER_ERRORS
-    if isinstance(error, TransportError):
-        return error.request_sent
-    return isinstance(error, ResponseDecodeError)
-
-
-def _summary(error: NimbleStopError) -> str:
-    """Say in a few words why an attempt failed."""
-    if isinstance(error, ServiceError):
-        return f"{error.code} (HTTP {error.http_status})"
-    return type(error).__name__
-
-
 def _log(
     record: CallRecord,
     seconds: float,
@@ -379,7 +199,7 @@ def _log(
         "%s attempt %d: %s after %.3f s, request id %s%s",
         record.operation,
         record.attempts,
-        _summary(error) if error else "ok",
+        summary(error) if error else "ok",
         seconds,
         record.request_id or "none",
         f", next attempt in {verdict.delay:.3f} s" if isinstance(verdict, _Retry) else "",

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from nimble_stop._base import BaseClient
     from nimble_stop._bulk import BulkOptions
     from nimble_stop._client import NimbleClient
-    from nimble_stop._config import Options
+    from nimble_stop._options import Options
 
 _logger = logging.getLogger("nimble_stop")
 _READ_BY_CLIENTS: Final = re.compile("HOME|AWS_.*|.*_PROXY", re.IGNORECASE)

@@ -20,7 +20,7 @@ from nimble_stop._protocol import Response
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nimble_stop._engine import Send
+    from nimble_stop._steps import Send
     from nimble_stop._transport import Carrier
 
 

@@ -14,8 +14,9 @@ from nimble_stop.exceptions import RequestValidationError, ResponseDecodeError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from nimble_stop._engine import Engine, Steps
+    from nimble_stop._engine import Engine
     from nimble_stop._protocol import Page
+    from nimble_stop._steps import Steps
     from nimble_stop.models import StreamingSession
 
 # Ids go into the query; so many of 36 characters keep the request line below 2 KiB.

@@ -11,7 +11,8 @@ from nimble_stop._requests import get_request
 from nimble_stop.exceptions import NimbleStopError
 
 if TYPE_CHECKING:
-    from nimble_stop._engine import Engine, Steps
+    from nimble_stop._engine import Engine
+    from nimble_stop._steps import Steps
     from nimble_stop.models import StreamingSession
 
 

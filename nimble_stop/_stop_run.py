@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol, Self
 
 from nimble_stop._bulk import BulkStop, StopResult
-from nimble_stop._engine import Effect, Sleep, drive
+from nimble_stop._steps import Effect, Sleep, drive
 
 if TYPE_CHECKING:
     from types import TracebackType

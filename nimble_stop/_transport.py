@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from nimble_stop._config import Config
-    from nimble_stop._engine import Send
     from nimble_stop._http_adapter import Adapter
     from nimble_stop._protocol import Response
+    from nimble_stop._steps import Send
 
 
 class Carrier:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from nimble_stop._arguments import checked_seconds
-from nimble_stop._engine import Sleep
 from nimble_stop._requests import get_request
+from nimble_stop._steps import Sleep
 from nimble_stop.exceptions import (
     DeadlineExceededError,
     NimbleStopError,
@@ -18,8 +18,10 @@ from nimble_stop.models import StreamingSessionState as State
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nimble_stop._engine import Deadline, Engine, Steps
+    from nimble_stop._deadline import Deadline
+    from nimble_stop._engine import Engine
     from nimble_stop._protocol import Request
+    from nimble_stop._steps import Steps
     from nimble_stop.models import StreamingSession
 
 # The first look comes soon: a session may have stopped before anybody asked.

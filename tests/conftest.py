@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from tests.support.clock import ManualClock
 from tests.support.pools import Pools
+from tests.support.settings import Setup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,3 +51,9 @@ def pools(clock: ManualClock) -> Iterator[Pools]:
     made = Pools(clock)
     yield made
     made.close()
+
+
+@pytest.fixture
+def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
+    """Give a way to set environment and files."""
+    return Setup(tmp_path, monkeypatch)

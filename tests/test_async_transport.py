@@ -12,8 +12,8 @@ from aiohttp.client_proto import ResponseHandler
 from nimble_stop import AsyncNimbleClient
 from nimble_stop._async_transport import AsyncTransport, _Handler
 from nimble_stop._authentication import WireRequest
-from nimble_stop._engine import Send
 from nimble_stop._http import AnswerError
+from nimble_stop._steps import Send
 from nimble_stop.exceptions import ConnectionFailedError, ConnectionLostError, ReadTimeoutError
 from tests.support.clients import REGION, credentials, make_config
 from tests.support.scripted import HANG_GUARD, Peer, ScriptedServer, always, answer, hang_up

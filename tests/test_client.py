@@ -4,7 +4,6 @@ import gc
 import logging
 import pickle
 import socket
-import threading
 import time
 import traceback
 import tracemalloc
@@ -15,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import nimble_stop
-from nimble_stop import NimbleClient, RetryPolicy, VolumeRetentionMode, _client
+from nimble_stop import NimbleClient, RetryPolicy, VolumeRetentionMode
 from nimble_stop.exceptions import (
     ConfigurationError,
     ConnectionFailedError,
@@ -36,6 +34,7 @@ from tests.support.clients import (
     make_client,
 )
 from tests.support.company import leave_alone
+from tests.support.refused import GOOD, REFUSED
 from tests.support.scripted import (
     HANG_GUARD,
     Peer,
@@ -58,16 +57,6 @@ def local() -> Iterator[LocalNimble]:
     with LocalNimble(credentials=key, region_name=REGION) as endpoint:
         endpoint.add_session(studio_id="studio-1", session_id="session-1")
         yield endpoint
-
-
-@pytest.fixture
-def environment(local: LocalNimble, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalNimble]:
-    """Lead the module's own client to the endpoint."""
-    for name, value in local.environment.items():
-        monkeypatch.setenv(name, value)
-    _client.default.reset()
-    yield local
-    _client.default.reset()
 
 
 def test_stop(local: LocalNimble) -> None:
@@ -116,27 +105,6 @@ def test_errors_carry_the_token(local: LocalNimble) -> None:
     assert error.request_id == local.requests[0].request_id
 
 
-GOOD: dict[str, Any] = {"studio_id": "studio-1", "session_id": "session-1"}
-REFUSED: list[dict[str, Any]] = [
-    {"studio_id": ""},
-    {"studio_id": ".."},
-    {"studio_id": None},
-    {"session_id": "."},
-    {"session_id": "\ud800"},
-    {"session_id": b"session-1"},
-    {"retention": "KEEP"},
-    {"retention": 1},
-    {"client_token": ""},
-    {"client_token": "a\r\n folded"},
-    {"client_token": "a\x00"},
-    {"client_token": "x" * 65},
-    {"deadline": 0},
-    {"deadline": -1},
-    {"deadline": "1"},
-    {"deadline": float("nan")},
-]
-
-
 @pytest.mark.parametrize("arguments", REFUSED, ids=ascii)
 def test_refused_input_opens_no_connection(arguments: dict[str, Any]) -> None:
     """A bad argument is refused before credentials are asked for or a connection is opened."""
@@ -148,46 +116,6 @@ def test_refused_input_opens_no_connection(arguments: dict[str, Any]) -> None:
 
         assert isinstance(failure.value, ValueError)
         assert server.connections == 0
-
-
-@pytest.mark.parametrize("arguments", REFUSED, ids=ascii)
-def test_module_function_refuses_first(arguments: dict[str, Any]) -> None:
-    """The module's function checks its arguments even where nothing is configured."""
-    _client.default.reset()
-    (name,) = arguments
-
-    with pytest.raises(RequestValidationError, match=rf"^{name} must be"):
-        nimble_stop.stop_session(**{**GOOD, **arguments})
-
-
-def test_module_function(environment: LocalNimble) -> None:
-    """The module's function needs nothing but the environment, and keeps its client."""
-    session = nimble_stop.stop_session("studio-1", "session-1", retention="RETAIN", deadline=9)
-
-    assert session.state == "STOP_IN_PROGRESS"
-    assert _client.default.client() is _client.default.client()
-    environment.requests.assert_stopped_once("session-1")
-
-
-def test_module_function_in_threads(environment: LocalNimble) -> None:
-    """Threads that come first together get one client."""
-    del environment
-    barrier = threading.Barrier(8)
-
-    def first(_: int) -> int:
-        barrier.wait(HANG_GUARD)
-        return id(_client.default.client())
-
-    with ThreadPoolExecutor(8) as pool:
-        assert len(set(pool.map(first, range(8)))) == 1
-
-
-def test_nothing_configured() -> None:
-    """Without a region the module's function says so, and can be configured afterwards."""
-    _client.default.reset()
-
-    with pytest.raises(ConfigurationError, match="no region"):
-        nimble_stop.stop_session("studio-1", "session-1")
 
 
 def test_no_credentials() -> None:

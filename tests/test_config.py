@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -9,42 +8,13 @@ import botocore.session
 import pytest
 
 from nimble_stop import RetryPolicy, Runtime, Timeouts
-from nimble_stop._config import Options, adjusted, resolve
+from nimble_stop._config import adjusted, resolve
+from nimble_stop._options import Options
 from nimble_stop.exceptions import ConfigurationError, RequestValidationError
-from tests.support.clients import write_aws_files
+from tests.support.settings import Setup, resolved
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from nimble_stop._config import Config
-
-
-@pytest.fixture
-def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
-    """Give a way to set environment and files."""
-    return Setup(tmp_path, monkeypatch)
-
-
-class Setup:
-    """Environment variables and AWS's two files."""
-
-    def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._directory = directory
-        self._monkeypatch = monkeypatch
-
-    def __call__(
-        self, variables: dict[str, str] | None = None, *, config: str = "", credentials: str = ""
-    ) -> None:
-        """Set them."""
-        files = write_aws_files(self._directory, config=config, credentials=credentials)
-        for name, value in {**files, **(variables or {})}.items():
-            self._monkeypatch.setenv(name, value)
-
-
-def resolved(**options: Any) -> Config:  # noqa: ANN401 - a client's own arguments
-    """Resolve a configuration, in a region unless another is given."""
-    options.setdefault("region_name", "us-west-2")
-    return resolve(Options(**options))
 
 
 # Where a region may come from, first things first: argument, environment, files.
@@ -130,52 +100,6 @@ def test_profiles(
     if "" not in (first, second):
         session = botocore.session.Session(profile=argument)
         assert session.get_config_variable("region") == expected
-
-
-def test_profile_of_the_credentials_file(setup: Setup) -> None:
-    """A profile may stand in the credentials file alone."""
-    setup(credentials="[one]\nregion = eu-west-1\n")
-
-    assert resolve(Options(profile_name="one")).region_name == "eu-west-1"
-
-
-@pytest.mark.parametrize("files", [True, False])
-@pytest.mark.parametrize("source", ["profile_name", "AWS_PROFILE"])
-def test_unknown_profile(source: str, setup: Setup, *, files: bool) -> None:
-    """A profile that does not exist is an error that names it."""
-    setup({source: "nobody"} if source[0] == "A" else {}, config=PROFILES if files else "")
-
-    with pytest.raises(ConfigurationError, match=r"nobody.*AWS_PROFILE"):
-        resolved(profile_name="nobody" if source[0] == "p" else None)
-
-
-def test_broken_file(setup: Setup) -> None:
-    """A file that cannot be read is an error that says so."""
-    setup(config="[default\nregion")
-
-    with pytest.raises(ConfigurationError, match="configuration files"):
-        resolved()
-
-
-def test_empty_file_variables(setup: Setup, tmp_path: Path) -> None:
-    """An empty variable names no file: AWS's usual places count."""
-    setup({"AWS_CONFIG_FILE": "", "AWS_SHARED_CREDENTIALS_FILE": "", "HOME": str(tmp_path)})
-    (tmp_path / ".aws").mkdir()
-    (tmp_path / ".aws" / "config").write_text("[default]\nregion = eu-west-1\n")
-    (tmp_path / ".aws" / "credentials").write_text("[default]\nmax_attempts = 6\n")
-
-    assert resolve(Options()).region_name == "eu-west-1"
-    assert resolve(Options()).retry.max_attempts == 6
-
-
-def test_no_text_file(setup: Setup) -> None:
-    """A file that is no text is an error that says so."""
-    setup()
-    with open(os.environ["AWS_CONFIG_FILE"], "wb") as file:  # noqa: PTH123
-        file.write(b"[default]\nregion = \xff\xfe\n")
-
-    with pytest.raises(ConfigurationError, match="configuration files"):
-        resolved()
 
 
 @pytest.mark.parametrize("profile", [None, "empty"])
@@ -299,28 +223,6 @@ def test_empty_variables_are_unset(setup: Setup) -> None:
     assert (config.region_name, config.endpoint.host) == ("eu-west-1", "profile.example")
     assert (config.retry, config.ca_bundle, config.app_id) == (RetryPolicy(), None, None)
     assert config.correct_clock_skew
-
-
-@pytest.mark.parametrize(
-    "nimble",
-    ["", "nimble =", "nimble = x", "nimble =\n  region = x", "nimble =\n  endpoint_url ="],
-)
-def test_services_without_an_endpoint(nimble: str, setup: Setup) -> None:
-    """A services section that has nothing for us gives way to the profile."""
-    setup(
-        config="[default]\nservices = mine\nendpoint_url = http://profile.example\n"
-        f"[services mine]\n{nimble}\n"
-    )
-
-    assert resolved().endpoint.host == "profile.example"
-
-
-def test_missing_services(setup: Setup) -> None:
-    """A services section that does not exist is an error that names it."""
-    setup(config="[default]\nservices = nowhere\n")
-
-    with pytest.raises(ConfigurationError, match="'nowhere', which does not exist"):
-        resolved()
 
 
 @pytest.mark.parametrize("source", ENDPOINT_SOURCES)
@@ -489,13 +391,6 @@ def test_bad_options(name: str, value: Any) -> None:  # noqa: ANN401 - whatever 
     """An argument of a wrong type or range is refused by its name, never a TypeError."""
     with pytest.raises(RequestValidationError, match=rf"^{name} must be "):
         resolved(**{name: value})
-
-
-@pytest.mark.parametrize("name", ["connect", "read"])
-def test_bad_timeouts(name: str) -> None:
-    """Each part of a time-out must be a number of seconds greater than zero."""
-    with pytest.raises(RequestValidationError, match=rf"^{name} must be "):
-        Timeouts(**{name: 0})
 
 
 def test_ca_bundle(setup: Setup, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import attrs
 import pytest
 
 from nimble_stop import RetryPolicy, Timeouts
+from nimble_stop._call_record import CallRecord
 from nimble_stop._endpoint import parse_endpoint
-from nimble_stop._engine import CallRecord, Deadline
 from nimble_stop._protocol import GET_STREAMING_SESSION, Response, build_request
 from nimble_stop.exceptions import (
     AccessDeniedException,
@@ -468,17 +468,6 @@ def test_bad_deadlines(seconds: float, clock: ManualClock) -> None:
     """A deadline must be a number of seconds greater than zero."""
     with pytest.raises(RequestValidationError, match=r"^deadline must be"):
         Play(clock, [OK]).call(deadline=seconds)
-
-
-def test_paused_deadline(clock: ManualClock) -> None:
-    """Time between pause and resume does not count."""
-    deadline = Deadline(10, lambda: clock.monotonic)
-    clock.advance(1)
-    deadline.pause()
-    clock.advance(100)
-    deadline.resume()
-
-    assert deadline.remaining == 9
 
 
 # What ends the line about each attempt.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nimble_stop import _client, _fork
-from nimble_stop._client import stop_session
+from nimble_stop import _fork, stop_session
+from nimble_stop._default_client import default
 from nimble_stop._fork import renew_in_children
 from nimble_stop._retry import RetryQuota
 from nimble_stop.exceptions import ConnectionLostError
@@ -73,11 +73,11 @@ def test_default_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     with ScriptedServer(always(answer())) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_NIMBLE", server.url)
-        _client.default.reset()
+        default.reset()
         before = in_child(lambda: str(stop_session("a", "b").session_id))
         stop_session("a", "b")
         after = in_child(lambda: str(stop_session("a", "b").session_id))
-        _client.default.reset()
+        default.reset()
 
     assert (before, after) == ("session-1", "session-1")
     assert [request.connection for request in server.requests] == [0, 1, 2]
@@ -86,7 +86,6 @@ def test_default_client(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_locks_that_another_thread_held() -> None:
     """A lock that another thread held at the fork does not hang the child."""
     quota, held, go = RetryQuota(), threading.Event(), threading.Event()
-    default = _client.default
     with make_client("http://127.0.0.1:1") as client:
         source = client._credentials
         locks = [quota._lock, source._lock, default._lock]
@@ -145,11 +144,11 @@ def test_renewal_leaves_parts_usable() -> None:
     with ScriptedServer(always(answer())) as server, make_client(server.url) as client:
         client.get_session("a", "b")
         quota.take(ConnectionLostError("no"))
-        locks = [quota._lock, client._credentials._lock, _client.default._lock]
+        locks = [quota._lock, client._credentials._lock, default._lock]
         _fork._renew_all()
         client.get_session("a", "b")
 
-        renewed = [quota._lock, client._credentials._lock, _client.default._lock]
+        renewed = [quota._lock, client._credentials._lock, default._lock]
         assert [old is new for old, new in zip(locks, renewed, strict=True)] == [False] * 3
         assert quota.available == 6
         assert server.connections == 2

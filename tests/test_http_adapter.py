@@ -8,8 +8,8 @@ import responses
 
 from nimble_stop._authentication import Authenticator
 from nimble_stop._credentials import CredentialSource
-from nimble_stop._engine import Send
 from nimble_stop._http_adapter import Adapter
+from nimble_stop._steps import Send
 from nimble_stop._transport import Carrier
 from nimble_stop.exceptions import (
     ConnectionLostError,

@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from nimble_stop._engine import drive
 from nimble_stop._listing import Pages
 from nimble_stop._protocol import Response
+from nimble_stop._steps import drive
 from nimble_stop.exceptions import (
     AccessDeniedException,
     DeadlineExceededError,

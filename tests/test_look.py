@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nimble_stop import AccessDeniedException, NimbleClient, ResourceNotFoundException, RetryPolicy
-from nimble_stop._engine import drive
 from nimble_stop._look import Looked, look_at_sessions
+from nimble_stop._steps import drive
 from nimble_stop.local import LocalNimble, ServiceFailure
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from nimble_stop import StreamingSession, StreamingSessionState as State
-from nimble_stop._engine import drive
 from nimble_stop._protocol import Response
+from nimble_stop._steps import drive
 from nimble_stop._wait import poll_delay, wait_until_stopped
 from nimble_stop.exceptions import (
     AccessDeniedException,

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import attrs
 
 from nimble_stop._authentication import WireRequest
-from nimble_stop._engine import Engine, Send, Sign, Sleep, drive
+from nimble_stop._engine import Engine
 from nimble_stop._protocol import STOP_STREAMING_SESSION, Response, build_request
+from nimble_stop._steps import Send, Sign, Sleep, drive
 from tests.support.clients import make_config
 
 if TYPE_CHECKING:
-    from nimble_stop._engine import CallRecord, Effect
+    from nimble_stop._call_record import CallRecord
     from nimble_stop._protocol import Request
+    from nimble_stop._steps import Effect
     from nimble_stop.models import StreamingSession
     from tests.support.clock import ManualClock
 

@@ -11,8 +11,9 @@ import attrs
 
 from nimble_stop._authentication import WireRequest
 from nimble_stop._bulk import BulkOptions, BulkStop
-from nimble_stop._engine import Engine, Sign, Sleep, drive
+from nimble_stop._engine import Engine
 from nimble_stop._protocol import Response
+from nimble_stop._steps import Sign, Sleep, drive
 from tests.support.clients import make_config
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from nimble_stop import StopResult
     from nimble_stop._bulk import Outcome, Work
-    from nimble_stop._engine import Effect
+    from nimble_stop._steps import Effect
     from tests.support.clock import ManualClock
 
 

@@ -1,0 +1,130 @@
+"""Where settings stand: the environment, and the profile in AWS's files, which botocore reads.
+
+An empty environment variable counts as unset.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+from nimble_stop.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from botocore.session import Session
+
+_PROFILE_VARIABLES: Final = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
+_CONFIG_FILE: Final = ("AWS_CONFIG_FILE", "~/.aws/config")
+_CREDENTIALS_FILE: Final = ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
+# What botocore calls each of them, the variables it reads, and the default.
+_SESSION_VARIABLES: Final = (
+    ("profile", _PROFILE_VARIABLES, None),
+    ("config_file", _CONFIG_FILE[:1], _CONFIG_FILE[1]),
+    ("credentials_file", _CREDENTIALS_FILE[:1], _CREDENTIALS_FILE[1]),
+)
+
+
+def make_session(profile_name: str | None) -> Session:
+    """Make the botocore session that reads AWS's files and finds credentials."""
+    from botocore.session import Session as BotocoreSession
+
+    # An empty variable is unset; botocore would take it for a profile or a file of that name.
+    variables = {
+        name: (None, [variable for variable in names if os.environ.get(variable)], default, None)
+        for name, names, default in _SESSION_VARIABLES
+    }
+    return BotocoreSession(session_vars=variables, profile=profile_name)
+
+
+class Found(NamedTuple):
+    """A setting's value and where it came from."""
+
+    value: str
+    source: str
+
+
+class Settings:
+    """The environment and the profile, side by side."""
+
+    def __init__(self, profile_name: str | None) -> None:
+        self._profile_name = profile_name
+
+    def find(self, variables: tuple[str, ...], key: str) -> Found | None:
+        """Look in the environment, then in the profile."""
+        for name in variables:
+            if value := os.environ.get(name):
+                return Found(value, name)
+        value = self._profile.get(key)
+        if isinstance(value, str) and value:
+            return Found(value, f"{key} of {self.profile_label}")
+        return None
+
+    def flag(self, variable: str, key: str) -> bool:
+        """Look for a setting that is true or false."""
+        found = self.find((variable,), key)
+        if found is None or found.value.lower() == "false":
+            return False
+        if found.value.lower() == "true":
+            return True
+        raise ConfigurationError(f"{found.source} is {found.value!r}; it must be true or false.")
+
+    def service_endpoint_url(self) -> Found | None:
+        """Look for the endpoint in the ``[services ...]`` section that the profile names."""
+        name = self._profile.get("services")
+        if not name:
+            return None
+        section = self._full_config.get("services", {}).get(name)
+        if section is None:
+            raise ConfigurationError(
+                f"{self.profile_label} names the services section {name!r}, which does not exist."
+            )
+        nimble: object = section.get("nimble")
+        if not isinstance(nimble, dict):
+            return None
+        value = cast("dict[str, str]", nimble).get("endpoint_url")
+        return Found(value, f"nimble endpoint_url of [services {name}]") if value else None
+
+    @property
+    def profile_label(self) -> str:
+        """What error messages call the profile."""
+        name = self._profile_name
+        for variable in _PROFILE_VARIABLES:
+            name = name or os.environ.get(variable)
+        return f"profile {name or 'default'!r}"
+
+    @cached_property
+    def _profile(self) -> Mapping[str, Any]:
+        return self._read(lambda session: session.get_scoped_config())
+
+    @cached_property
+    def _full_config(self) -> Mapping[str, Any]:
+        return self._read(lambda session: session.full_config)
+
+    @cached_property
+    def _session(self) -> Session | None:
+        """The botocore session, if there is a file for it to read: importing it takes time."""
+        named = self._profile_name or any(os.environ.get(name) for name in _PROFILE_VARIABLES)
+        files = (
+            os.environ.get(variable) or default
+            for variable, default in (_CONFIG_FILE, _CREDENTIALS_FILE)
+        )
+        if named or any(Path(file).expanduser().is_file() for file in files):
+            return make_session(self._profile_name)
+        return None
+
+    def _read(self, read: Callable[[Session], Mapping[str, Any]]) -> Mapping[str, Any]:
+        if self._session is None:
+            return {}
+        from botocore.exceptions import BotoCoreError
+
+        try:
+            return read(self._session)
+        except (BotoCoreError, OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(
+                f"AWS's configuration files cannot be used: {error} Correct AWS_PROFILE, "
+                "profile_name or the file."
+            ) from error

@@ -183,7 +183,8 @@ class BaseClient(ABC):
         )
         if executor is None:
             return BulkStop(self._engine, session_ids, options)
-        from nimble_stop._executor import ExecutorCrew, source_for
+        from nimble_stop._executor import ExecutorCrew
+        from nimble_stop._worker import source_for
 
         source = source_for(executor, self, self._options, has_credentials=self._credentials.given)
         now = self._config.runtime.now()

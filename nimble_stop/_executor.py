@@ -1,19 +1,15 @@
 """Stopping many sessions in somebody else's executor: a process pool, Dask's, Ray's, MPI's.
 
 Work goes out in batches, because handing one over costs more than stopping a session. A batch
-whose worker was lost goes out again: the client tokens make that safe. What is pickled is how to
-make a client, never a client's credentials.
+whose worker was lost goes out again: the client tokens make that safe.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import re
 import threading
 from collections import deque
-from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
-from functools import lru_cache
+from concurrent.futures import CancelledError, Executor, Future
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
@@ -24,8 +20,8 @@ from nimble_stop._arguments import checked_id, checked_iterator
 from nimble_stop._bulk import StopResult, derived_token, stopped_before
 from nimble_stop._protocol import STOP_STREAMING_SESSION
 from nimble_stop._stop_run import Crew
+from nimble_stop._worker import Given, Recipe, stop_batch
 from nimble_stop.exceptions import (
-    ConfigurationError,
     ConnectionLostError,
     NimbleStopError,
     RequestValidationError,
@@ -34,103 +30,13 @@ from nimble_stop.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from nimble_stop._base import BaseClient
     from nimble_stop._bulk import BulkOptions
-    from nimble_stop._client import NimbleClient
-    from nimble_stop._options import Options
 
 _logger = logging.getLogger("nimble_stop")
-_READ_BY_CLIENTS: Final = re.compile("HOME|AWS_.*|.*_PROXY", re.IGNORECASE)
 # At some 10 ms for handing work over and 100 ms for a stop, the overhead stays below a percent.
 _BATCH: Final = 25
 # After that the batch, or the executor, is at fault and not a worker: it is done here.
 _MAX_TRIES: Final = 3
-
-
-@attrs.frozen
-class Recipe:
-    """How a worker makes its client: from the same options, with credentials of its own."""
-
-    options: Options
-
-    def client(self) -> NimbleClient:
-        """Give the worker's client; a process makes one and keeps it for further batches."""
-        return _client_of(self.options, _environment())
-
-
-@attrs.frozen
-class Given:
-    """The caller's own client, for executors whose workers are threads of this process."""
-
-    given: NimbleClient
-
-    def client(self) -> NimbleClient:
-        """Give the client."""
-        return self.given
-
-
-def _environment() -> tuple[tuple[str, str], ...]:
-    """Give what a client may read from the environment: another one needs another client."""
-    names = (name for name in sorted(os.environ) if _READ_BY_CLIENTS.fullmatch(name))
-    return tuple((name, os.environ[name]) for name in names)
-
-
-@lru_cache(maxsize=4)
-def _client_of(options: Options, environment: tuple[tuple[str, str], ...]) -> NimbleClient:
-    del environment
-    from nimble_stop._client import NimbleClient
-
-    return NimbleClient(**attrs.asdict(options, recurse=False))
-
-
-def source_for(
-    executor: Executor, client: BaseClient, options: Options, *, has_credentials: bool
-) -> Recipe | Given:
-    """Choose how the workers get their client.
-
-    Raises:
-        RequestValidationError: It is no executor.
-        ConfigurationError: Credentials that were passed in would have to be pickled.
-    """
-    from nimble_stop._client import NimbleClient
-
-    if not callable(getattr(executor, "submit", None)):
-        raise RequestValidationError(
-            "executor must be a concurrent.futures.Executor or None, not "
-            f"{type(executor).__name__}."
-        )
-    if isinstance(client, NimbleClient) and isinstance(executor, ThreadPoolExecutor):
-        return Given(client)
-    if has_credentials:
-        raise ConfigurationError(
-            "credentials= would have to be pickled for the workers of the executor, secret and "
-            "all. Leave credentials= out, so that each worker finds its own by AWS_PROFILE, "
-            "environment or role, or use NimbleClient with a ThreadPoolExecutor."
-        )
-    return Recipe(options)
-
-
-def stop_batch(
-    source: Recipe | Given, session_ids: list[str], options: BulkOptions, submission: str = ""
-) -> list[StopResult]:
-    """Stop the sessions of one batch; this is what runs in a worker.
-
-    Args:
-        source: How to get a client.
-        session_ids: The sessions' ids.
-        options: How to stop them.
-        submission: Makes this call unlike any other: Dask answers equal calls from one result.
-    """
-    del submission
-    run = source.client().stop_sessions(
-        options.studio_id,
-        session_ids,
-        retention=options.retention,
-        run_id=options.run_id,
-        max_concurrency=options.max_concurrency,
-        wait=options.wait,
-    )
-    return list(run)
 
 
 @attrs.define(eq=False)

@@ -22,7 +22,7 @@ import attrs
 import pytest
 
 from nimble_stop import AsyncNimbleClient, NimbleClient, RetryPolicy
-from nimble_stop._executor import Recipe, stop_batch
+from nimble_stop._worker import stop_batch
 from nimble_stop.exceptions import (
     ConfigurationError,
     ConflictException,
@@ -473,13 +473,6 @@ def test_given_credentials(
         assert word in str(failure.value)
 
 
-@pytest.mark.parametrize("executor", ["pool", 7, object()])
-def test_no_executor(executor: Any, client: NimbleClient) -> None:  # noqa: ANN401 - wrong on purpose
-    """What is no executor is refused."""
-    with pytest.raises(RequestValidationError, match="executor must be"):
-        client.stop_sessions(STUDIO, [], executor=executor)
-
-
 def test_nothing_secret_is_pickled(local: LocalNimble, client: NimbleClient) -> None:
     """What goes to the workers holds no credentials, also after they were used here."""
     client.get_session(STUDIO, "session-0")
@@ -493,18 +486,6 @@ def test_nothing_secret_is_pickled(local: LocalNimble, client: NimbleClient) -> 
         assert local.credentials.access_key.encode() not in data
         source = pickle.loads(data)[1][0]  # noqa: S301 - our own
         assert source.options.retry == RetryPolicy(max_attempts=5)
-
-
-def test_worker_keeps_its_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker makes one client for all batches of the same options, in the same environment."""
-    client = NimbleClient(region_name="us-west-2", endpoint_url="http://127.0.0.1:1")
-    data = pickle.dumps(Recipe(client._options))
-    one, same = (pickle.loads(data).client() for _ in range(2))  # noqa: S301 - our own
-    assert one is same
-    monkeypatch.setenv("AWS_PROFILE", "other")
-    other = pickle.loads(data).client  # noqa: S301 - likewise
-    with pytest.raises(ConfigurationError, match="other"):
-        other()
 
 
 def test_worker_without_a_region(

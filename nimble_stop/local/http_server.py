@@ -11,6 +11,7 @@ import asyncio
 import logging
 import socket
 import threading
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
@@ -23,12 +24,14 @@ from nimble_stop.local.refusals import Refusal
 if TYPE_CHECKING:
     from nimble_stop.local.service import Service
 
-__all__ = ["ServerThread", "listen"]
+__all__ = ["ServerThread", "listen", "url_of"]
 
 _logger: Final = logging.getLogger("nimble_stop.local")
 _BACKLOG: Final = 512
 _ACCEPT_PAUSE_SECONDS: Final = 0.1
 _MAX_PORT: Final = 65_535
+# Of each address that means "all": the one at which this machine reaches itself.
+_LOOPBACKS: Final = MappingProxyType({"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"})  # noqa: S104  # none is listened on here
 # A request that is being answered gets this long to end; twice, by aiohttp's counting.
 _SHUTDOWN_SECONDS: Final = 0.5
 
@@ -56,6 +59,12 @@ def listen(host: str, port: int) -> socket.socket:
             f"The endpoint cannot listen on {host!r}, port {port}: {error}."
         ) from error
     return listener
+
+
+def url_of(host: str, port: int) -> str:
+    """Write the URL at which this machine reaches what listens on a host and a port."""
+    address = _LOOPBACKS.get(host, host)
+    return f"http://{f'[{address}]' if ':' in address else address}:{port}"
 
 
 class ServerThread:

@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, overload
 
+from nimble_stop.local.defaults import JOURNAL_SIZE
 from nimble_stop.local.records import RequestRecord
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ class Journal(Sequence[RequestRecord]):
     """
 
     def __init__(
-        self, size: int = 20_000, on_add: Callable[[RequestRecord], None] | None = None
+        self,
+        size: int = JOURNAL_SIZE,
+        on_add: Callable[[RequestRecord], None] | None = None,
     ) -> None:
         self._on_add = on_add
         self._records: deque[RequestRecord] = deque(maxlen=size)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from nimble_stop._converter import structure_session
+from nimble_stop.local import defaults
 from nimble_stop.local.clock import Clock, SessionClock
+from nimble_stop.local.defaults import REGION_NAME as DEFAULT_REGION_NAME
 from nimble_stop.local.fault_rules import FaultRule, FaultRules
-from nimble_stop.local.http_server import ServerThread, listen
+from nimble_stop.local.http_server import ServerThread, listen, url_of
 from nimble_stop.local.journal import Journal
 from nimble_stop.local.members import check_identifier, members_to_wire, state_to_wire
 from nimble_stop.local.operations import Operations
@@ -35,16 +37,8 @@ if TYPE_CHECKING:
     from nimble_stop.local.records import RequestRecord
     from nimble_stop.models import StreamingSession
 
-__all__ = ["DEFAULT_ACCESS_KEY", "DEFAULT_REGION_NAME", "LocalNimble"]
+__all__ = ["DEFAULT_REGION_NAME", "LocalNimble"]
 
-DEFAULT_ACCESS_KEY: Final = AccessKey("LOCALNIMBLE", "local-nimble-secret-access-key")
-"""The key pair that is accepted unless others are given. It is no secret: it opens nothing else."""
-
-DEFAULT_REGION_NAME: Final = "us-west-2"
-"""The region that the endpoint stands in unless another is given; AWS offered the API there."""
-
-# AWS accepts signatures that are at most so old.
-_MAX_SKEW_SECONDS: Final = 900.0
 _Part = TypeVar("_Part")
 
 
@@ -61,8 +55,8 @@ class LocalNimble:
         transition_seconds: How long a transition such as ``STOP_IN_PROGRESS`` takes, in seconds
             (fractions too). With 0 the next request finds it completed. None leaves it to
             `complete` and `complete_all`.
-        credentials: The key pairs that are accepted: one or several, `DEFAULT_ACCESS_KEY` if none.
-            One with a session token is a temporary one.
+        credentials: The key pairs that are accepted, one or several; one of its own if None. One
+            with a session token is a temporary one.
         region_name: The region that signatures must be made for.
         clock: The server's clock, seconds since 1970 UTC; for its dates and for signatures.
         max_skew_seconds: How far a signature's date may be off; `math.inf` accepts any.
@@ -76,15 +70,15 @@ class LocalNimble:
     def __init__(
         self,
         *,
-        db: str = ":memory:",
-        host: str = "127.0.0.1",
-        port: int = 0,
-        transition_seconds: float | None = 0.0,
+        db: str = defaults.DB,
+        host: str = defaults.HOST,
+        port: int = defaults.PORT,
+        transition_seconds: float | None = defaults.TRANSITION_SECONDS,
         credentials: AccessKey | Sequence[AccessKey] | None = None,
-        region_name: str = DEFAULT_REGION_NAME,
+        region_name: str = defaults.REGION_NAME,
         clock: Clock = time.time,
-        max_skew_seconds: float = _MAX_SKEW_SECONDS,
-        journal_size: int = 20_000,
+        max_skew_seconds: float = defaults.MAX_SKEW_SECONDS,
+        journal_size: int = defaults.JOURNAL_SIZE,
         on_request: Callable[[RequestRecord], None] | None = None,
     ) -> None:
         if transition_seconds is not None and not 0 <= transition_seconds < math.inf:
@@ -94,8 +88,10 @@ class LocalNimble:
             )
         if not max_skew_seconds >= 0:
             raise ValueError(f"max_skew_seconds must be 0 or more, not {max_skew_seconds!r}")
+        if journal_size < 0:
+            raise ValueError(f"journal_size must be 0 or more, not {journal_size!r}")
         if credentials is None:
-            credentials = DEFAULT_ACCESS_KEY
+            credentials = defaults.ACCESS_KEY
         keys = (credentials,) if isinstance(credentials, AccessKey) else tuple(credentials)
         if not keys:
             raise ValueError("credentials must hold at least one key pair")
@@ -111,7 +107,7 @@ class LocalNimble:
         self._faults = FaultRules()
         self._journal = Journal(journal_size, on_request)
         self._socket: socket.socket | None = None
-        self._store: Store | None = None
+        self._operations: Operations | None = None
         self._thread: ServerThread | None = None
 
     def __enter__(self) -> Self:
@@ -138,13 +134,18 @@ class LocalNimble:
         """
         if self._socket is not None:
             return self
-        self._store = Store(self._db)
+        store = Store(self._db)
         try:
             self._socket = listen(self._host, self._port)
         except BaseException:
-            self._store.close()
-            self._store = None
+            store.close()
             raise
+        self._operations = Operations(
+            store=store,
+            clock=self._session_clock,
+            transition_seconds=self._transition_seconds,
+            region_name=self._region_name,
+        )
         # A restart comes back under the same address.
         self._port = self._socket.getsockname()[1]
         return self
@@ -162,7 +163,7 @@ class LocalNimble:
             return self
         self.bind()
         service = Service(
-            operations=self._operations,
+            operations=_present(self._operations),
             keys={key.access_key_id: key for key in self._keys},
             region_name=self._region_name,
             clock=self._clock,
@@ -185,9 +186,9 @@ class LocalNimble:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+        if self._operations is not None:
+            self._operations.store.close()
+            self._operations = None
 
     # How to reach it
 
@@ -199,8 +200,7 @@ class LocalNimble:
             RuntimeError: It is not running, so it has no port yet.
         """
         _present(self._socket)
-        host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104  # a client needs an address to go to
-        return f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
+        return url_of(self._host, self._port)
 
     @property
     def region_name(self) -> str:
@@ -242,7 +242,7 @@ class LocalNimble:
         Raises:
             RuntimeError: It is not running.
         """
-        return Sessions(_present(self._store), self._session_clock)
+        return Sessions(self._store, self._session_clock)
 
     def add_session(
         self,
@@ -269,7 +269,7 @@ class LocalNimble:
             TypeError: There is no such member, or its value is of a wrong type.
             ValueError: The studio has a session of that id, or a value is not allowed.
         """
-        store = _present(self._store)
+        operations = _present(self._operations)
         now = self._session_clock()
         session = new_session(
             check_identifier("studio_id", studio_id),
@@ -277,11 +277,11 @@ class LocalNimble:
             region_name=self._region_name,
             state=state_to_wire(state),
             now=now,
-            due=self._operations.due(now),
+            due=operations.due(now),
             caller=self._keys[0].access_key_id,
             members=members_to_wire(members),
         )
-        if not store.add(session):
+        if not operations.store.add(session):
             raise ValueError(f"studio {studio_id!r} has a session {session_id!r} already")
         return structure_session(session_to_wire(session))
 
@@ -305,8 +305,8 @@ class LocalNimble:
             RuntimeError: It is not running.
             ValueError: The session is in no transition, or there is none of that id.
         """
-        store = _present(self._store)
-        if not store.complete(self._session_clock(), studio_id=studio_id, session_id=session_id):
+        now = self._session_clock()
+        if not self._store.complete(now, studio_id=studio_id, session_id=session_id):
             raise ValueError(f"session {session_id!r} of {studio_id!r} is in no transition")
 
     def complete_all(self) -> int:
@@ -318,9 +318,7 @@ class LocalNimble:
         Raises:
             RuntimeError: It is not running.
         """
-        return _present(self._store).complete(
-            self._session_clock(), studio_id=None, session_id=None
-        )
+        return self._store.complete(self._session_clock(), studio_id=None, session_id=None)
 
     def advance(self, seconds: float) -> None:
         """Let time pass for the sessions; signatures and the ``Date`` header do not notice.
@@ -332,7 +330,7 @@ class LocalNimble:
             RuntimeError: It is not running.
             ValueError: The number is negative or not finite.
         """
-        store = _present(self._store)
+        store = self._store
         self._session_clock.advance(seconds)
         store.settle(self._session_clock())
 
@@ -402,19 +400,14 @@ class LocalNimble:
         Raises:
             RuntimeError: It is not running.
         """
-        _present(self._store).clear()
+        self._store.clear()
         self._faults.clear()
         self._journal.clear()
         self._session_clock.reset()
 
     @property
-    def _operations(self) -> Operations:
-        return Operations(
-            store=_present(self._store),
-            clock=self._session_clock,
-            transition_seconds=self._transition_seconds,
-            region_name=self._region_name,
-        )
+    def _store(self) -> Store:
+        return _present(self._operations).store
 
 
 def _present(part: _Part | None) -> _Part:

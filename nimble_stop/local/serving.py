@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TextIO
 
 from nimble_stop.exceptions import ConfigurationError
+from nimble_stop.local import defaults
 from nimble_stop.local.fault_file import load_faults
-from nimble_stop.local.server import DEFAULT_ACCESS_KEY, DEFAULT_REGION_NAME, LocalNimble
+from nimble_stop.local.server import LocalNimble
 from nimble_stop.local.signature import AccessKey
 
 if TYPE_CHECKING:
@@ -31,13 +32,13 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 def serve(
     *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    db: str = ":memory:",
-    transition_seconds: float = 0.0,
-    access_key_id: str = DEFAULT_ACCESS_KEY.access_key_id,
-    secret_access_key: str = DEFAULT_ACCESS_KEY.secret_access_key,
-    region_name: str = DEFAULT_REGION_NAME,
+    host: str = defaults.HOST,
+    port: int = defaults.PORT,
+    db: str = defaults.DB,
+    transition_seconds: float = defaults.TRANSITION_SECONDS,
+    access_key_id: str = defaults.ACCESS_KEY.access_key_id,
+    secret_access_key: str = defaults.ACCESS_KEY.secret_access_key,
+    region_name: str = defaults.REGION_NAME,
     faults: str | PathLike[str] | None = None,
     sample: bool = False,
     stdout: TextIO | None = None,

@@ -10,7 +10,7 @@ import pytest
 
 from nimble_stop.exceptions import ConfigurationError
 from nimble_stop.local import Latency, LocalNimble, http_server
-from nimble_stop.local.http_server import listen
+from nimble_stop.local.http_server import listen, url_of
 
 from .support import connect, get, stop, stop_bytes
 
@@ -36,6 +36,22 @@ def test_an_address_that_does_not_exist(host: str, port: int) -> None:
     """A bad host or port is one clear error."""
     with pytest.raises(ConfigurationError, match=r"cannot listen on|from 0 to 65535"):
         listen(host, port)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:80"),
+        ("studio.example", "http://studio.example:80"),
+        ("", "http://127.0.0.1:80"),
+        ("0.0.0.0", "http://127.0.0.1:80"),  # noqa: S104  # the case in question
+        ("::", "http://[::1]:80"),
+        ("fe80::1", "http://[fe80::1]:80"),
+    ],
+)
+def test_the_url_of_an_address(host: str, url: str) -> None:
+    """An IPv6 address is bracketed, and this machine stands for all addresses."""
+    assert url_of(host, 80) == url
 
 
 def test_connections_are_queued_before_it_serves() -> None:

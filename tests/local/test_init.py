@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import runpy
+import sys
+
+import pytest
+
+import nimble_stop.local
+from nimble_stop.local.faults import FAULTS
+
+
+def test_names() -> None:
+    """`__all__` is sorted, without doubles, and every name is there."""
+    names = nimble_stop.local.__all__
+    assert names == sorted(set(names))
+    assert all(hasattr(nimble_stop.local, name) for name in names)
+
+
+def test_every_fault_is_public() -> None:
+    """Whatever can be injected can be imported."""
+    assert {kind.__name__ for kind in FAULTS} <= set(nimble_stop.local.__all__)
+
+
+def test_without_aiohttp_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has not installed the extra is told its name."""
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'nimble-stop\[local\]'"):
+        runpy.run_path(str(nimble_stop.local.__file__))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nimble_stop import NimbleClient
+from nimble_stop._cli.app import program
 from tests.support.documents import PAGES, ROOT, Block, blocks_of, run_python, run_shell
 
 if TYPE_CHECKING:
@@ -82,6 +83,25 @@ def test_configuration_files_configure_a_client(
             assert f"endpoint_url = {client.endpoint_url}\n" in block.code
 
     assert shown
+
+
+@pytest.mark.parametrize("name", list(program.commands))
+def test_examples_of_a_command_name_its_options(name: str) -> None:
+    """The examples that the command line's page shows begin with a command and have its options."""
+    shared = {option for parameter in program.params for option in parameter.opts}
+    lines = [line for line in getattr(program.commands[name], "examples", ()) if "|" not in line]
+    for line in lines:
+        words = re.findall(r"[\w-]+", line)
+        command = next(word for word in words if word in program.commands)
+        own = {
+            option for parameter in program.commands[command].params for option in parameter.opts
+        }
+
+        assert "nimble-stop" in words
+        assert command == name
+        assert set(re.findall(r"--[\w-]+", line)) <= own | shared
+
+    assert lines
 
 
 def test_modules_in_the_table_exist() -> None:

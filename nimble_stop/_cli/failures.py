@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
 import traceback
 from contextlib import contextmanager
@@ -65,11 +66,23 @@ _CODES: Final = (
     (ServiceError, ExitCode.REFUSED),
     (KeyboardInterrupt, ExitCode.INTERRUPTED),
 )
-# Where the library's own advice speaks of arguments in Python.
+# The library speaks of arguments in Python; here they are words of the command line.
 _ADVICE: Final = (
     (DeadlineExceededError, "Allow more time with --deadline, or repeat the command."),
     (TransportError, "Check the network and --endpoint-url, then repeat the command."),
 )
+_ARGUMENTS: Final = {
+    "region_name": "--region",
+    "profile_name": "--profile",
+    "endpoint_url": "--endpoint-url",
+    "studio_id": "STUDIO_ID",
+    "session_id": "SESSION_ID",
+    "owned_by": "--owned-by",
+    "created_by": "--created-by",
+    "deadline": "--deadline",
+}
+_ARGUMENT: Final = re.compile(rf"(?:the argument )?\b({'|'.join(_ARGUMENTS)})\b(?! of )")
+_PYTHON_ONLY: Final = re.compile(r"at the argument credentials, |, or pass credentials=\S+(?=\.)")
 
 
 def exit_code(error: BaseException) -> ExitCode:
@@ -100,7 +113,7 @@ def headline(error: BaseException) -> str:
     """Say what happened, with the request's id if there was one."""
     if isinstance(error, KeyboardInterrupt):
         return "Interrupted."
-    text = one_line(str(error))
+    text = one_line(_translated(error, str(error)))
     if isinstance(error, NimbleStopError):
         return _closed(text)
     if isinstance(error, SomeFailedError):
@@ -108,6 +121,14 @@ def headline(error: BaseException) -> str:
     if isinstance(error, OSError):
         return _closed(f"Reading or writing failed: {error.strerror or text}")
     return _closed(f"Unexpected {type(error).__name__}{f': {text}' if text else ''}")
+
+
+def _translated(error: BaseException, text: str) -> str:
+    """Put options where an error of the arguments or the configuration speaks of Python."""
+    if isinstance(error, (ConfigurationError, RequestValidationError)):
+        text = _PYTHON_ONLY.sub("", text)
+        return _ARGUMENT.sub(lambda match: _ARGUMENTS[match[1]], text)
+    return text
 
 
 def _closed(text: str) -> str:
@@ -119,7 +140,9 @@ def error_object(error: BaseException) -> dict[str, Any]:
     described = {
         "type": type(error).__name__,
         "code": getattr(error, "code", None),
-        "message": error.message if isinstance(error, NimbleStopError) else headline(error),
+        "message": _translated(error, error.message)
+        if isinstance(error, NimbleStopError)
+        else headline(error),
         "httpStatus": getattr(error, "http_status", None),
         "requestId": getattr(error, "request_id", None),
         "clientToken": getattr(error, "client_token", None),

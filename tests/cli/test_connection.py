@@ -79,6 +79,8 @@ def test_without_region_or_credentials_local_is_the_advice(
         ran = cli(*words, "--endpoint-url", "http://127.0.0.1:1")
         assert ran.code == 253
         assert "To try without AWS, add --local." in ran.err
+        for python in ("boto3", "credentials=", "argument", "region_name"):
+            assert python not in ran.err
     monkeypatch.setenv("AWS_PROFILE", "missing")
     assert cli("show", "s", "x").code == 253
 

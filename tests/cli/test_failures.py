@@ -114,6 +114,21 @@ def test_advice_speaks_the_command_lines_language(error: BaseException, words: s
     assert "deadline=" not in advice(error)
 
 
+def test_errors_name_options_in_place_of_arguments() -> None:
+    """A setting in a profile that has an argument's name stays what it is."""
+    for text, told in (
+        ("region_name is 'x y'", "--region is 'x y'"),
+        ("studio_id must be an id", "STUDIO_ID must be an id"),
+        ("endpoint_url of profile 'x' is wrong", "endpoint_url of profile 'x' is wrong"),
+    ):
+        error = nimble_stop.RequestValidationError(text)
+        assert headline(error) == f"{told}."
+        assert error_object(error)["message"] == told
+    assert headline(nimble_stop.ValidationException("studio_id")) == (
+        "ValidationException: studio_id."
+    )
+
+
 def test_a_note_on_an_error_is_the_advice() -> None:
     """Whoever knows more about the case puts a note on the error."""
     error = nimble_stop.ConfigurationError("There is no region.")

@@ -11,12 +11,15 @@ import attrs
 from nimble_stop._cli.failures import PROGRAM
 from nimble_stop._cli.selection import Filters
 from nimble_stop._cli.settings import usage_error
-from nimble_stop._cli.text import shell_command
+from nimble_stop._cli.text import printable, shell_command
+from nimble_stop.exceptions import UnexpectedStateError
+from nimble_stop.models import StreamingSessionState as State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nimble_stop._cli.settings import Settings
+    from nimble_stop.exceptions import NimbleStopError
 
 STDIN = "-"
 
@@ -92,6 +95,21 @@ def resume_advice(order: Order, settings: Settings, purpose: str = "To resume") 
         return "The embedded endpoint was in memory and is gone; --local=FILE keeps it."
     source = " with the same ids on standard input" if order.from_stdin else ""
     return f"{purpose}{source}: {resume_command(settings.words, order.run_id)}"
+
+
+def explain_restart(error: NimbleStopError, order: Order) -> None:
+    """Advise a new run id, where a session that was stopped with this one is READY again."""
+    session = error.session if isinstance(error, UnexpectedStateError) else None
+    if order.resumed and session is not None and session.state == State.READY:
+        error.add_note(restart_advice(order))
+
+
+def restart_advice(order: Order) -> str:
+    """Say why the run does not stop a session that is READY, and what does."""
+    return (
+        f"Run {printable(order.run_id)} had stopped it before, and it was started again: stop it "
+        "with another --run-id."
+    )
 
 
 def resume_command(words: Sequence[str], run_id: str) -> str:

@@ -10,7 +10,7 @@ import attrs
 
 from nimble_stop._cli.failures import ExitCode, SomeFailedError, report
 from nimble_stop._cli.interruption import ending_early
-from nimble_stop._cli.order import resume_advice
+from nimble_stop._cli.order import explain_restart, resume_advice
 from nimble_stop._cli.output import Output, folded, note, write_rows
 from nimble_stop._cli.picture import show_run
 from nimble_stop._cli.tally import Tally
@@ -64,6 +64,8 @@ def _run(
             result = _somebody_elses(raw, targets)
             if isinstance(result.error, ConfigurationError):
                 raise result.error
+            if result.error is not None:
+                explain_restart(result.error, order)
             tally.add(result)
             view.show(result)
             if result.error is not None and order.fail_fast:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nimble_stop._cli.connection import poll_options
 from nimble_stop._cli.failures import report
 from nimble_stop._cli.following import follow, write_outcome
-from nimble_stop._cli.order import resume_advice
+from nimble_stop._cli.order import explain_restart, restart_advice, resume_advice
 from nimble_stop._cli.output import Output, note
 from nimble_stop._cli.text import duration, printable
 from nimble_stop.exceptions import DeadlineExceededError, NimbleStopError, ServiceError
@@ -29,6 +29,7 @@ def stop_one(client: NimbleClient, order: Order, settings: Settings, session_id:
     except KeyboardInterrupt as error:
         return report(error, settings, next_step=resume_advice(order, settings))
     except NimbleStopError as error:
+        explain_restart(error, order)
         again = error.outcome_unknown or error.retryable
         return report(error, settings, next_step=resume_advice(order, settings) if again else "")
     write_outcome(session, session_id, trail, settings)
@@ -47,10 +48,13 @@ def _stop(
         retention=order.retention,
         client_token=derived_token(order.run_id, order.studio_id, session_id, order.retention),
     )
-    if before is None or before.state == State.READY:
-        trail.see(session)
+    if before is not None and _is_older(session, before):
+        session = before
+        done = "This run had stopped it before; nothing was done twice."
+        told = restart_advice(order) if before.state == State.READY else done
+        note(f"{printable(session_id)}: {told}")
     else:
-        note(f"{printable(session_id)}: this run had stopped it before; nothing was done twice.")
+        trail.see(session)
     if not order.wait:
         return session
     return client.wait_until_stopped(
@@ -71,6 +75,14 @@ def _look(
         return None
     trail.see(session)
     return session
+
+
+def _is_older(answer: StreamingSession, before: StreamingSession) -> bool:
+    """Tell whether a stop was answered with what an earlier one with the same token did."""
+    if before.state != State.READY:
+        return True
+    seen, told = before.updated_at, answer.updated_at
+    return seen is not None and told is not None and told < seen
 
 
 def _limits(

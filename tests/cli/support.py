@@ -11,6 +11,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import requests
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 
 from nimble_stop.__main__ import main
 from nimble_stop._cli.order import Order
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import pytest
+
+    from nimble_stop.local import LocalNimble
 
 STUDIO = "studio-1"
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
@@ -48,6 +53,20 @@ def make_order(**changes: Any) -> Order:  # noqa: ANN401  # whatever the order's
         "resumed": False,
     }
     return Order(**members | changes)
+
+
+def start_again(local: LocalNimble, session_id: str) -> None:
+    """Start a session of the studio that was stopped a while ago; the library has no such call."""
+    local.advance(60)
+    session = f"studios/{STUDIO}/streaming-sessions/{session_id}"
+    request = AWSRequest("POST", f"{local.endpoint_url}/2020-08-01/{session}/start", data=b"{}")
+    SigV4Auth(local.credentials, "nimble", local.region_name).add_auth(request)
+    prepared = request.prepare()
+    answer = requests.post(
+        prepared.url, data=prepared.body, headers=dict(prepared.headers), timeout=30
+    )
+    answer.raise_for_status()
+    local.advance(60)
 
 
 @attrs.frozen

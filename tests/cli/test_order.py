@@ -8,7 +8,9 @@ from typing import Any
 import click
 import pytest
 
-from nimble_stop._cli.order import new_run_id, resume_advice, resume_command
+from nimble_stop import StreamingSession, StreamingSessionState, UnexpectedStateError
+from nimble_stop._cli.failures import advice
+from nimble_stop._cli.order import explain_restart, new_run_id, resume_advice, resume_command
 from nimble_stop._cli.selection import Filters
 from nimble_stop._cli.settings import Settings
 from tests.cli.support import make_order
@@ -74,3 +76,20 @@ def test_the_advice_fits_the_run() -> None:
         "To go on with the same ids on standard input: nimble-stop "
     )
     assert "nimble-stop" not in resume_advice(make_order(), Settings(local=":memory:"))
+
+
+def test_only_a_session_that_is_ready_again_needs_another_run_id() -> None:
+    """The advice is for a run id that an earlier run may have had, and for READY."""
+    ready = StreamingSession(state=StreamingSessionState.READY)
+    deleted = StreamingSession(state=StreamingSessionState.DELETED)
+    advised: list[bool] = []
+    for order, session in (
+        (make_order(resumed=True), ready),
+        (make_order(resumed=True), deleted),
+        (make_order(resumed=True), None),
+        (make_order(), ready),
+    ):
+        error = UnexpectedStateError("x", session=session)
+        explain_restart(error, order)
+        advised.append("another --run-id" in advice(error))
+    assert advised == [True, False, False, False]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nimble_stop.local import Latency, ServiceFailure
-from tests.cli.support import STUDIO, plain, run_in_terminal
+from tests.cli.support import STUDIO, plain, run_in_terminal, start_again
 
 if TYPE_CHECKING:
     from nimble_stop.local import LocalNimble
@@ -135,6 +135,18 @@ def test_a_run_is_resumed(studio: LocalNimble, cli: Cli) -> None:
     assert lines["elsewhere"].startswith("STOP_IN_PROGRESS")
     for number in (1, 2, 3):
         studio.requests.assert_stopped_once(f"artist-{number}")
+
+
+def test_a_session_that_was_started_again_is_told(studio: LocalNimble, cli: Cli) -> None:
+    """The run cannot stop it any more, and the advice is a new run id."""
+    words = ("stop", STUDIO, "artist-1", "artist-2", "--wait", "--run-id", "run-1")
+    assert cli(*words).code == 0
+    start_again(studio, "artist-1")
+    ran = cli(*words)
+    assert ran.code == 1
+    lines = dict(line.split(": ", 1) for line in ran.out.splitlines())
+    assert "stop it with another --run-id" in lines["artist-1"]
+    assert lines["artist-2"].startswith("STOPPED")
 
 
 @pytest.mark.nimble_local(transition_seconds=None)

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nimble_stop.__main__ import main
-from nimble_stop.local import Latency, ResetAfterChange, ServiceFailure
-from tests.cli.support import STUDIO
+from nimble_stop.local import ResetAfterChange, ServiceFailure
+from tests.cli.support import STUDIO, start_again
 
 if TYPE_CHECKING:
     from nimble_stop import NimbleClient
@@ -77,9 +76,25 @@ def test_an_unknown_outcome_is_resumed_with_the_run_id(studio: LocalNimble, cli:
     studio.clear_faults()
     again = cli(*command[1:])
     assert again.code == 0
-    assert "this run had stopped it before; nothing was done twice" in again.err
+    assert "This run had stopped it before; nothing was done twice." in again.err
     studio.requests.assert_stopped_once("artist-1")
     studio.requests.assert_one_token("artist-1")
+
+
+def test_a_session_that_was_started_again_needs_another_run_id(
+    studio: LocalNimble, cli: Cli
+) -> None:
+    """The service takes the same run id for a repetition; nobody is told of a stop."""
+    words = ("stop", STUDIO, "artist-1", "--run-id", "run-1")
+    assert cli(*words, "--wait").code == 0
+    start_again(studio, "artist-1")
+    ran = cli(*words)
+    assert "states   READY\nvolumes  retained when it stops\n" in ran.out
+    assert "artist-1: Run run-1 had stopped it before, and it was started again" in ran.err
+    waited = cli(*words, "--wait")
+    assert waited.code == 255
+    assert "stop it with another --run-id" in waited.err
+    studio.requests.assert_stopped_once("artist-1")
 
 
 def test_the_token_is_the_one_of_a_run(
@@ -131,9 +146,3 @@ def test_an_interrupt_tells_how_to_resume(
         f"To resume: nimble-stop stop {STUDIO} artist-1 --wait --run-id run-1"
     )
     assert studio.requests
-
-
-def test_slow_answers_are_waited_for(studio: LocalNimble) -> None:
-    """A stop that takes its time is no failure."""
-    studio.inject(Latency(0.05))
-    assert main(["stop", STUDIO, "artist-1"]) == 0

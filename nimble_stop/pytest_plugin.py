@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nimble_stop import NimbleClient
-    from nimble_stop.local import LocalNimble
+    from nimble_stop.local import Fault, FaultRule, LocalNimble
 
 __all__ = ["nimble_client", "nimble_local", "pytest_configure"]
 
@@ -56,8 +57,9 @@ def nimble_local(
         for name, value in local.environment.items():
             monkeypatch.setenv(name, value)
         # A proxy cannot reach this machine's loopback.
+        host = urlsplit(local.endpoint_url).hostname or ""
         for name in ("NO_PROXY", "no_proxy"):
-            monkeypatch.setenv(name, "127.0.0.1", prepend=",")
+            monkeypatch.setenv(name, host, prepend=",")
         _forget_default_client()
         yield local
         _forget_default_client()
@@ -83,10 +85,12 @@ def _forget_default_client() -> None:
         module.default.reset()
 
 
-def _read_markers(node: Any) -> tuple[list[Any], list[Any], dict[str, Any]]:  # noqa: ANN401  # pytest's own type
+def _read_markers(
+    node: pytest.Item,
+) -> tuple[list[dict[str, Any]], list[Fault | FaultRule], dict[str, Any]]:
     """Gather the markers: the module's and the class's first, the test's last."""
-    sessions: list[Any] = []
-    faults: list[Any] = []
+    sessions: list[dict[str, Any]] = []
+    faults: list[Fault | FaultRule] = []
     options: dict[str, Any] = {}
     for marker in reversed(list(node.iter_markers(_MARKER))):
         given = dict(marker.kwargs)
@@ -96,7 +100,7 @@ def _read_markers(node: Any) -> tuple[list[Any], list[Any], dict[str, Any]]:  # 
     return sessions, faults, options
 
 
-def _inject(local: LocalNimble, fault: Any) -> None:  # noqa: ANN401  # whatever the marker holds
+def _inject(local: LocalNimble, fault: Fault | FaultRule) -> None:
     """Put a fault into force; a rule is copied, because it counts, and tests may share a marker."""
     import attrs
 

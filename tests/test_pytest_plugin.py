@@ -69,6 +69,26 @@ def test_the_fixtures(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
     result.assert_outcomes(passed=7)
 
 
+def test_a_proxy_is_passed_by(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy is asked for the endpoint, wherever it listens, and what was exempt stays so."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "studio.example")
+    pytester.makepyfile("""
+        import os
+        import pytest
+
+        SESSIONS = [{"studio_id": "studio-1", "session_id": "session-1"}]
+
+
+        @pytest.mark.parametrize("number", range(2))
+        @pytest.mark.nimble_local(host="localhost", sessions=SESSIONS)
+        def test_stop(nimble_client, number):
+            nimble_client.stop_session("studio-1", "session-1")
+            assert os.environ["NO_PROXY"] == "localhost,studio.example"
+    """)
+    run(pytester).assert_outcomes(passed=2)
+
+
 def test_under_xdist(pytester: pytest.Pytester) -> None:
     """Several workers do not get into each other's way."""
     pytester.makepyfile(EXAMPLE)

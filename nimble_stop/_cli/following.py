@@ -7,15 +7,20 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from nimble_stop._cli.connection import poll_options
 from nimble_stop._cli.output import Output, console, is_terminal, note, write_json, write_rows
 from nimble_stop._cli.text import duration, printable, volumes
+from nimble_stop.exceptions import DeadlineExceededError, NimbleStopError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from nimble_stop import NimbleClient
     from nimble_stop._cli.settings import Settings
     from nimble_stop.models import StreamingSession
 
+# The library refuses a wait of no time at all, and one look is still worth it.
+_LEAST_SECONDS: Final = 0.001
 STATE_STYLES: Final = {"STOPPED": "green", "READY": "cyan"}
 
 
@@ -29,6 +34,9 @@ def state_style(state: str) -> str:
 class Trail:
     """The states that a session was seen in.
 
+    Attributes:
+        session_id: The session.
+
     Args:
         session_id: The session.
         show: Called with a line of text at each change.
@@ -41,7 +49,7 @@ class Trail:
         show: Callable[[str], object],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._session_id = session_id
+        self.session_id = session_id
         self._show = show
         self._clock = clock
         self._began = clock()
@@ -57,12 +65,19 @@ class Trail:
     @property
     def now(self) -> str:
         """The session and the state it was last seen in."""
-        return ": ".join((printable(self._session_id), *self._states[-1:]))
+        return ": ".join((printable(self.session_id), *self._states[-1:]))
 
     @property
     def seconds(self) -> float:
         """How long it has taken so far."""
         return self._clock() - self._began
+
+    @property
+    def last(self) -> str:
+        """Tell the state it was last seen in."""
+        return (
+            f"It was {self._states[-1]} when last read." if self._states else "It was never read."
+        )
 
     def __str__(self) -> str:
         return " -> ".join(self._states) or "not seen"
@@ -108,16 +123,49 @@ def _moving(trail: Trail) -> Generator[None]:
         yield
 
 
-def write_outcome(
-    session: StreamingSession, session_id: str, trail: Trail, settings: Settings
-) -> None:
+def wait_until_stopped(
+    client: NimbleClient, studio_id: str, trail: Trail, settings: Settings, deadline: float | None
+) -> StreamingSession:
+    """Wait until a session has stopped, and show the states that it goes through.
+
+    Args:
+        client: Reads the session.
+        studio_id: The session's studio.
+        trail: Says which session, and since when it is followed.
+        settings: How often to look depends on them.
+        deadline: How many seconds everything may take since then; None for the library's time.
+
+    Raises:
+        NimbleStopError: As the library's call does.
+    """
+    limits = poll_options(settings)
+    if deadline is not None:
+        limits["deadline"] = max(deadline - trail.seconds, _LEAST_SECONDS)
+    try:
+        return client.wait_until_stopped(studio_id, trail.session_id, on_poll=trail.see, **limits)
+    except DeadlineExceededError as error:
+        if deadline is None:
+            raise
+        # Not what was left of it, which the library knows.
+        over = f"The deadline of {duration(deadline)} is over and the session has not stopped."
+        cause = _first_cause(error)
+        why = "" if cause is error else f" The last look failed: {cause}"
+        raise DeadlineExceededError(f"{over} {trail.last}{why}") from error
+
+
+def _first_cause(error: NimbleStopError) -> NimbleStopError:
+    cause = error.__cause__
+    return _first_cause(cause) if isinstance(cause, NimbleStopError) else error
+
+
+def write_outcome(session: StreamingSession, trail: Trail, settings: Settings) -> None:
     """Write what became of the session: a few lines for a person, the session for a program."""
     if settings.output is not Output.TABLE:
         write_json(session.to_dict(), settings.output)
         return
     write_rows(
         [
-            ("session", printable(session_id)),
+            ("session", printable(trail.session_id)),
             ("states", str(trail)),
             ("volumes", volumes(session)),
             ("took", duration(trail.seconds)),

@@ -11,13 +11,19 @@ from nimble_stop._cli.command import command
 from nimble_stop._cli.connection import open_client
 from nimble_stop._cli.details import session_rows
 from nimble_stop._cli.following import state_style
+from nimble_stop._cli.options import deadline_option
 from nimble_stop._cli.output import Output, json_writer, note, write_json, write_rows
 from nimble_stop._cli.selection import Filters, filter_options
 from nimble_stop._cli.table import write_sessions
 from nimble_stop._cli.text import printable
+from nimble_stop._defaults import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
     from nimble_stop._cli.settings import Settings
+
+_deadline_option = deadline_option(
+    f"How long the requests may take in all.  [default: {DEADLINE_SECONDS:.0f}]"
+)
 
 
 @command(
@@ -30,9 +36,10 @@ if TYPE_CHECKING:
 )
 @click.argument("studio_id")
 @click.argument("session_id")
-def show(settings: Settings, studio_id: str, session_id: str) -> int:
+@_deadline_option
+def show(settings: Settings, studio_id: str, session_id: str, deadline: float | None) -> int:
     """Show a session."""
-    with open_client(settings) as client:
+    with open_client(settings, deadline=deadline) as client:
         session = client.get_session(studio_id, session_id)
     if settings.output is not Output.TABLE:
         write_json(session.to_dict(), settings.output)
@@ -54,14 +61,20 @@ def show(settings: Settings, studio_id: str, session_id: str) -> int:
 )
 @click.argument("studio_id")
 @filter_options
-def list_(settings: Settings, studio_id: str, **filters: tuple[str, ...] | str | None) -> int:
+@_deadline_option
+def list_(
+    settings: Settings,
+    studio_id: str,
+    deadline: float | None,
+    **filters: tuple[str, ...] | str | None,
+) -> int:
     """List a studio's sessions.
 
     In a pipe each session is one line, its fields separated by tabs: id, state, owner, instance
     type, time of the last change.
     """
     chosen = Filters.from_options(filters)
-    with open_client(settings) as client:
+    with open_client(settings, deadline=deadline) as client:
         sessions = chosen.sessions(client, studio_id)
         if settings.output is not Output.TABLE:
             with json_writer(settings.output) as write_object:

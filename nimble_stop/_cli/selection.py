@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import attrs
 import click
 
-from nimble_stop._cli.choices import one_of
+from nimble_stop._cli.options import one_of
 from nimble_stop._cli.text import printable
 from nimble_stop.models import StreamingSessionState
 

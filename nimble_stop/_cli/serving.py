@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     ),
 )
 @click.option("--host", metavar="ADDRESS", help="Where to listen.  [default: 127.0.0.1]")
-@click.option("--port", type=click.IntRange(0, 65535), help="The port; a free one if not given.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="NUMBER",
+    help="The port; a free one if not given.",
+)
 @click.option(
     "--db",
     metavar="FILE",

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nimble_stop._cli.connection import poll_options
 from nimble_stop._cli.failures import report
-from nimble_stop._cli.following import follow, write_outcome
+from nimble_stop._cli.following import follow, wait_until_stopped, write_outcome
 from nimble_stop._cli.order import explain_restart, restart_advice, resume_advice
 from nimble_stop._cli.output import Output, note
-from nimble_stop._cli.text import duration, printable
-from nimble_stop.exceptions import DeadlineExceededError, NimbleStopError, ServiceError
+from nimble_stop._cli.text import printable
+from nimble_stop.exceptions import NimbleStopError, ServiceError
 from nimble_stop.models import StreamingSessionState as State
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def stop_one(client: NimbleClient, order: Order, settings: Settings, session_id:
         explain_restart(error, order)
         again = error.outcome_unknown or error.retryable
         return report(error, settings, next_step=resume_advice(order, settings) if again else "")
-    write_outcome(session, session_id, trail, settings)
+    write_outcome(session, trail, settings)
     return 0
 
 
@@ -57,9 +56,7 @@ def _stop(
         trail.see(session)
     if not order.wait:
         return session
-    return client.wait_until_stopped(
-        order.studio_id, session_id, on_poll=trail.see, **_limits(order, settings, trail, session)
-    )
+    return wait_until_stopped(client, order.studio_id, trail, settings, order.deadline)
 
 
 def _look(
@@ -83,19 +80,3 @@ def _is_older(answer: StreamingSession, before: StreamingSession) -> bool:
         return True
     seen, told = before.updated_at, answer.updated_at
     return seen is not None and told is not None and told < seen
-
-
-def _limits(
-    order: Order, settings: Settings, trail: Trail, session: StreamingSession
-) -> dict[str, Any]:
-    """Choose how long to wait, out of what the stop has left of the deadline."""
-    limits: dict[str, Any] = poll_options(settings)
-    if order.deadline is not None:
-        remaining = order.deadline - trail.seconds
-        if remaining <= 0:
-            limit = duration(order.deadline)
-            raise DeadlineExceededError(
-                f"The deadline of {limit} was over before the wait began.", session=session
-            )
-        limits["deadline"] = remaining
-    return limits

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nimble_stop._cli.choices import one_of
 from nimble_stop._cli.command import command
 from nimble_stop._cli.confirmation import check_confirmable, confirm_deletion
 from nimble_stop._cli.connection import open_client
 from nimble_stop._cli.failures import ExitCode
+from nimble_stop._cli.options import deadline_option, one_of
 from nimble_stop._cli.order import Order, new_run_id
 from nimble_stop._cli.output import Output, folded, json_writer, note
 from nimble_stop._cli.rehearsal import rehearse
@@ -50,12 +50,9 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Show what would be stopped, and stop nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before volumes are deleted.")
 @click.option("--wait", is_flag=True, help="Wait until they are STOPPED.")
-@click.option(
-    "--deadline",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="SECONDS",
-    help=f"How long everything may take. Else {DEADLINE_SECONDS:.0f} seconds a request, and "
-    f"{WAIT_SECONDS:.0f} to wait for a session.",
+@deadline_option(
+    f"How long everything may take. Else {DEADLINE_SECONDS:.0f} seconds a request, and "
+    f"{WAIT_SECONDS:.0f} to wait for a session."
 )
 @click.option(
     "--max-concurrency",

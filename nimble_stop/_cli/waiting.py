@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
 
 from nimble_stop._cli.command import command
-from nimble_stop._cli.connection import open_client, poll_options
-from nimble_stop._cli.following import follow, write_outcome
+from nimble_stop._cli.connection import open_client
+from nimble_stop._cli.following import follow, wait_until_stopped, write_outcome
+from nimble_stop._cli.options import deadline_option
 from nimble_stop._defaults import WAIT_SECONDS
+from nimble_stop.exceptions import ServiceError
 
 if TYPE_CHECKING:
     from nimble_stop._cli.settings import Settings
@@ -24,25 +27,19 @@ if TYPE_CHECKING:
 )
 @click.argument("studio_id")
 @click.argument("session_id")
-@click.option(
-    "--deadline",
-    type=click.FloatRange(min=0, min_open=True),
-    default=WAIT_SECONDS,
-    metavar="SECONDS",
-    help=f"How long to wait.  [default: {WAIT_SECONDS:.0f}]",
-)
+@deadline_option(f"How long to wait.  [default: {WAIT_SECONDS:.0f}]", WAIT_SECONDS)
 def wait(settings: Settings, studio_id: str, session_id: str, deadline: float) -> int:
     """Wait until a session that is being stopped has stopped.
 
     Ends at once, with an error, when the session is in a state that does not lead to STOPPED.
     """
-    with open_client(settings) as client, follow(session_id, settings) as trail:
-        session = client.wait_until_stopped(
-            studio_id,
-            session_id,
-            deadline=deadline,
-            on_poll=trail.see,
-            **poll_options(settings),
-        )
-    write_outcome(session, session_id, trail, settings)
+    with (
+        open_client(settings, deadline=deadline) as client,
+        follow(session_id, settings) as trail,
+    ):
+        # A wait outlasts outages. An endpoint that cannot be reached from the beginning is told.
+        with suppress(ServiceError):
+            trail.see(client.get_session(studio_id, session_id))
+        session = wait_until_stopped(client, studio_id, trail, settings, deadline)
+    write_outcome(session, trail, settings)
     return 0

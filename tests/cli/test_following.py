@@ -25,7 +25,7 @@ def test_a_trail_keeps_the_states_in_their_order(clock: ManualClock) -> None:
     """A state that is seen again is told once, and every change is shown with its time."""
     shown: list[str] = []
     trail = Trail("artist-1", shown.append, lambda: clock.monotonic)
-    assert str(trail) == "not seen"
+    assert (str(trail), trail.last) == ("not seen", "It was never read.")
     for state in ("READY", "STOP_IN_PROGRESS", "STOP_IN_PROGRESS", None, "STOPPED"):
         trail.see(session(state))
         clock.advance(1)
@@ -95,7 +95,7 @@ def test_the_outcome_is_told_at_a_glance(capsys: pytest.CaptureFixture[str]) -> 
     trail = Trail("artist-1", lambda _: None, lambda: 0)
     trail.see(session("STOPPED"))
     stopped = StreamingSession(state=StreamingSessionState.STOPPED)
-    write_outcome(stopped, "artist-1", trail, Settings())
+    write_outcome(stopped, trail, Settings())
     assert capsys.readouterr().out == (
         "session  artist-1\nstates   STOPPED\nvolumes  not told by the service\ntook     0.0 s\n"
     )
@@ -104,5 +104,5 @@ def test_the_outcome_is_told_at_a_glance(capsys: pytest.CaptureFixture[str]) -> 
 def test_the_outcome_for_programs_is_the_session(capsys: pytest.CaptureFixture[str]) -> None:
     """It has the members and the spelling of the API."""
     trail = Trail("artist-1", lambda _: None)
-    write_outcome(session("STOPPED"), "artist-1", trail, Settings(output=Output.JSONL))
+    write_outcome(session("STOPPED"), trail, Settings(output=Output.JSONL))
     assert capsys.readouterr().out == '{"state": "STOPPED"}\n'

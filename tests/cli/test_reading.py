@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nimble_stop.local import ServiceFailure
+from nimble_stop.local import Latency, ServiceFailure
 from tests.cli.support import STUDIO
 
 if TYPE_CHECKING:
@@ -26,6 +26,15 @@ def test_show_of_an_unknown_session_is_refused(studio: LocalNimble, cli: Cli) ->
     ran = cli("show", STUDIO, "nobody")
     assert (ran.code, ran.out) == (254, "")
     assert f"request id {studio.requests[-1].request_id}" in ran.err
+
+
+@pytest.mark.parametrize("words", [["list", STUDIO], ["show", STUDIO, "artist-1"]])
+def test_a_deadline_ends_the_requests(words: list[str], studio: LocalNimble, cli: Cli) -> None:
+    """It has the exit code that it has everywhere."""
+    studio.inject(Latency(20))
+    ran = cli(*words, "--deadline", "0.1")
+    assert (ran.code, ran.out) == (124, "")
+    assert "--deadline" in ran.err
 
 
 def test_an_id_that_cannot_be_sent_is_a_usage_error(studio: LocalNimble, cli: Cli) -> None:

@@ -119,14 +119,15 @@ def test_the_deadline_covers_the_wait(studio: LocalNimble, cli: Cli) -> None:
     assert studio.requests
 
 
+@pytest.mark.nimble_local(transition_seconds=None)
 def test_a_deadline_that_the_stop_used_up_ends_the_wait(
     studio: LocalNimble, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There is no wait of less than no time."""
+    """Where no time is left, the whole deadline is told to be over."""
     monkeypatch.setattr("nimble_stop._cli.following.Trail.seconds", 60.0)
     ran = cli("stop", STUDIO, "artist-1", "--wait", "--deadline", "60", "--output", "json")
     assert ran.code == 124
-    assert "before the wait began" in ran.error["error"]["message"]
+    assert "The deadline of 1 min 0 s is over" in ran.error["error"]["message"]
     studio.requests.assert_stopped_once("artist-1")
 
 

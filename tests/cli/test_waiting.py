@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from nimble_stop.local import ServiceFailure, StopFails
 from tests.cli.support import STUDIO
 
@@ -22,7 +24,8 @@ def test_a_session_that_has_stopped_is_told(studio: LocalNimble, cli: Cli) -> No
 def test_a_session_that_is_not_stopping_ends_the_wait(studio: LocalNimble, cli: Cli) -> None:
     """READY without a stop never becomes STOPPED."""
     ran = cli("wait", STUDIO, "artist-1")
-    assert (ran.code, len(studio.requests)) == (255, 1)
+    assert ran.code == 255
+    assert studio.requests
     assert "no stop is under way" in ran.err
 
 
@@ -35,14 +38,30 @@ def test_a_stop_that_fails_ends_the_wait(studio: LocalNimble, cli: Cli) -> None:
     assert "failed to stop" in ran.err
 
 
+@pytest.mark.nimble_local(transition_seconds=None)
 def test_the_deadline_ends_the_wait(studio: LocalNimble, cli: Cli) -> None:
-    """It has an exit code of its own, and the advice names the option."""
-    studio.inject(ServiceFailure("ThrottlingException"))
-    ran = cli("wait", STUDIO, "artist-1", "--deadline", "0.05")
+    """It has an exit code of its own; what is known is told, and the option that gives more."""
+    studio.add_session(studio_id=STUDIO, session_id="late", state="STOP_IN_PROGRESS")
+    studio.inject(ServiceFailure("InternalServerErrorException"), skip=1)
+    ran = cli("wait", STUDIO, "late", "--deadline", "0.3")
     assert ran.code == 124
-    assert "--deadline" in ran.err
+    told = ran.err.splitlines()[-1]
+    assert told.startswith(
+        "nimble-stop: The deadline of 0.3 s is over and the session has not stopped. It was "
+        "STOP_IN_PROGRESS when last read. The last look failed: InternalServerErrorException"
+    )
+    assert told.endswith("Allow more time with --deadline, or repeat the command.")
 
 
-def test_a_deadline_must_leave_time(cli: Cli) -> None:
-    """Zero seconds are a usage error."""
-    assert cli("wait", STUDIO, "artist-1", "--deadline", "0").code == 2
+def test_an_endpoint_that_is_not_there_is_told_at_once(studio: LocalNimble, cli: Cli) -> None:
+    """A wait outlasts an outage, but not a mistake in where to look."""
+    ran = cli("wait", STUDIO, "artist-1", "--endpoint-url", "http://127.0.0.1:1")
+    assert ran.code == 255
+    assert "127.0.0.1:1 cannot be reached" in ran.err
+    assert not studio.requests
+
+
+def test_a_wait_outlasts_a_refusal_that_passes(studio: LocalNimble, cli: Cli) -> None:
+    """Throttling at the first look does not end it."""
+    studio.inject(ServiceFailure("ThrottlingException"), times=3)
+    assert cli("wait", STUDIO, "review-room").code == 0

@@ -3,7 +3,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from nimble_stop._cli.choices import one_of
+from nimble_stop._cli.options import deadline_option, one_of
 
 
 def parse(*words: str) -> object:
@@ -32,6 +32,24 @@ def test_another_word_is_a_usage_error(option: str) -> None:
     """The message shows the words that there are, as they are spelled."""
     with pytest.raises(click.BadParameter, match="'REDY' is none of READY, STOPPED"):
         parse(option, "REDY")
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"), [([], 900.0), (["--deadline", "0.5"], 0.5), (["--deadline", "0"], None)]
+)
+def test_a_deadline_leaves_time(words: list[str], seconds: float | None) -> None:
+    """It is a number of seconds above zero."""
+
+    @click.command
+    @deadline_option("How long.", 900.0)
+    def command(deadline: float) -> float:
+        return deadline
+
+    if seconds is None:
+        with pytest.raises(click.BadParameter, match="x>0"):
+            command.main(words, standalone_mode=False)
+    else:
+        assert command.main(words, standalone_mode=False) == seconds
 
 
 def test_a_shell_completes_the_words_in_any_case() -> None:

@@ -1,19 +1,33 @@
-"""Options that take one of the API's own words, in any case, and complete them in a shell."""
+"""Kinds of options that several commands have."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
+
+
+def deadline_option(meaning: str, default: float | None = None) -> Callable[[_Function], _Function]:
+    """Give a command the option ``--deadline``."""
+    return click.option(
+        "--deadline",
+        type=click.FloatRange(min=0, min_open=True),
+        default=default,
+        metavar="SECONDS",
+        help=meaning,
+    )
 
 
 def one_of(names: Iterable[str]) -> dict[str, Any]:
     """Give the attributes of an option that takes one of these words, which are in capitals.
 
-    click's own Choice spells them in small letters where the case is free.
+    They are taken in any case, and a shell completes them. click's own Choice spells them in
+    small letters where the case is free.
     """
     words = tuple(str(name) for name in names)
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nimble_stop import NimbleClient
+import nimble_stop
+from nimble_stop import NimbleClient, local
 from nimble_stop._cli.app import program
 from tests.support.documents import PAGES, ROOT, Block, blocks_of, run_python, run_shell
 
@@ -102,6 +103,17 @@ def test_examples_of_a_command_name_its_options(name: str) -> None:
         assert set(re.findall(r"--[\w-]+", line)) <= own | shared
 
     assert lines
+
+
+def test_reference_has_every_public_name() -> None:
+    """What can be imported is described, but for the version and the name for all faults."""
+    pages = (ROOT / "docs" / "reference").glob("*.md")
+    text = "".join(page.read_text(encoding="utf-8") for page in pages)
+    described = set(re.findall(r"^\.\. auto\w+:: ([\w.]+)", text, re.MULTILINE))
+    public = {f"nimble_stop.{name}" for name in nimble_stop.__all__}
+    public |= {f"nimble_stop.local.{name}" for name in local.__all__}
+
+    assert public - described == {"nimble_stop.__version__", "nimble_stop.local.Fault"}
 
 
 def test_modules_in_the_table_exist() -> None:

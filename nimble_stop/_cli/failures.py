@@ -8,17 +8,13 @@ the sentence comes as one JSON object on one line.
 from __future__ import annotations
 
 import json
-import logging
-import os
 import re
 import sys
 import traceback
-from contextlib import contextmanager
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
-import click
-
+from nimble_stop._cli.logs import without_secrets
 from nimble_stop._cli.output import Output, folded, is_terminal, note
 from nimble_stop._cli.text import one_line
 from nimble_stop.exceptions import (
@@ -31,14 +27,9 @@ from nimble_stop.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
     from nimble_stop._cli.settings import Settings
 
 PROGRAM: Final = "nimble-stop"
-_SECRETS: Final = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
-# AWS's have 40 characters and more. A short one, as tests use, may be a word of any sentence.
-_SHORTEST_SECRET: Final = 16
 
 
 class ExitCode(IntEnum):
@@ -186,54 +177,3 @@ def _joined(*parts: str) -> str:
 
 def _tell(text: str) -> None:
     note(without_secrets(text))
-
-
-def without_secrets(text: str) -> str:
-    """Strike out the secrets that the environment holds, should a text quote one."""
-    for name in _SECRETS:
-        value = os.environ.get(name, "")
-        if len(value) >= _SHORTEST_SECRET:
-            text = text.replace(value, f"({name})")
-    return text
-
-
-def guarded(settings: Settings, work: Callable[[], int]) -> int:
-    """Do a command's work and give its exit code, whatever happens."""
-    with _log_lines(settings):
-        try:
-            return work()
-        except BrokenPipeError:
-            # Whoever read our output has what they wanted.
-            return ExitCode.OK
-        except (ModuleNotFoundError, click.ClickException, click.exceptions.Exit):
-            raise
-        except click.Abort:
-            return report(KeyboardInterrupt(), settings)
-        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # no traceback ever reaches a user
-            return report(error, settings)
-
-
-class _Formatter(logging.Formatter):
-    """Log lines with the secrets struck out."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return without_secrets(super().format(record))
-
-
-@contextmanager
-def _log_lines(settings: Settings) -> Generator[None]:
-    """Show the library's log lines for ``--debug``; no other library's, which may hold secrets."""
-    if not settings.debug:
-        yield
-        return
-    logger = logging.getLogger("nimble_stop")
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        logger.removeHandler(handler)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from nimble_stop._cli.connection import poll_options
 from nimble_stop._cli.output import Output, console, is_terminal, note, write_json, write_rows
-from nimble_stop._cli.text import duration, printable, volumes
+from nimble_stop._cli.text import duration, printable, state_style, volumes
 from nimble_stop.exceptions import DeadlineExceededError, NimbleStopError
 
 if TYPE_CHECKING:
@@ -21,14 +21,6 @@ if TYPE_CHECKING:
 
 # The library refuses a wait of no time at all, and one look is still worth it.
 _LEAST_SECONDS: Final = 0.001
-STATE_STYLES: Final = {"STOPPED": "green", "READY": "cyan"}
-
-
-def state_style(state: str) -> str:
-    """Choose the colour of a state; all that pass are yellow, all that failed are red."""
-    if state.endswith("_FAILED"):
-        return "bold red"
-    return STATE_STYLES.get(state, "yellow" if state.endswith("_IN_PROGRESS") else "")
 
 
 class Trail:

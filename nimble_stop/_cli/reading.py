@@ -9,12 +9,10 @@ import click
 
 from nimble_stop._cli.command import command
 from nimble_stop._cli.connection import open_client
-from nimble_stop._cli.details import session_rows
-from nimble_stop._cli.following import state_style
 from nimble_stop._cli.options import deadline_option
-from nimble_stop._cli.output import Output, json_writer, note, write_json, write_rows
+from nimble_stop._cli.output import Output, json_writer, note, write_json
 from nimble_stop._cli.selection import Filters, filter_options
-from nimble_stop._cli.table import write_sessions
+from nimble_stop._cli.table import write_session, write_sessions
 from nimble_stop._cli.text import printable
 from nimble_stop._defaults import DEADLINE_SECONDS
 
@@ -44,10 +42,7 @@ def show(settings: Settings, studio_id: str, session_id: str, deadline: float | 
     if settings.output is not Output.TABLE:
         write_json(session.to_dict(), settings.output)
     else:
-        write_rows(
-            session_rows(session, datetime.now(UTC)),
-            styles={"session": "bold", "state": state_style(session.state or "")},
-        )
+        write_session(session, datetime.now(UTC))
     return 0
 
 

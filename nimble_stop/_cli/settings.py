@@ -14,10 +14,9 @@ import click
 from nimble_stop._cli.output import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
-_WIDEST_NAME: Final = 30
 _IN_MEMORY: Final = ":memory:"
 _KEY: Final = "nimble_stop.settings"
 _WORDS: Final = "nimble_stop.words"
@@ -49,6 +48,11 @@ class Settings:
     def forgetful(self) -> bool:
         """Whether the endpoint and all its sessions end with the command."""
         return self.local == _IN_MEMORY
+
+
+def remember_words(context: click.Context, words: Sequence[str]) -> None:
+    """Keep the whole command line for `Settings.words`."""
+    context.meta[_WORDS] = tuple(words)
 
 
 def usage_error(message: str) -> click.UsageError:
@@ -83,7 +87,7 @@ def _remember(name: str) -> Callable[[click.Context, click.Parameter, Any], None
     return callback
 
 
-class _GlobalOption(click.Option):
+class GlobalOption(click.Option):
     """An option that every command has; help lists them apart."""
 
 
@@ -91,7 +95,7 @@ def global_options(function: _Function) -> _Function:
     """Give a command the options that every command has."""
     for flags, name, attributes in reversed(_OPTIONS):
         option = click.option(
-            *flags, cls=_GlobalOption, expose_value=False, callback=_remember(name), **attributes
+            *flags, cls=GlobalOption, expose_value=False, callback=_remember(name), **attributes
         )
         function = option(function)
     return function
@@ -145,87 +149,3 @@ def spell_out_local(arguments: list[str]) -> list[str]:
         f"--local={_IN_MEMORY}" if word == "--local" and place < end else word
         for place, word in enumerate(arguments)
     ]
-
-
-def _write_options(
-    command: click.Command, context: click.Context, formatter: click.HelpFormatter
-) -> None:
-    own: list[tuple[str, str]] = []
-    shared: list[tuple[str, str]] = []
-    for parameter in command.get_params(context):
-        record = parameter.get_help_record(context)
-        if record is not None and isinstance(parameter, click.Option):
-            (shared if isinstance(parameter, _GlobalOption) else own).append(record)
-    # In a narrow terminal the texts need the room more than the names do.
-    name_width = min(_WIDEST_NAME, formatter.width // 3)
-    with formatter.section("Options"):
-        formatter.write_dl(own, col_max=name_width)
-    with formatter.section("Options of every command"):
-        formatter.write_dl(shared, col_max=name_width)
-
-
-class Command(click.Command):
-    """A command with the options of every command listed apart in its help, and examples.
-
-    Args:
-        examples: Lines that help shows as they are.
-        **attributes: What click's own class takes.
-    """
-
-    def __init__(self, *, examples: Sequence[str] = (), **attributes: Any) -> None:  # noqa: ANN401  # click's own
-        super().__init__(**attributes)
-        self.examples = examples
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the command's words."""
-        return super().parse_args(ctx, spell_out_local(args))
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the options in the command's help."""
-        _write_options(self, ctx, formatter)
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """End the command's help with the examples."""
-        del ctx
-        write_lines(formatter, "Examples", self.examples)
-
-
-class Group(click.Group):
-    """The program itself, with the same manners as its commands.
-
-    Args:
-        closing: Headings and lines that end the help.
-        **attributes: What click's own class takes.
-    """
-
-    def __init__(
-        self,
-        *,
-        closing: Mapping[str, Sequence[str]],
-        **attributes: Any,  # noqa: ANN401  # click's own
-    ) -> None:
-        super().__init__(**attributes)
-        self.closing = closing
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the whole line's words, and keep them as they are."""
-        ctx.meta[_WORDS] = tuple(args)
-        return super().parse_args(ctx, spell_out_local(args))
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands and the options in the program's help."""
-        self.format_commands(ctx, formatter)
-        _write_options(self, ctx, formatter)
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """End the program's help with what is good to know."""
-        del ctx
-        for heading, lines in self.closing.items():
-            write_lines(formatter, heading, lines)
-
-
-def write_lines(formatter: click.HelpFormatter, heading: str, lines: Sequence[str]) -> None:
-    """Write lines under a heading, without filling them up to paragraphs."""
-    with formatter.section(heading):
-        for line in lines:
-            formatter.write(f"{' ' * formatter.current_indent}{line}\n")

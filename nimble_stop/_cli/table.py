@@ -1,21 +1,23 @@
-"""Sessions as a table that fits the terminal, or in a pipe as lines for other programs."""
+"""Sessions in tables: several with a line each, or one with a line for each of its members.
+
+Tables fit the terminal; in a pipe they are lines for other programs.
+"""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Final
 
-from nimble_stop._cli.following import state_style
-from nimble_stop._cli.output import console, is_terminal, write, write_rich
-from nimble_stop._cli.text import distance, printable
+from nimble_stop._cli.output import console, is_terminal, write, write_rich, write_rows
+from nimble_stop._cli.text import distance, moment, one_line, printable, state_style, volumes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from rich.table import Table
 
-    from nimble_stop.models import StreamingSession
+    from nimble_stop.models import StreamingSession, VolumeConfiguration
 
 # How wide a terminal must be for each column to be worth its room.
 _COLUMNS: Final = (("SESSION", 0), ("STATE", 0), ("OWNER", 50), ("INSTANCE", 65), ("CHANGED", 78))
@@ -73,3 +75,69 @@ def _add_row(table: Table, cells: tuple[str, ...]) -> None:
 
     session_id, state, *others = cells
     table.add_row(session_id, Text(state, state_style(state)), *others)
+
+
+def write_session(session: StreamingSession, now: datetime) -> None:
+    """Write all that is known of one session, a label and a text each."""
+    write_rows(
+        session_rows(session, now),
+        styles={"session": "bold", "state": state_style(session.state or "")},
+    )
+
+
+def session_rows(session: StreamingSession, now: datetime) -> Iterator[tuple[str, str]]:
+    """Tell every member that the service sent; those without a value are empty."""
+    yield "session", printable(session.session_id or "not told by the service")
+    yield "state", printable(session.state or "")
+    yield "status", _sentence(session.status_code, session.status_message)
+    yield "owner", printable(session.owned_by or "")
+    yield "instance", printable(session.ec2_instance_type or "")
+    yield "volumes", _volume(session.volume_configuration) + volumes(session)
+    yield "persistence", printable(session.session_persistence_mode or "")
+    yield "backups", _backups(session)
+    for label, time, person in (
+        ("created", session.created_at, session.created_by),
+        ("started", session.started_at, session.started_by),
+        ("stopped", session.stopped_at, session.stopped_by),
+        ("updated", session.updated_at, session.updated_by),
+    ):
+        yield label, _event(time, person, now)
+    yield "stops", _event(session.stop_at, None, now)
+    yield "terminates", _event(session.terminate_at, None, now)
+    yield "termination", printable(session.automatic_termination_mode or "")
+    yield "profile", printable(session.launch_profile_id or "")
+    yield "image", printable(session.streaming_image_id or "")
+    yield "tags", ", ".join(f"{one_line(k)}={one_line(v)}" for k, v in (session.tags or {}).items())
+    yield "arn", printable(session.arn or "")
+
+
+def _sentence(code: str | None, message: str | None) -> str:
+    return one_line(": ".join(part for part in (code, message) if part))
+
+
+def _volume(configuration: VolumeConfiguration | None) -> str:
+    if configuration is None:
+        return ""
+    values = (
+        (configuration.size, "GiB"),
+        (configuration.iops, "IOPS"),
+        (configuration.throughput, "MiB/s"),
+    )
+    return "".join(f"{value} {unit}, " for value, unit in values if value is not None)
+
+
+def _backups(session: StreamingSession) -> str:
+    kept = session.max_backups_to_retain
+    parts = (
+        session.backup_mode,
+        f"at most {kept} kept" if kept is not None else None,
+        f"started from {session.started_from_backup_id}"
+        if session.started_from_backup_id
+        else None,
+    )
+    return printable(", ".join(part for part in parts if part))
+
+
+def _event(time: datetime | None, person: str | None, now: datetime) -> str:
+    by = f"by {printable(person)}" if person else ""
+    return " ".join(part for part in (moment(time, now) if time else "", by) if part)

@@ -22,6 +22,7 @@ _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
 # From here on tenths of a second tell nobody anything.
 _WHOLE_SECONDS: Final = 10
+_STATE_STYLES: Final = {"STOPPED": "green", "READY": "cyan"}
 _VOLUMES_NOW: Final = {
     VolumeRetentionMode.RETAIN: "retained",
     VolumeRetentionMode.DELETE: "deleted",
@@ -85,6 +86,13 @@ def moment(time: datetime, now: datetime) -> str:
 def counted(number: int, noun: str) -> str:
     """Give a number and its noun."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def state_style(state: str) -> str:
+    """Choose the colour of a state; all that pass are yellow, all that failed are red."""
+    if state.endswith("_FAILED"):
+        return "bold red"
+    return _STATE_STYLES.get(state, "yellow" if state.endswith("_IN_PROGRESS") else "")
 
 
 def volumes(session: StreamingSession) -> str:

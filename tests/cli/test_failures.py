@@ -1,23 +1,18 @@
 from __future__ import annotations
 
 import json
-import logging
 from typing import TYPE_CHECKING
 
-import click
 import pytest
 
 import nimble_stop
 from nimble_stop._cli.failures import (
-    ExitCode,
     SomeFailedError,
     advice,
     error_object,
     exit_code,
-    guarded,
     headline,
     report,
-    without_secrets,
 )
 from nimble_stop._cli.output import Output
 from nimble_stop._cli.settings import Settings
@@ -129,74 +124,17 @@ def test_errors_name_options_in_place_of_arguments() -> None:
     )
 
 
+def test_an_unexpected_error_is_named() -> None:
+    """Its type tells more than nothing, where it has no message."""
+    assert headline(RuntimeError()) == "Unexpected RuntimeError."
+    assert headline(RuntimeError("two\nlines")) == "Unexpected RuntimeError: two lines."
+
+
 def test_a_note_on_an_error_is_the_advice() -> None:
     """Whoever knows more about the case puts a note on the error."""
     error = nimble_stop.ConfigurationError("There is no region.")
     error.add_note("Add --local.")
     assert advice(error) == "Add --local."
-
-
-def test_an_unexpected_error_is_a_sentence_too(capsys: pytest.CaptureFixture[str]) -> None:
-    """A mistake of ours shows no traceback."""
-
-    def work() -> int:
-        raise RuntimeError("two\nlines")
-
-    assert guarded(Settings(), work) == 255
-    _, err = capsys.readouterr()
-    assert err.startswith("nimble-stop: Unexpected RuntimeError: two lines. ")
-    assert err.count("\n") == 1
-    assert headline(RuntimeError()) == "Unexpected RuntimeError."
-
-
-def test_debug_shows_log_lines_and_the_traceback_without_secrets(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The library's log is shown while the command runs, and secrets are struck out of all."""
-    secret = "hush-hush-" * 4
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
-    logger = logging.getLogger("nimble_stop")
-    before = logger.level, list(logger.handlers)
-
-    def work() -> int:
-        logger.debug("logged with %s", secret)
-        raise RuntimeError(f"quoting {secret}")
-
-    assert guarded(Settings(debug=True), work) == 255
-    _, err = capsys.readouterr()
-    assert "DEBUG logged with (AWS_SECRET_ACCESS_KEY)" in err
-    assert "Traceback (most recent call last)" in err
-    assert "quoting (AWS_SECRET_ACCESS_KEY)" in err
-    assert "hush-hush" not in err
-    assert (logger.level, list(logger.handlers)) == before
-
-
-@pytest.mark.parametrize("secret", ["", "test"])
-def test_text_without_secrets_is_left_alone(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A secret as short as those of tests is no reason to break a command that is to be copied."""
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
-    assert without_secrets("nimble-stop stop studio test-1") == "nimble-stop stop studio test-1"
-
-
-def test_what_others_handle_passes() -> None:
-    """Usage errors and missing packages are told elsewhere."""
-    for error in (click.UsageError("x"), ModuleNotFoundError("x")):
-
-        def work(error: Exception = error) -> int:
-            raise error
-
-        with pytest.raises(type(error)):
-            guarded(Settings(), work)
-
-
-def test_an_aborted_question_is_an_interrupt(capsys: pytest.CaptureFixture[str]) -> None:
-    """Ctrl-C at a question ends like Ctrl-C anywhere."""
-
-    def work() -> int:
-        raise click.Abort
-
-    assert guarded(Settings(), work) is ExitCode.INTERRUPTED
-    assert capsys.readouterr().err == "nimble-stop: Interrupted.\n"
 
 
 def test_debug_shows_no_traceback_where_nothing_was_raised(
@@ -205,16 +143,6 @@ def test_debug_shows_no_traceback_where_nothing_was_raised(
     """That some sessions failed was told of each."""
     assert report(SomeFailedError("Of 2 sessions: 1 failed."), Settings(debug=True)) == 1
     assert capsys.readouterr().err == "nimble-stop: Of 2 sessions: 1 failed.\n"
-
-
-def test_a_closed_pipe_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
-    """Whoever read our output has what they wanted."""
-
-    def work() -> int:
-        raise BrokenPipeError
-
-    assert guarded(Settings(), work) == 0
-    assert capsys.readouterr().err == ""
 
 
 def test_in_a_terminal_the_next_command_stands_alone(

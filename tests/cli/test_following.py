@@ -2,16 +2,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from nimble_stop import StreamingSession, StreamingSessionState
-from nimble_stop._cli.following import Trail, follow, state_style, write_outcome
+from nimble_stop._cli.following import Trail, follow, write_outcome
 from nimble_stop._cli.output import Output
 from nimble_stop._cli.settings import Settings
 from tests.cli.support import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pytest
 
     from tests.support.clock import ManualClock
 
@@ -37,20 +37,6 @@ def test_a_trail_keeps_the_states_in_their_order(clock: ManualClock) -> None:
         "artist-1: STOPPED after 4.0 s",
     ]
     assert trail.seconds == 5
-
-
-@pytest.mark.parametrize(
-    ("state", "style"),
-    [
-        ("STOPPED", "green"),
-        ("STOP_FAILED", "bold red"),
-        ("START_IN_PROGRESS", "yellow"),
-        ("NEW_STATE", ""),
-    ],
-)
-def test_a_state_has_its_colour(state: str, style: str) -> None:
-    """What failed stands out, and a state of tomorrow is plain."""
-    assert state_style(state) == style
 
 
 def test_in_a_pipe_each_state_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:

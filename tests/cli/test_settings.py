@@ -1,23 +1,19 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import pytest
 
+from nimble_stop._cli.command import Command, Group
 from nimble_stop._cli.output import Output
 from nimble_stop._cli.settings import (
-    Command,
-    Group,
     Settings,
     global_options,
     read_settings,
     spell_out_local,
     usage_error,
 )
-
-if TYPE_CHECKING:
-    from tests.cli.support import Cli
 
 
 def parse(*words: str) -> Settings:
@@ -99,20 +95,3 @@ def test_local_without_a_file_behind_its_sign_is_refused() -> None:
 def test_a_usage_error_outside_of_a_command_has_no_usage() -> None:
     """The error can be made anywhere."""
     assert usage_error("x").ctx is None
-
-
-def test_help_lists_the_options_of_every_command_apart(cli: Cli) -> None:
-    """A command's own options come first, its examples last."""
-    own, shared, examples = (
-        cli("show", "--help").out.index(part)
-        for part in ("Options:", "Options of every command:", "Examples:")
-    )
-    assert own < shared < examples
-
-
-def test_help_fits_a_narrow_terminal(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At 40 columns no text of an option is wider than the terminal."""
-    monkeypatch.setenv("COLUMNS", "40")
-    text = cli("list", "--help").out
-    options = text[text.index("Options:") : text.index("Examples:")]
-    assert all(len(line) <= 40 for line in options.splitlines())

@@ -3,10 +3,20 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 
-from nimble_stop import StreamingSession, StreamingSessionState
-from nimble_stop._cli.table import write_sessions
+from nimble_stop import (
+    AutomaticTerminationMode,
+    SessionBackupMode,
+    SessionPersistenceMode,
+    StreamingSession,
+    StreamingSessionState,
+    StreamingSessionStatusCode,
+    VolumeConfiguration,
+    VolumeRetentionMode,
+)
+from nimble_stop._cli.table import session_rows, write_session, write_sessions
 from tests.cli.support import plain
 
 if TYPE_CHECKING:
@@ -24,6 +34,35 @@ SESSIONS = [
     StreamingSession(session_id="x\x1b[2J", created_at=NOW - timedelta(days=1)),
     StreamingSession(),
 ]
+FULL = StreamingSession(
+    arn="arn:aws:nimble:us-west-2:1:streaming-session/artist-1",
+    automatic_termination_mode=AutomaticTerminationMode.ACTIVATED,
+    backup_mode=SessionBackupMode.AUTOMATIC,
+    created_at=NOW - timedelta(hours=9),
+    created_by="creator",
+    ec2_instance_type="g5.2xlarge",
+    launch_profile_id="lp-1",
+    max_backups_to_retain=3,
+    owned_by="owner",
+    session_id="artist-1",
+    session_persistence_mode=SessionPersistenceMode.ACTIVATED,
+    started_at=NOW - timedelta(hours=8),
+    started_by="starter",
+    started_from_backup_id="backup-1",
+    state=StreamingSessionState.READY,
+    status_code=StreamingSessionStatusCode.STREAMING_SESSION_READY,
+    status_message="Ready\nto go.",
+    stop_at=NOW + timedelta(hours=1),
+    stopped_at=NOW - timedelta(days=2),
+    stopped_by="stopper",
+    streaming_image_id="image-1",
+    tags={"department": "lighting", "project": "x\x1b"},
+    terminate_at=NOW + timedelta(days=3),
+    updated_at=NOW - timedelta(minutes=4),
+    updated_by="updater",
+    volume_configuration=VolumeConfiguration(iops=3000, size=500, throughput=125),
+    volume_retention_mode=VolumeRetentionMode.DELETE,
+)
 
 
 def test_in_a_pipe_fields_are_separated_by_tabs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,3 +115,44 @@ def test_no_sessions_make_no_table(
     as_terminal("stdout")
     assert write_sessions([], NOW) == 0
     assert capsys.readouterr().out == ""
+
+
+def test_every_member_is_told() -> None:
+    """No member that the service can send is missing, and each has its place."""
+    assert all(getattr(FULL, field.name) is not None for field in attrs.fields(StreamingSession)), (
+        "the example should have every member"
+    )
+    assert dict(session_rows(FULL, NOW)) == {
+        "session": "artist-1",
+        "state": "READY",
+        "status": "STREAMING_SESSION_READY: Ready to go.",
+        "owner": "owner",
+        "instance": "g5.2xlarge",
+        "volumes": "500 GiB, 3000 IOPS, 125 MiB/s, deleted when it stops",
+        "persistence": "ACTIVATED",
+        "backups": "AUTOMATIC, at most 3 kept, started from backup-1",
+        "created": "2026-11-23 11:00 UTC (9 h ago) by creator",
+        "started": "2026-11-23 12:00 UTC (8 h ago) by starter",
+        "stopped": "2026-11-21 20:00 UTC (2 d ago) by stopper",
+        "updated": "2026-11-23 19:56 UTC (4 min ago) by updater",
+        "stops": "2026-11-23 21:00 UTC (in 1 h)",
+        "terminates": "2026-11-26 20:00 UTC (in 3 d)",
+        "termination": "ACTIVATED",
+        "profile": "lp-1",
+        "image": "image-1",
+        "tags": "department=lighting, project=x\\x1b",
+        "arn": "arn:aws:nimble:us-west-2:1:streaming-session/artist-1",
+    }
+
+
+def test_what_the_service_did_not_send_is_empty() -> None:
+    """A session without members is no failure."""
+    told = {label for label, text in session_rows(StreamingSession(), NOW) if text}
+    assert told == {"session", "volumes"}
+
+
+def test_one_session_is_a_line_for_each_member(capsys: pytest.CaptureFixture[str]) -> None:
+    """The first line says which session, the second what its state is."""
+    write_session(FULL, NOW)
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert (first.split(), second.split()) == (["session", "artist-1"], ["state", "READY"])

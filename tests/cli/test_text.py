@@ -12,6 +12,7 @@ from nimble_stop._cli.text import (
     one_line,
     printable,
     shell_command,
+    state_style,
     volumes,
 )
 
@@ -112,3 +113,17 @@ def test_what_happens_to_the_volumes_depends_on_the_state(
         volume_retention_mode=None if mode is None else VolumeRetentionMode(mode),
     )
     assert volumes(session) == told
+
+
+@pytest.mark.parametrize(
+    ("state", "style"),
+    [
+        ("STOPPED", "green"),
+        ("STOP_FAILED", "bold red"),
+        ("START_IN_PROGRESS", "yellow"),
+        ("NEW_STATE", ""),
+    ],
+)
+def test_a_state_has_its_colour(state: str, style: str) -> None:
+    """What failed stands out, and a state of tomorrow is plain."""
+    assert state_style(state) == style

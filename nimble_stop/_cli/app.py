@@ -13,11 +13,10 @@ import click
 from nimble_stop._cli.command import Group
 from nimble_stop._cli.completion import completion
 from nimble_stop._cli.failures import PROGRAM, ExitCode, report
-from nimble_stop._cli.reading import list_, show
+from nimble_stop._cli.reading import list_, show, wait
 from nimble_stop._cli.serving import serve
 from nimble_stop._cli.settings import Settings, global_options
 from nimble_stop._cli.stopping import stop
-from nimble_stop._cli.waiting import wait
 from nimble_stop._version import __version__
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ ResultT = TypeVar("ResultT")
 
 
 class AsyncNimbleClient(BaseClient):
-    """The awaited twin of `NimbleClient`: the same arguments, methods and errors, over aiohttp.
+    """The awaited twin of `NimbleClient`: the same arguments, methods and errors. Needs aiohttp.
 
     Tasks may share a client. It keeps connections open: close it with `aclose`, or use it as an
     async context manager. A call that is cancelled leaves a note on the `asyncio.CancelledError`

@@ -154,7 +154,9 @@ class AsyncTransport:
             TransportError: There is no complete answer; the subclass says why.
         """
         if self._closed:
-            raise exceptions.ConnectionFailedError("The client is closed.", retryable=False)
+            raise exceptions.ConnectionFailedError(
+                "The client is closed; make a new one.", retryable=False
+            )
         pool = await self._pool()
         loop = asyncio.get_running_loop()
         end = loop.time() + send.total

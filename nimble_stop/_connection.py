@@ -66,7 +66,7 @@ class ConnectionPool:
             TransportError: There is no complete answer; the subclass says why.
         """
         if self._closed:
-            raise ConnectionFailedError("The client is closed.", retryable=False)
+            raise ConnectionFailedError("The client is closed; make a new one.", retryable=False)
         limit = TimeLimit(total)
         idle = self._take_idle()
         resent = False

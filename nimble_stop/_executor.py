@@ -1,4 +1,4 @@
-"""Stopping many sessions in somebody else's executor: a process pool, Dask's, Ray's, MPI's.
+"""Stopping many sessions in somebody else's executor, such as a process pool or Dask's.
 
 Work goes out in batches, because handing one over costs more than stopping a session. A batch
 whose worker was lost goes out again: the client tokens make that safe.

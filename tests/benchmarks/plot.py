@@ -1,16 +1,18 @@
 """A bar chart as SVG: what nimble_stop takes of boto3's time or memory, boto3 being the full bar.
 
-Drawn by hand: a plotting library would be one more thing to install for seven bars.
+Drawn by hand: a plotting library would be one more thing to install for seven bars. Narrow, with
+each label above its bar, so that it can be read on a telephone.
 """
 
 from __future__ import annotations
 
 from html import escape
 
-_WIDTH = 640
-_LABEL = 250
-_BAR = _WIDTH - _LABEL - 60
-_ROW = 34
+_WIDTH = 400
+_MARGIN = 12
+_VALUE = 44
+_BAR = _WIDTH - 2 * _MARGIN - _VALUE
+_ROW = 52
 
 
 def draw(shares: list[tuple[str, float]]) -> str:
@@ -19,37 +21,37 @@ def draw(shares: list[tuple[str, float]]) -> str:
     Args:
         shares: What was measured, and its share of boto3's figure; 1 is as much.
     """
-    height = _ROW * len(shares) + 36
+    height = _ROW * len(shares) + 44
     scale = _BAR / max(1.0, *(share for _, share in shares))
     lines = [
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '
-            'font-family="sans-serif" font-size="13">'
+            'font-family="sans-serif" font-size="14">'
         ),
         "<title>nimble_stop's share of boto3's time and memory; shorter is better</title>",
         f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
     ]
     for row, (what, share) in enumerate(shares):
-        top = row * _ROW + 8
+        top = row * _ROW + _MARGIN
         lines += [
+            f'<text x="{_MARGIN}" y="{top + 12}" fill="#222">{escape(what)}</text>',
             (
-                f'<text x="{_LABEL - 8}" y="{top + 15}" text-anchor="end" fill="#222">'
-                f"{escape(what)}</text>"
+                f'<rect x="{_MARGIN}" y="{top + 18}" width="{scale:.0f}" height="20" '
+                'fill="#e3e6ea"/>'
             ),
-            f'<rect x="{_LABEL}" y="{top}" width="{scale:.0f}" height="22" fill="#e3e6ea"/>',
             (
-                f'<rect x="{_LABEL}" y="{top}" width="{share * scale:.0f}" height="22" '
+                f'<rect x="{_MARGIN}" y="{top + 18}" width="{share * scale:.0f}" height="20" '
                 'fill="#2a78c2"/>'
             ),
             (
-                f'<text x="{_LABEL + max(share, 1) * scale + 6:.0f}" y="{top + 15}" fill="#222">'
+                f'<text x="{_MARGIN + max(share, 1) * scale + 8:.0f}" y="{top + 33}" fill="#222">'
                 f"{share:.2f}</text>"
             ),
         ]
     lines += [
         (
-            f'<text x="{_LABEL}" y="{height - 10}" fill="#555">grey: boto3 = 1; blue: nimble_stop; '
-            "shorter is better</text>"
+            f'<text x="{_MARGIN}" y="{height - 12}" fill="#555">grey: boto3 = 1; '
+            "blue: nimble_stop; shorter is better</text>"
         ),
         "</svg>",
     ]

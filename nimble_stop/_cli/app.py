@@ -32,21 +32,22 @@ _STREAMS: Final = (
     ("stderr", "w", "backslashreplace"),
 )
 
+_MEANINGS: Final = {
+    ExitCode.OK: "done",
+    ExitCode.SOME_FAILED: "some sessions of several failed",
+    ExitCode.USAGE: "the command line is wrong",
+    ExitCode.DEADLINE: "the deadline is over",
+    ExitCode.INTERRUPTED: "interrupted",
+    ExitCode.CONFIGURATION: "configuration or credentials",
+    ExitCode.REFUSED: "the service refused",
+    ExitCode.OTHER: "anything else",
+}
 _CLOSING: Final = {
     "Try it without AWS": (
         "nimble-stop --local list demo-studio",
         "nimble-stop --local stop demo-studio artist-1 --wait",
     ),
-    "Exit codes": (
-        "0    done",
-        "1    some sessions of several failed",
-        "2    the command line is wrong",
-        "124  the deadline is over",
-        "130  interrupted",
-        "253  configuration or credentials",
-        "254  the service refused",
-        "255  anything else",
-    ),
+    "Exit codes": tuple(f"{code:<4} {meaning}" for code, meaning in _MEANINGS.items()),
 }
 
 

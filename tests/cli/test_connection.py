@@ -95,20 +95,20 @@ def test_the_options_reach_the_client(studio: LocalNimble) -> None:
         pass
 
 
-def test_a_profile_is_used(studio: LocalNimble, tmp_path: Path, cli: Cli) -> None:
-    """--profile chooses where the region comes from."""
+def test_a_profile_is_used(
+    studio: LocalNimble, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--profile chooses where the region and the credentials come from."""
     config = tmp_path / "config"
-    config.write_text("[profile night]\nregion = us-west-2\n")
-    os.environ["AWS_CONFIG_FILE"] = str(config)
-    region = os.environ.pop("AWS_DEFAULT_REGION")
-    try:
-        with open_client(Settings(profile_name="night")) as client:
-            assert client.region_name == region
-    finally:
-        os.environ["AWS_DEFAULT_REGION"] = region
-        del os.environ["AWS_CONFIG_FILE"]
-    assert cli("show", "studio-1", "artist-1").code == 0
-    assert studio.requests
+    config.write_text(
+        f"[profile night]\nregion = {studio.region_name}\n"
+        f"aws_access_key_id = {studio.credentials.access_key}\n"
+        f"aws_secret_access_key = {studio.credentials.secret_key}\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    assert cli("show", "studio-1", "artist-1").code == 253
+    assert cli("show", "studio-1", "artist-1", "--profile", "night").code == 0
 
 
 def test_waiting_looks_more_often_at_the_embedded_endpoint() -> None:

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.cli.support import STUDIO
 
 if TYPE_CHECKING:
-    import pytest
-
     from nimble_stop.local import LocalNimble
     from tests.cli.support import Cli
 
@@ -57,14 +57,9 @@ def test_a_single_name_that_does_not_exist_is_the_services_refusal(
     assert len(studio.requests) == 1
 
 
-def test_a_resumed_run_may_take_up_what_it_began(
-    studio: LocalNimble, cli: Cli, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.nimble_local(transition_seconds=None)
+def test_a_resumed_run_may_take_up_what_it_began(studio: LocalNimble, cli: Cli) -> None:
     """A session that is being stopped is no problem for a run that may have begun it."""
-    monkeypatch.setattr(studio, "_transition_seconds", None)
-    studio.add_session(studio_id="s", session_id="x")
-    studio.close()
-    studio.start()
     studio.add_session(studio_id="s", session_id="x", state="STOP_IN_PROGRESS")
     assert cli("stop", "s", "x", "--dry-run", "--run-id", "run-1").code == 0
     assert cli("stop", "s", "x", "--dry-run").code == 1

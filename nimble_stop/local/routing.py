@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["OPERATIONS", "Route", "Target", "parse_target", "route", "unknown_operation"]
 
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_ABSOLUTE_FORM: Final = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
+_ABSOLUTE_FORM: Final = re.compile(rb"\Ahttps?://[^/?#]*", re.IGNORECASE)
 _PREFIX: Final = (b"2020-08-01", b"studios")
 _COLLECTION: Final = b"streaming-sessions"
 _OF_A_STUDIO: Final = 4
@@ -97,7 +97,7 @@ def parse_target(target: bytes) -> Target:
     if b"#" in target:
         raise _refused("it holds a fragment")
     # RFC 9112, 3.2.2: a server must accept the absolute form, which proxies are sent.
-    path, _, query = _ABSOLUTE_FORM.sub(b"", target, count=1).partition(b"?")
+    path, _, query = _ABSOLUTE_FORM.sub(b"", target).partition(b"?")
     before, *raw_segments = path.split(b"/")
     if before or raw_segments == [b""]:
         # The other forms of RFC 9112, 3.2, and the root: they have no segments to speak of.

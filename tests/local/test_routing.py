@@ -51,6 +51,7 @@ def test_any_id_is_one_segment(identifier: str) -> None:
         BASE + b"/.%2e",
         BASE + b"/x/",
         b"//2020-08-01/studios",
+        b"/2020-08-01/studioshttp://somewhere/s/streaming-sessions/x",
         BASE + b"/%",
         BASE + b"/%zz",
         BASE + b"/%2",
@@ -112,3 +113,10 @@ def test_the_absolute_form() -> None:
     """A target with scheme and host, as proxies are sent, is the path in it."""
     target = parse_target(b"HTTP://somewhere:80" + BASE + b"?a=b")
     assert (target.path, target.query) == (BASE, b"a=b")
+
+
+def test_only_the_beginning_of_a_target_names_a_host() -> None:
+    """A URL inside a query, or behind a host, is part of what was sent and signed."""
+    for beginning in (b"", b"http://somewhere"):
+        target = parse_target(beginning + BASE + b"?ownedBy=http://me/x")
+        assert (target.path, target.query) == (BASE, b"ownedBy=http://me/x")

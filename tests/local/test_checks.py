@@ -46,6 +46,7 @@ def test_what_is_allowed() -> None:
         ("text", 5),
         ("mapping", []),
         ("mapping", {"a": 1}),
+        ("headers", []),
         ("headers", {"a": 1}),
     ],
 )

@@ -14,6 +14,7 @@ def test_advance_moves_the_sessions_time_on() -> None:
     clock = SessionClock(lambda: 1000.0)
     clock.advance(1.5)
     clock.advance(2)
+    clock.advance(0)
     assert clock() == 1003.5
     clock.reset()
     assert clock() == 1000.0

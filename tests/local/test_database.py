@@ -26,6 +26,14 @@ def test_a_file_is_made_and_found_again(tmp_path: Path) -> None:
     with closing(open_database(path)) as second:
         assert second.execute("SELECT value FROM secret").fetchone() == (secret,)
         assert second.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert second.execute("PRAGMA synchronous").fetchone() == (1,)
+
+
+def test_a_file_can_be_told_by_its_mark(tmp_path: Path) -> None:
+    """SQLite's header has our mark, which other programs (and `file`) can show."""
+    path = tmp_path / "x.db"
+    open_database(str(path)).close()
+    assert path.read_bytes()[68:72] == b"nmbl"
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:

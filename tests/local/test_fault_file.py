@@ -56,6 +56,7 @@ def test_the_example_of_the_documentation_is_right() -> None:
             '[{"fault": "WrongDate"}, {"fault": "Latency", "seconds": 1, "times": "x"}]',
             "[1].times must be a whole number",
         ),
+        ('[{"fault": "StopFails", "fired": 1}]', "[0].fired is no key of StopFails"),
         ('[{"fault": "StopFails", "session_id": 5}]', "[0].session_id must be a string, not 5"),
         ('[{"fault": "StopFails", "operation": "Stop"}]', "[0].operation must be one of"),
     ],

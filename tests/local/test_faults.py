@@ -1,9 +1,35 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from nimble_stop.local import ClockSkew, ServiceFailure, WrongDate
+from nimble_stop.local import (
+    ClockSkew,
+    Latency,
+    ProxyPage,
+    ServiceFailure,
+    TrickledBody,
+    TruncatedBody,
+    WrongDate,
+)
 from nimble_stop.local.faults import FAULTS, Fault, Point
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LIMITS: list[tuple[Callable[..., Fault], str, float, float]] = [
+    (Latency, "seconds", 0, -0.1),
+    (ServiceFailure, "status", 300, 299),
+    (ServiceFailure, "status", 599, 600),
+    (ServiceFailure, "retry_after", 0, -1),
+    (ServiceFailure, "retry_after_milliseconds", 0, -1),
+    (ProxyPage, "status", 200, 199),
+    (ProxyPage, "status", 599, 600),
+    (TruncatedBody, "keep_bytes", 0, -1),
+    (TrickledBody, "seconds_between", 0, -0.1),
+    (TrickledBody, "piece_bytes", 1, 0),
+]
 
 
 def test_the_list_of_faults_is_complete() -> None:
@@ -12,6 +38,14 @@ def test_the_list_of_faults_is_complete() -> None:
     assert names == sorted(names)
     assert set(FAULTS) == set(Fault.__args__)
     assert {kind.point for kind in FAULTS} == set(Point)
+
+
+@pytest.mark.parametrize(("kind", "name", "last", "too_far"), LIMITS)
+def test_limits(kind: Callable[..., Fault], name: str, last: float, too_far: float) -> None:
+    """An argument may be as large or small as makes sense, and no more."""
+    assert getattr(kind(**{name: last}), name) == last
+    with pytest.raises(ValueError, match=f"^{name} must be"):
+        kind(**{name: too_far})
 
 
 @pytest.mark.parametrize("kind", [ClockSkew, WrongDate])

@@ -104,6 +104,13 @@ def test_a_stop_goes_through_its_states(operations: Operations, clock: Clock) ->
     assert state(operations) == "STOPPED"
 
 
+def test_reading_applies_nothing(operations: Operations) -> None:
+    """Only a request that changes something counts as applied."""
+    assert not operations.perform(call("Get")).applied
+    assert not operations.perform(call("List", None)).applied
+    assert operations.perform(stop()).applied
+
+
 def test_without_retention_the_sessions_own_stays(operations: Operations) -> None:
     """A stop that says nothing about volumes leaves the session's own mode."""
     seed(operations, "y", volumeRetentionMode="DELETE")
@@ -159,6 +166,7 @@ def test_an_unknown_session(operations: Operations, verb: str, session_id: str) 
     """Whatever characters an id holds, it is looked up and not found."""
     refusal = refused(operations, call(verb, session_id))
     assert (refusal.code, refusal.status) == ("ResourceNotFoundException", 404)
+    assert refusal.message == "Streaming session not found."
     assert refusal.context == {"studioId": "s", "sessionId": session_id}
 
 
@@ -336,7 +344,7 @@ def test_listing_leaves_out_what_is_deleted(operations: Operations, clock: Clock
 def test_a_studio_without_sessions_does_not_exist(operations: Operations) -> None:
     """Listing it is ResourceNotFoundException."""
     refusal = refused(operations, call("List", None, studio_id="other"))
-    assert refusal.code == "ResourceNotFoundException"
+    assert (refusal.code, refusal.message) == ("ResourceNotFoundException", "Studio not found.")
     assert refusal.context == {"studioId": "other"}
 
 

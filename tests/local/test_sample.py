@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from nimble_stop.local.sample import SAMPLE_STUDIO_ID
@@ -20,7 +21,7 @@ def test_the_sample_studio_has_something_to_stop(local: LocalNimble) -> None:
         assert session.owned_by
         assert session.created_at is not None
         assert session.updated_at is not None
-        assert session.created_at <= session.updated_at
+        assert session.created_at <= session.updated_at < datetime.now(UTC)
         assert (session.stopped_at is None) == (session.state == "READY")
 
 

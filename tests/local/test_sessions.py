@@ -44,6 +44,8 @@ def test_a_new_session_has_what_a_launch_profile_gives_it() -> None:
     assert (wire["updatedAt"], wire["updatedBy"]) == ("1970-01-01T00:00:00Z", "AKID")
     assert (wire["state"], wire["statusCode"]) == ("READY", "STREAMING_SESSION_READY")
     assert wire["volumeRetentionMode"] == "RETAIN"
+    assert wire["volumeConfiguration"] == {"iops": 3000, "size": 500, "throughput": 125}
+    assert wire["maxBackupsToRetain"] == 0
     assert "ownedBy" not in wire
     assert list(wire) == sorted(wire)
 

@@ -155,9 +155,11 @@ def test_malformed_authorization(header: bytes, said: str) -> None:
 
 def test_authorization_twice_is_refused() -> None:
     """Two Authorization headers could be read in two ways."""
-    (value,) = signed().headers[b"authorization"]
-    refused = refusal(with_header(signed(), b"authorization", value, value))
+    request = signed()
+    (value,) = request.headers[b"authorization"]
+    refused = refusal(with_header(request, b"authorization", value, b"more=1"))
     assert refused.code == "IncompleteSignatureException"
+    assert refused.message == "Authorization header must be sent once."
 
 
 @pytest.mark.parametrize(

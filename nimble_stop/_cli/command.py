@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final
 import click
 
 from nimble_stop._cli.failures import ExitCode, report
+from nimble_stop._cli.interruption import sigterm_as_interrupt
 from nimble_stop._cli.logs import log_lines
 from nimble_stop._cli.settings import (
     GlobalOption,
@@ -47,7 +48,7 @@ def command(
 
 def _guarded(settings: Settings, work: Callable[[], int]) -> int:
     """Do a command's work and give its exit code, whatever happens."""
-    with log_lines() if settings.debug else nullcontext():
+    with log_lines() if settings.debug else nullcontext(), sigterm_as_interrupt():
         try:
             return work()
         except BrokenPipeError:

@@ -1,6 +1,7 @@
-"""Ending a run early without losing anything: Ctrl-C, SIGTERM and the deadline.
+"""Ending early without losing anything: Ctrl-C, SIGTERM and the deadline.
 
-The first signal lets what has begun end and be told; the second one ends the program at once.
+In a run over many sessions the first signal lets what has begun end and be told; the second one
+ends the program at once.
 """
 
 from __future__ import annotations
@@ -8,14 +9,12 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
-
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @attrs.define
@@ -59,7 +58,7 @@ def ending_early(
         timer.daemon = True
         timer.start()
     try:
-        with _handling(on_signal):
+        with _handling(on_signal, signal.SIGINT, signal.SIGTERM):
             yield ending
     finally:
         if timer is not None:
@@ -67,12 +66,19 @@ def ending_early(
 
 
 @contextmanager
-def _handling(handler: Callable[..., None]) -> Generator[None]:
-    """Handle the signals; only the main thread may, and only there they arrive."""
+def sigterm_as_interrupt() -> Generator[None]:
+    """Have SIGTERM end a command as Ctrl-C does: the terminal is left whole, the user informed."""
+    with _handling(signal.default_int_handler, signal.SIGTERM):
+        yield
+
+
+@contextmanager
+def _handling(handler: Callable[..., object], *numbers: signal.Signals) -> Generator[None]:
+    """Handle signals; only the main thread may, and only there they arrive."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = [(number, signal.signal(number, handler)) for number in _SIGNALS]
+    previous = [(number, signal.signal(number, handler)) for number in numbers]
     try:
         yield
     finally:

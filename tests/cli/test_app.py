@@ -102,6 +102,14 @@ def run_with_shell(redirection: str, *words: str) -> subprocess.CompletedProcess
     )
 
 
+def test_a_stream_that_is_not_there_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python has None where a stream was closed from the beginning."""
+    monkeypatch.setattr(sys, "stdin", None)
+    assert app.run(["--version"]) == 0
+    with sys.stdin as stdin:
+        assert stdin.read() == ""
+
+
 @pytest.mark.parametrize("redirection", ["<&-", ">&-", "2>&-"])
 def test_a_closed_stream_is_no_failure(redirection: str, studio: LocalNimble) -> None:
     """A daemon may start the program without standard input, output or error."""

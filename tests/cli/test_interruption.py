@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from nimble_stop._cli.interruption import ending_early
+from nimble_stop._cli.interruption import ending_early, sigterm_as_interrupt
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -56,6 +56,14 @@ def test_a_deadline_that_was_met_does_nothing() -> None:
         if isinstance(thread, threading.Timer):
             thread.join(30)
     assert threading.active_count() == before
+
+
+def test_sigterm_is_an_interrupt_to_a_command() -> None:
+    """Whatever waits is ended as by Ctrl-C, and afterwards the signal is what it was."""
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), sigterm_as_interrupt():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_other_threads_leave_signals_alone() -> None:

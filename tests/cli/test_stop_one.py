@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+import nimble_stop
 from nimble_stop.local import ResetAfterChange, ServiceFailure
 from tests.cli.support import STUDIO, start_again
 
@@ -146,4 +149,38 @@ def test_an_interrupt_tells_how_to_resume(
         "nimble-stop: Interrupted. "
         f"To resume: nimble-stop stop {STUDIO} artist-1 --wait --run-id run-1"
     )
+    assert studio.requests
+
+
+@pytest.mark.nimble_local(transition_seconds=None)
+def test_a_stop_that_is_terminated_tells_how_to_resume(studio: LocalNimble) -> None:
+    """SIGTERM, as timeout(1) and systemd send it, ends as Ctrl-C does."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "nimble_stop", "stop", STUDIO, "artist-1", "--wait"],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        while "STOP_IN_PROGRESS" not in process.stderr.readline():
+            pass
+        process.terminate()
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Interrupted. To resume: nimble-stop stop" in err
+    assert studio.requests
+
+
+def test_the_librarys_own_deadline_is_told(
+    studio: LocalNimble, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without --deadline a wait ends all the same, and the run can be resumed."""
+
+    def exceed(*_: object, **__: object) -> None:
+        raise nimble_stop.DeadlineExceededError("The deadline of 900 s is over.")
+
+    monkeypatch.setattr("nimble_stop.NimbleClient.wait_until_stopped", exceed)
+    ran = cli("stop", STUDIO, "artist-1", "--wait")
+    assert ran.code == 124
+    assert "The deadline of 900 s is over." in ran.err
+    assert "--run-id" in ran.err
     assert studio.requests

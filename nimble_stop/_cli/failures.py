@@ -86,6 +86,9 @@ def exit_code(error: BaseException) -> ExitCode:
 
 def advice(error: BaseException) -> str:
     """Say what to do next."""
+    if isinstance(error, (KeyboardInterrupt, SomeFailedError)):
+        # Whoever tells of it knows the command to go on with, and a note names Python's arguments.
+        return ""
     for kind, text in _ADVICE:
         if isinstance(error, kind) and type(error).advice == kind.advice:
             return text
@@ -93,8 +96,6 @@ def advice(error: BaseException) -> str:
         return " ".join(notes)
     if isinstance(error, NimbleStopError):
         return error.advice.replace("with the same client token", "with the same --run-id")
-    if isinstance(error, (KeyboardInterrupt, SomeFailedError)):
-        return ""
     if isinstance(error, OSError):
         return "Check where its input comes from and its output goes to, then repeat the command."
     return "This is a mistake in nimble-stop: please report it with what --debug shows."

@@ -124,6 +124,13 @@ def test_errors_name_options_in_place_of_arguments() -> None:
     )
 
 
+def test_an_interrupt_is_told_without_the_librarys_note() -> None:
+    """The note on it is for callers in Python; the command to go on with is the next step."""
+    interrupt = KeyboardInterrupt()
+    interrupt.add_note("StopStreamingSession was broken off; repeat it with client_token='x'")
+    assert (headline(interrupt), advice(interrupt)) == ("Interrupted.", "")
+
+
 def test_an_unexpected_error_is_named() -> None:
     """Its type tells more than nothing, where it has no message."""
     assert headline(RuntimeError()) == "Unexpected RuntimeError."

@@ -90,6 +90,11 @@ def _remember(name: str) -> Callable[[click.Context, click.Parameter, Any], None
 class GlobalOption(click.Option):
     """An option that every command has; help lists them apart."""
 
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Spell an optional value as it must be typed: without a space before its sign."""
+        record = super().get_help_record(ctx)
+        return record and (record[0].replace(" [=", "[="), record[1])
+
 
 def global_options(function: _Function) -> _Function:
     """Give a command the options that every command has."""

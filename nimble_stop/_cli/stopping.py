@@ -65,8 +65,8 @@ if TYPE_CHECKING:
 @click.option(
     "--run-id",
     metavar="TEXT",
-    help="Names the run. Repeating a run with its id completes it, and stops nothing twice: not "
-    "even a session that was started again in between, which needs a new id.",
+    help="Names the run. Repeating a run with its id completes it, and stops nothing twice. Use a "
+    "new id for a new night: the same one does not stop a session that was started again.",
 )
 def stop(settings: Settings, **options: Any) -> int:  # noqa: ANN401  # gathered in an Order
     """Stop sessions.

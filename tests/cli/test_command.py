@@ -93,6 +93,11 @@ def test_help_lists_the_options_of_every_command_apart(cli: Cli) -> None:
     assert own < shared < examples
 
 
+def test_help_spells_an_optional_value_as_it_is_typed(cli: Cli) -> None:
+    """A space before the sign would make it a word of its own."""
+    assert "--local[=FILE]" in cli("--help").out
+
+
 def test_help_fits_a_narrow_terminal(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """At 40 columns no text of an option is wider than the terminal."""
     monkeypatch.setenv("COLUMNS", "40")

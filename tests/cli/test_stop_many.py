@@ -215,6 +215,7 @@ def test_a_reader_that_goes_away_stops_nothing(studio: LocalNimble) -> None:
     studio.requests.assert_applied(3, operation=STOP)
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")  # noqa: PTH110  # no file
 @pytest.mark.parametrize("output", ["table", "json"])
 def test_a_full_disk_stops_nothing(output: str, studio: LocalNimble) -> None:
     """All sessions are stopped, and the command that tells the results again is shown."""

@@ -161,8 +161,7 @@ def test_a_stop_that_is_terminated_tells_how_to_resume(studio: LocalNimble) -> N
         text=True,
     ) as process:
         assert process.stderr is not None
-        while "STOP_IN_PROGRESS" not in process.stderr.readline():
-            pass
+        assert any("STOP_IN_PROGRESS" in line for line in process.stderr)
         process.terminate()
         _, err = process.communicate(timeout=30)
     assert process.returncode == 130

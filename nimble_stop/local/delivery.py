@@ -72,6 +72,7 @@ async def _truncate(
 
 
 async def _trickle(response: web.StreamResponse, body: bytes, fault: TrickledBody) -> None:
+    # The head does not wait for the first piece.
     await response.write(b"")
     for start in range(0, len(body), fault.piece_bytes):
         await asyncio.sleep(fault.seconds_between)

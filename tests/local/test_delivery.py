@@ -27,7 +27,9 @@ def test_a_connection_is_closed_behind_a_body_that_was_not_read(local: LocalNimb
     """What is left of a refused body is never taken for a request."""
     with connect(local) as client:
         client.sendall(b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n")
-        assert receive(client).startswith(b"HTTP/1.1 413 ")
+        answer = receive(client)
+        assert answer.startswith(b"HTTP/1.1 413 ")
+        assert b"\r\nconnection: close\r\n" in answer.lower()
         client.sendall(stop_bytes(local))
         assert receive(client) == b""
     local.requests.assert_not_stopped("session-1")
@@ -89,6 +91,16 @@ def test_trickled_bodies(local: LocalNimble) -> None:
         client.sendall(stop_bytes(local))
         assert receive(client).startswith(b"HTTP/1.1 200 ")
     local.requests.assert_stopped_once("session-1")
+
+
+def test_the_head_of_a_trickled_body_comes_at_once(local: LocalNimble) -> None:
+    """A client waits for the body only, so it knows the status and the length before."""
+    local.inject(TrickledBody(60))
+    with connect(local) as client:
+        client.sendall(stop_bytes(local))
+        head = client.recv(65536)
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert head.endswith(b"\r\n\r\n")
 
 
 def test_a_client_that_went_away_changes_nothing_for_others(local: LocalNimble) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import threading
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,11 +30,12 @@ def test_it_is_there_inside_the_with_block_only() -> None:
         assert same is local
         assert repr(local) == f"<LocalNimble {local.endpoint_url}>"
         assert local.start() is local
-    local.close()
+        assert [thread.name for thread in threading.enumerate()].count("nimble-stop-local") == 1
     for use in (lambda: local.endpoint_url, lambda: local.sessions, local.complete_all):
         with pytest.raises(RuntimeError, match="not running"):
             use()
     assert len(local.requests) == 0
+    local.close()
 
 
 def test_the_environment_leads_here(local: LocalNimble) -> None:
@@ -116,6 +118,13 @@ def test_bad_arguments(options: dict[str, Any]) -> None:
     (name,) = options
     with pytest.raises(ValueError, match=name):
         LocalNimble(**options)
+
+
+def test_limits_that_let_nothing_through() -> None:
+    """No skew and no journal at all can be asked for."""
+    with LocalNimble(clock=lambda: 60.5, max_skew_seconds=0, journal_size=0) as local:
+        assert call(local, "GET", sessions_path("s")).error == "InvalidSignatureException"
+        assert len(local.requests) == 0
 
 
 def test_a_store_that_cannot_be_used(tmp_path: Path) -> None:
@@ -217,7 +226,9 @@ def test_a_reset_forgets_everything(local: LocalNimble) -> None:
     local.advance(3600)
     local.reset()
     assert len(local.sessions) == len(local.requests) == 0
-    local.add_session(studio_id="studio-1", session_id="session-1")
+    added = local.add_session(studio_id="studio-1", session_id="session-1")
+    assert added.created_at is not None
+    assert added.created_at <= datetime.now(UTC)
     assert stop(local, "studio-1", "session-1", token="t").status == 200
     local.requests.assert_stopped_once("session-1")
 
@@ -264,6 +275,16 @@ def test_time_in_between_counts(tmp_path: Path) -> None:
         assert session.state == "STOPPED"
         assert session.updated_at is not None
         assert session.updated_at.timestamp() == 1060
+
+
+def test_what_was_advanced_over_stays_completed(tmp_path: Path) -> None:
+    """A transition that moved time completed is so in the file, for whoever opens it next."""
+    path = str(tmp_path / "x.db")
+    with LocalNimble(db=path, transition_seconds=3600) as local:
+        local.add_session(studio_id="s", session_id="x", state="STOP_IN_PROGRESS")
+        local.advance(3600)
+    with LocalNimble(db=path) as local:
+        assert local.sessions["s", "x"].state == "STOPPED"
 
 
 def test_two_endpoints_can_share_a_file(tmp_path: Path) -> None:

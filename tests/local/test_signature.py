@@ -286,6 +286,7 @@ def test_the_stated_hash_must_be_the_bodys() -> None:
     for wrong in ("0" * 64, "UNSIGNED-PAYLOAD"):
         refused = refusal(signed(headers={"X-Amz-Content-Sha256": wrong}))
         assert refused.code == "InvalidSignatureException"
+        assert "'x-amz-content-sha256' header does not match" in refused.message
 
 
 @given(

@@ -12,6 +12,7 @@ import uuid
 from typing import Final
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from nimble_stop.local.exchange import SERVER, refused
 from nimble_stop.local.refusals import Refusal
@@ -153,7 +154,8 @@ async def read_request_body(request: web.BaseRequest) -> bytes:
             return await _read(request)
     except TimeoutError:
         raise Refusal("RequestTimeoutException", "The request's body did not arrive.") from None
-    except web.RequestPayloadError:
+    except (web.RequestPayloadError, HttpProcessingError):
+        # aiohttp's C parser reports the first, its Python parser either.
         raise Refusal("MalformedHttpRequestException", "The body is not well-formed.") from None
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import web
+from aiohttp.http_exceptions import TransferEncodingError
 
 from nimble_stop.local import LocalNimble, connection
 from nimble_stop.local.refusals import Refusal
@@ -219,13 +220,14 @@ def test_a_compressed_body_stays_as_it_was_sent(local: LocalNimble) -> None:
     assert (reply.status, reply.error) == (415, "UnsupportedMediaTypeException")
 
 
-def test_a_body_that_aiohttp_cannot_read() -> None:
+@pytest.mark.parametrize("error", [web.RequestPayloadError(), TransferEncodingError("zz")])
+def test_a_body_that_aiohttp_cannot_read(error: Exception) -> None:
     """What its parser finds wrong in a body is a refusal as well."""
     # With aiohttp's C parser such a request does not get here, with its Python parser it does.
     request = mock.create_autospec(web.BaseRequest, instance=True)
     request.content_length = None
     request.headers = {}
-    request.content.iter_any.side_effect = web.RequestPayloadError
+    request.content.iter_any.side_effect = error
     with pytest.raises(Refusal) as caught:
         asyncio.run(connection.read_request_body(request))
     assert caught.value.status == 400

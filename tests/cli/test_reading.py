@@ -126,11 +126,11 @@ def test_the_deadline_ends_the_wait(studio: LocalNimble, cli: Cli) -> None:
     """It has an exit code of its own; what is known is told, and the option that gives more."""
     studio.add_session(studio_id=STUDIO, session_id="late", state="STOP_IN_PROGRESS")
     studio.inject(ServiceFailure("InternalServerErrorException"), skip=1)
-    ran = cli("wait", STUDIO, "late", "--deadline", "0.3")
+    ran = cli("wait", STUDIO, "late", "--deadline", "1")
     assert ran.code == 124
     told = ran.err.splitlines()[-1]
     assert told.startswith(
-        "nimble-stop: The deadline of 0.3 s is over and the session has not stopped. It was "
+        "nimble-stop: The deadline of 1.0 s is over and the session has not stopped. It was "
         "STOP_IN_PROGRESS when last read. The last look failed: InternalServerErrorException"
     )
     assert told.endswith("Allow more time with --deadline, or repeat the command.")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -106,10 +107,10 @@ def test_fail_fast_begins_nothing_after_a_failure(studio: LocalNimble, cli: Cli)
 @pytest.mark.nimble_local(transition_seconds=None)
 def test_the_deadline_ends_a_run(studio: LocalNimble, cli: Cli) -> None:
     """What is under way is told as it is, and the exit code is 124."""
-    ran = cli("stop", STUDIO, "--all", "--wait", "--deadline", "0.4")
+    ran = cli("stop", STUDIO, "--all", "--wait", "--deadline", "1")
     assert ran.code == 124
     assert ran.out.count("STOP_IN_PROGRESS") == 3
-    assert "The deadline of 0.4 s is over: 3 STOP_IN_PROGRESS." in ran.err
+    assert "The deadline of 1.0 s is over: 3 STOP_IN_PROGRESS." in ran.err
     assert resume_of(ran.err)[:4] == ["stop", STUDIO, "--all", "--wait"]
     assert studio.requests
 
@@ -117,7 +118,7 @@ def test_the_deadline_ends_a_run(studio: LocalNimble, cli: Cli) -> None:
 def test_a_request_that_takes_too_long_ends_a_run_too(studio: LocalNimble, cli: Cli) -> None:
     """The deadline bounds every single request."""
     studio.inject(Latency(20), operation=STOP, session_id="artist-1")
-    ran = cli("stop", STUDIO, "artist-1", "artist-2", "--deadline", "0.4")
+    ran = cli("stop", STUDIO, "artist-1", "artist-2", "--deadline", "1")
     assert ran.code == 124
     assert "artist-2: STOP_IN_PROGRESS" in ran.out
 
@@ -152,10 +153,16 @@ def test_a_session_that_was_started_again_is_told(studio: LocalNimble, cli: Cli)
 @pytest.mark.nimble_local(transition_seconds=None)
 def test_an_interrupted_run_tells_everything(studio: LocalNimble, cli: Cli) -> None:
     """Every session that was begun is reported, and the command that resumes is shown."""
-    interrupt = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
-    interrupt.start()
+
+    def interrupt_when_all_are_stopping() -> None:
+        while any(session.state == "READY" for session in studio.sessions.values()):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt_when_all_are_stopping, daemon=True)
+    thread.start()
     ran = cli("stop", STUDIO, "--all", "--wait")
-    interrupt.join()
+    thread.join(30)
     assert ran.code == 130
     assert ran.out.count("STOP_IN_PROGRESS") == 3
     assert "Interrupted; " in ran.err

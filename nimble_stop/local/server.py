@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from nimble_stop._converter import structure_session
+from nimble_stop._endpoint import checked_region
 from nimble_stop.local import defaults
 from nimble_stop.local.clock import Clock, SessionClock
 from nimble_stop.local.defaults import REGION_NAME as DEFAULT_REGION_NAME
@@ -65,6 +66,7 @@ class LocalNimble:
 
     Raises:
         ValueError: An argument cannot be used.
+        ConfigurationError: The region's name is none.
     """
 
     def __init__(
@@ -100,7 +102,7 @@ class LocalNimble:
         self._port = port
         self._transition_seconds = transition_seconds
         self._keys = keys
-        self._region_name = region_name
+        self._region_name = checked_region(region_name, "region_name")
         self._clock = clock
         self._max_skew_seconds = max_skew_seconds
         self._session_clock = SessionClock(clock)

@@ -29,6 +29,8 @@ __all__ = ["SERVICE", "AccessKey", "verify"]
 SERVICE: Final = "nimble"
 _TERMINATOR: Final = "aws4_request"
 _SCOPE_PARTS: Final = 5
+# Commas and slashes part what stands around it.
+_KEY_ID: Final = re.compile(r"[!-+\-.0-~]+")
 _DATE_FORM: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
 _REQUIRED_PARTS: Final = ("Credential", "SignedHeaders", "Signature")
 
@@ -41,11 +43,23 @@ class AccessKey:
         access_key_id: The public part; it is who the caller is.
         secret_access_key: The secret part.
         session_token: What temporary credentials have to send along; None for long-lived ones.
+
+    Raises:
+        ValueError: No request could be signed with such a key.
     """
 
     access_key_id: str
     secret_access_key: str = attrs.field(repr=False)
     session_token: str | None = attrs.field(default=None, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if not _KEY_ID.fullmatch(self.access_key_id):
+            raise ValueError(
+                "access_key_id must be printable ASCII without blanks, commas and slashes, "
+                f"not {self.access_key_id!r}"
+            )
+        if not self.secret_access_key:
+            raise ValueError("secret_access_key must not be empty")
 
 
 @attrs.frozen(kw_only=True)

@@ -120,6 +120,13 @@ def test_bad_arguments(options: dict[str, Any]) -> None:
         LocalNimble(**options)
 
 
+@pytest.mark.parametrize("region_name", ["", "x y", "us-west-2\n"])
+def test_bad_region(region_name: str) -> None:
+    """A region that no client would sign for is refused."""
+    with pytest.raises(ConfigurationError, match="region_name"):
+        LocalNimble(region_name=region_name)
+
+
 def test_limits_that_let_nothing_through() -> None:
     """No skew and no journal at all can be asked for."""
     with LocalNimble(clock=lambda: 60.5, max_skew_seconds=0, journal_size=0) as local:

@@ -242,6 +242,15 @@ def test_the_scope(old: bytes, new: bytes, said: str) -> None:
     assert said in refused.message
 
 
+@pytest.mark.parametrize("access_key_id", ["", "a b", "a/b", "a,b", "ä", "a\n"])
+def test_keys_that_cannot_sign(access_key_id: str) -> None:
+    """A key id that would not stand in a signature, or no secret, is refused at once."""
+    with pytest.raises(ValueError, match="access_key_id must be printable ASCII"):
+        AccessKey(access_key_id, "s3cret")
+    with pytest.raises(ValueError, match="secret_access_key"):
+        AccessKey("AKID", "")
+
+
 @pytest.mark.parametrize(
     "key",
     [

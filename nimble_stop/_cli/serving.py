@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 def serve(settings: Settings, **options: Any) -> int:  # noqa: ANN401  # passed on as they are
     """Serve the embedded endpoint until Ctrl-C or SIGTERM.
 
-    Standard output gets the lines that lead any AWS client here; each request is a line on
+    Standard output gets the lines that lead a client of this API here; each request is a line on
     standard error. --region is the region that requests must be signed for.
     """
     if settings.local is not None or settings.endpoint_url or settings.profile_name:

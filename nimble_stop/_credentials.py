@@ -122,6 +122,12 @@ def _problem_of(keys: Keys) -> str | None:
             "The access key id or the session token holds a blank, a line break or another "
             "character that cannot be sent. Copy it again."
         )
+    # What is no UTF-8 in the environment is unprintable here, and cannot be encoded.
+    if not keys.secret_key.isprintable():
+        return (
+            "The secret access key holds a line break or another character that is no text. "
+            "Copy it again."
+        )
     return None
 
 

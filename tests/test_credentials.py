@@ -235,13 +235,15 @@ UNSENDABLE = {
     "a line break in the id": Credentials("AKIATEST\n", SECRET_ACCESS_KEY, SESSION_TOKEN),
     "a header in the id": Credentials("AKIA\r\nX: 1", SECRET_ACCESS_KEY, SESSION_TOKEN),
     "a blank before the id": Credentials(" AKIATEST", SECRET_ACCESS_KEY, SESSION_TOKEN),
+    "a line break in the secret": Credentials("AKIATEST", SECRET_ACCESS_KEY + "\n", SESSION_TOKEN),
+    "no text in the secret": Credentials("AKIATEST", SECRET_ACCESS_KEY + "\udcff", SESSION_TOKEN),
     "an umlaut in the id": Credentials("ÄKIATEST", SECRET_ACCESS_KEY, SESSION_TOKEN),
 }
 
 
 @pytest.mark.parametrize("who", UNSENDABLE.values(), ids=UNSENDABLE.keys())
 def test_unsendable(who: Credentials) -> None:
-    """Credentials that no header can hold are refused, and neither quoted nor in the traceback."""
+    """Credentials that cannot be sent or signed with are refused, and quoted nowhere."""
     source = CredentialSource(who, None)
     del who
 

@@ -39,7 +39,7 @@ class Proxy:
     authorization: str | None = attrs.field(default=None, repr=False)
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def url(self) -> str:
@@ -87,5 +87,7 @@ def proxy_for(endpoint: Endpoint) -> Proxy | None:
     authorization = None
     if parts.username is not None:
         user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        authorization = f"Basic {b64encode(user.encode()).decode('ascii')}"
+        # What is no UTF-8 goes as it stands in the environment.
+        octets = user.encode(errors="surrogateescape")
+        authorization = f"Basic {b64encode(octets).decode('ascii')}"
     return Proxy(host, port or 80, authorization)

@@ -47,6 +47,12 @@ CASES: list[tuple[str, dict[str, str], Proxy | None]] = [
         {"HTTP_PROXY": "http://ü:ß@proxy.example:3128"},
         Proxy("proxy.example", 3128, "Basic " + b64encode("ü:ß".encode()).decode()),
     ),
+    (
+        # What the environment holds is Latin-1, and no UTF-8.
+        HTTP,
+        {"HTTP_PROXY": "http://\udcfc:pw@proxy.example:3128"},
+        Proxy("proxy.example", 3128, "Basic " + b64encode(b"\xfc:pw").decode()),
+    ),
 ]
 
 
@@ -106,3 +112,4 @@ def test_shown() -> None:
     assert (str(proxy), proxy.url) == ("proxy.example:3128", "http://proxy.example:3128")
     assert "hush" not in repr(proxy)
     assert Proxy("proxy.example", 3128).headers == {}
+    assert Proxy("::1", 3128).url == "http://[::1]:3128"

@@ -9,7 +9,6 @@ import contextlib
 import ipaddress
 import socket
 import threading
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from nimble_stop._http import AnswerError, ResponseReader
@@ -34,6 +33,7 @@ class Dialer:
         self._endpoint = endpoint
         self._proxy = proxy
         self._ca_bundle = ca_bundle
+        self._tls: TLS | None = None
 
     def connect(self, limit: TimeLimit) -> socket.socket:
         """Open a connection, ready for a request.
@@ -53,18 +53,20 @@ class Dialer:
             if endpoint.scheme == "https":
                 if proxy:
                     _open_tunnel(connection, endpoint, proxy, limit)
-                return self._tls.wrap(connection, limit)
+                return self._shake_hands(connection, limit)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    @cached_property
-    def _tls(self) -> TLS:
-        # Imported when it is needed: an endpoint in the studio often speaks plain HTTP.
-        from nimble_stop._tls import TLS
+    def _shake_hands(self, connection: socket.socket, limit: TimeLimit) -> socket.socket:
+        # Threads may make two; a lock could be held for ever in the child of a fork.
+        if self._tls is None:
+            # Imported when it is needed: an endpoint in the studio often speaks plain HTTP.
+            from nimble_stop._tls import TLS
 
-        return TLS(self._endpoint, self._ca_bundle)
+            self._tls = TLS(self._endpoint, self._ca_bundle)
+        return self._tls.wrap(connection, limit)
 
 
 def _open_tcp(host: str, port: int, limit: TimeLimit) -> socket.socket:
@@ -104,8 +106,13 @@ def _look_up(host: str, port: int, limit: TimeLimit) -> list[_Address]:
             outcome.append(OSError(str(error)))
 
     thread = threading.Thread(target=look_up, name=f"look up {host}", daemon=True)
-    thread.start()
-    thread.join(limit.remaining)
+    try:
+        thread.start()
+    except RuntimeError:
+        # The system has no thread to give, or the interpreter is ending.
+        look_up()
+    else:
+        thread.join(limit.remaining)
     if not outcome:
         raise TimeoutError("the name was not resolved")
     if isinstance(outcome[0], OSError):
@@ -121,7 +128,8 @@ def _open_tunnel(
     try:
         connection.settimeout(limit.remaining)
         connection.sendall(memoryview(proxy.connect_request(endpoint)))
-        while not reader.complete:
+        # A refusal's own words are of no interest, and may never end.
+        while not reader.status:
             connection.settimeout(limit.remaining)
             reader.feed(connection.recv(_RECEIVE_BYTES))
     except TimeoutError:

@@ -6,7 +6,6 @@ An empty environment variable counts as unset.
 from __future__ import annotations
 
 import os
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
@@ -52,6 +51,8 @@ class Settings:
 
     def __init__(self, profile_name: str | None) -> None:
         self._profile_name = profile_name
+        self._session = self._open_files()
+        self._profile = self._read(lambda session: session.get_scoped_config())
 
     def find(self, variables: tuple[str, ...], key: str) -> Found | None:
         """Look in the environment, then in the profile."""
@@ -77,7 +78,8 @@ class Settings:
         name = self._profile.get("services")
         if not name:
             return None
-        section = self._full_config.get("services", {}).get(name)
+        config = self._read(lambda session: session.full_config)
+        section = config.get("services", {}).get(name)
         if section is None:
             raise ConfigurationError(
                 f"{self.profile_label} names the services section {name!r}, which does not exist."
@@ -96,17 +98,8 @@ class Settings:
             name = name or os.environ.get(variable)
         return f"profile {name or 'default'!r}"
 
-    @cached_property
-    def _profile(self) -> Mapping[str, Any]:
-        return self._read(lambda session: session.get_scoped_config())
-
-    @cached_property
-    def _full_config(self) -> Mapping[str, Any]:
-        return self._read(lambda session: session.full_config)
-
-    @cached_property
-    def _session(self) -> Session | None:
-        """The botocore session, if there is a file for it to read: importing it takes time."""
+    def _open_files(self) -> Session | None:
+        """Make a botocore session if there is a file for it to read: importing it takes time."""
         named = self._profile_name or any(os.environ.get(name) for name in _PROFILE_VARIABLES)
         files = (
             os.environ.get(variable) or default

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import sys
 import weakref
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nimble_stop._connection import ConnectionPool
@@ -65,6 +64,7 @@ class Transport:
 
     def __init__(self, config: Config) -> None:
         self._carrier = Carrier(config)
+        self._adapter: Adapter | None = None
         # A client that nobody closed closes its connections all the same, at the latest at exit.
         weakref.finalize(self, self._carrier.close)
 
@@ -75,7 +75,7 @@ class Transport:
             TransportError: There is no complete answer; the subclass says why.
         """
         if "requests" in sys.modules:
-            return self._adapter.exchange(send)
+            return self._requests_adapter().exchange(send)
         wire = send.request
         return self._carrier.carry(
             wire.method,
@@ -91,8 +91,10 @@ class Transport:
         """Close the connections."""
         self._carrier.close()
 
-    @cached_property
-    def _adapter(self) -> Adapter:
-        from nimble_stop._http_adapter import Adapter
+    def _requests_adapter(self) -> Adapter:
+        # Threads may make two; a lock could be held for ever in the child of a fork.
+        if self._adapter is None:
+            from nimble_stop._http_adapter import Adapter
 
-        return Adapter(self._carrier)
+            self._adapter = Adapter(self._carrier)
+        return self._adapter

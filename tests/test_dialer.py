@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,6 +69,18 @@ def test_slow_name_lookup(pools: Pools, monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(ConnectTimeoutError, match="not resolved"):
         exchange(pools("http://slow.example"), connect=0.05)
     go.set()
+
+
+def test_lookup_without_threads(pools: Pools, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no thread is to be had, a name is looked up all the same."""
+
+    class NoThread(threading.Thread):
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("nimble_stop._dialer.threading", SimpleNamespace(Thread=NoThread))
+    with ScriptedServer(always(answer(b"hi"))) as server:
+        assert exchange(pools(server.url.replace("127.0.0.1", "localhost"))).body == b"hi"
 
 
 def test_connect_time_out(pools: Pools) -> None:

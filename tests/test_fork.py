@@ -3,20 +3,23 @@ from __future__ import annotations
 import os
 import random
 import runpy
+import signal
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from nimble_stop import _fork, stop_session
+from nimble_stop import _fork, _tls, stop_session
 from nimble_stop._default_client import default
 from nimble_stop._fork import renew_in_children
 from nimble_stop._retry import RetryQuota
+from nimble_stop._tls import make_tls_context
 from nimble_stop.exceptions import ConnectionLostError
 from tests.support.clients import REGION, make_client
-from tests.support.scripted import ScriptedServer, always, answer
+from tests.support.scripted import DATA, HANG_GUARD, ScriptedServer, always, answer, server_tls
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
@@ -64,6 +67,36 @@ def test_tokens_and_jitter() -> None:
     assert len(set(numbers)) == 3
     for header in ("x-amz-client-token", "amz-sdk-invocation-id"):
         assert len({request.headers[header] for request in server.requests}) == 3
+
+
+def test_tls_in_the_making(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child reads certificates itself, although a thread of its parent was reading them."""
+    reading, go = threading.Event(), threading.Event()
+
+    def read(ca_bundle: str | None) -> ssl.SSLContext:
+        if threading.current_thread() is thread:
+            reading.set()
+            go.wait(HANG_GUARD)
+        return make_tls_context(ca_bundle)
+
+    def work() -> str:
+        # Ends a child that waits for ever.
+        signal.alarm(int(HANG_GUARD))
+        return str(client.get_session("a", "b").session_id)
+
+    monkeypatch.setattr(_tls, "make_tls_context", read)
+    with (
+        ScriptedServer(always(answer()), tls=server_tls()) as server,
+        make_client(server.url, ca_bundle=DATA / "server.crt") as client,
+    ):
+        thread = threading.Thread(target=client.get_session, args=("a", "b"))
+        thread.start()
+        reading.wait(HANG_GUARD)
+        said = in_child(work)
+        go.set()
+        thread.join()
+
+    assert said == "session-1"
 
 
 def test_default_client(monkeypatch: pytest.MonkeyPatch) -> None:

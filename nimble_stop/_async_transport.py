@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _NO_TIMEOUT: Final = aiohttp.ClientTimeout(
     total=None, connect=None, sock_connect=None, sock_read=None
 )
+# A proxy's answer to CONNECT is shorter; who says more before it was asked is no server.
+_MAX_EARLY_BYTES: Final = 64 * 1024
 
 
 class _Handler(ResponseHandler):
@@ -54,6 +56,12 @@ class _Handler(ResponseHandler):
     def should_close(self) -> bool:
         """Whether the connection cannot be used again; the connector asks."""
         return self.surplus or not self.reader.reusable
+
+    def close(self) -> None:
+        """Drop the connection at once; TLS's farewell would keep it for half a minute."""
+        if self.transport is not None:
+            self.transport.abort()
+        super().close()
 
     async def ask(self, message: memoryview, until: float) -> ResponseReader:
         """Send a request and read the whole answer.
@@ -90,7 +98,10 @@ class _Handler(ResponseHandler):
             self.close()
         else:
             self._early += data
-            super().data_received(data)
+            if len(self._early) > _MAX_EARLY_BYTES:
+                self.close()
+            else:
+                super().data_received(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Take the end of the connection for the end of the answer, if it can be one."""
@@ -200,6 +211,11 @@ class AsyncTransport:
                 return await self._take(pool, fresh=resent)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = self._unreached(error, resent=resent)
+        except asyncio.CancelledError:
+            # A connector that is closed cancels its name lookups: nobody cancelled the call.
+            if not pool.connector.closed or _is_cancelled():
+                raise
+            failure = self._unreached(OSError("the client was closed"), resent=resent)
         # aiohttp's errors hold its own request: they are no context of ours.
         raise failure
 
@@ -227,9 +243,15 @@ class AsyncTransport:
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)
         if pool is None:
+            self._forget_closed_loops()
             self._holders[loop] = holder = self._hold(loop)
             pool = await anext(holder)
         return pool
+
+    def _forget_closed_loops(self) -> None:
+        """Let go of loops that were closed without a word to their async generators."""
+        for loop in [loop for loop in self._pools if loop.is_closed()]:
+            del self._holders[loop], self._pools[loop]
 
     async def _hold(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[_Pool, None]:
         """Keep a pool open; an event loop closes all async generators when it ends."""
@@ -274,9 +296,15 @@ class AsyncTransport:
             return exceptions.TLSError(f"The TLS handshake with {url} failed: {reason}.")
         if isinstance(error, TimeoutError):
             return exceptions.ConnectTimeoutError(f"{url} was not reached in time.")
-        if self._proxy and not isinstance(error, OSError):
+        if self._proxy and not isinstance(error, aiohttp.ClientConnectorError | ValueError):
             return exceptions.ProxyError(f"The proxy {self._proxy} refused: {reason}.")
         return exceptions.ConnectionFailedError(f"{url} cannot be reached: {reason}.")
+
+
+def _is_cancelled() -> bool:
+    """Tell whether somebody wants the running task to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _holds_more(connection: Connection) -> bool:

@@ -14,9 +14,23 @@ from nimble_stop._async_transport import AsyncTransport, _Handler
 from nimble_stop._authentication import WireRequest
 from nimble_stop._http import AnswerError
 from nimble_stop._steps import Send
-from nimble_stop.exceptions import ConnectionFailedError, ConnectionLostError, ReadTimeoutError
+from nimble_stop.exceptions import (
+    ConnectionFailedError,
+    ConnectionLostError,
+    ProxyError,
+    ReadTimeoutError,
+)
 from tests.support.clients import REGION, credentials, make_config
-from tests.support.scripted import HANG_GUARD, Peer, ScriptedServer, always, answer, hang_up
+from tests.support.scripted import (
+    DATA,
+    HANG_GUARD,
+    Peer,
+    ScriptedServer,
+    always,
+    answer,
+    hang_up,
+    server_tls,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -364,6 +378,93 @@ def test_closed_while_in_use(clock: ManualClock) -> None:
 
     with ScriptedServer(script) as server:
         run(clock, server.url, main)
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_closed_while_looking_up(
+    cancelled: bool,  # noqa: FBT001
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Closing ends a name lookup with an error; it does not look as if the call was cancelled."""
+    asked, go = threading.Event(), threading.Event()
+
+    def look_up(*_: object, **__: object) -> None:
+        asked.set()
+        go.wait(HANG_GUARD)
+        raise OSError("too late")
+
+    async def main(transport: AsyncTransport) -> None:
+        call: asyncio.Task[Response] = asyncio.create_task(transport.exchange(send(url)))
+        await asyncio.to_thread(asked.wait, HANG_GUARD)
+        if cancelled:
+            call.cancel()
+        await transport.close()
+        with pytest.raises(asyncio.CancelledError if cancelled else ConnectionFailedError):
+            await call
+        go.set()
+
+    url = "http://slow.example"
+    monkeypatch.setattr("socket.getaddrinfo", look_up)
+    run(clock, url, main)
+
+
+def test_dropped_at_once(clock: ManualClock) -> None:
+    """A connection that is given up does not wait for the peer's part of TLS's farewell."""
+    go = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        go.wait(HANG_GUARD)
+
+    async def main(transport: AsyncTransport) -> None:
+        take = transport._take
+        sockets: list[Any] = []
+
+        async def take_and_tell(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - its own
+            connection = await take(*args, **options)
+            assert connection.transport is not None
+            sockets.append(connection.transport.get_extra_info("socket"))
+            return connection
+
+        transport._take = take_and_tell  # type: ignore[method-assign]
+        with pytest.raises(ReadTimeoutError):
+            await transport.exchange(send(server.url, read=0.1))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert [each.fileno() for each in sockets] == [-1]
+
+    with ScriptedServer(script, tls=server_tls()) as server:
+        run(clock, server.url, main, ca_bundle=str(DATA / "server.crt"))
+        go.set()
+
+
+def test_proxy_that_never_ends(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a proxy says before there is a tunnel is not kept without bounds."""
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.flood(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
+
+    async def main(transport: AsyncTransport) -> None:
+        with pytest.raises(ProxyError):
+            await transport.exchange(send("https://localhost:8443"))
+
+    with ScriptedServer(script) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        run(clock, "https://localhost:8443", main)
+
+
+def test_memory_of_closed_loops(clock: ManualClock) -> None:
+    """Nor are event loops kept that were closed without a word to their generators."""
+    with ScriptedServer(always(answer())) as server:
+        transport = AsyncTransport(make_config(clock, server.url))
+        loops = [asyncio.new_event_loop() for _ in range(3)]
+        for loop in loops:
+            loop.run_until_complete(transport.exchange(send(server.url)))
+            loop.run_until_complete(transport._pools[loop].connector.close())
+            loop.close()
+        assert list(transport._pools) == list(transport._holders) == loops[2:]
 
 
 def test_memory_of_loops(clock: ManualClock) -> None:

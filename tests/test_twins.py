@@ -858,6 +858,33 @@ def test_proxy_refuses(status: int, make: Maker, monkeypatch: pytest.MonkeyPatch
     assert failure.value.outcome_unknown is False
 
 
+def refusing_without_end(peer: Peer) -> None:
+    """Refuse, in words that never come."""
+    peer.read_request()
+    peer.send(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+    peer.wait_until_closed()
+
+
+@pytest.mark.parametrize("script", [refusing_without_end, resetting, closing(b"")])
+def test_proxy_breaks_off(
+    script: Callable[[Peer], None], make: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However a proxy breaks off what leads to a tunnel, it is told as the proxy's error."""
+    with ScriptedServer(script) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        with pytest.raises(ProxyError):
+            make("https://localhost:8443", timeout=2).stop()
+
+
+@pytest.mark.parametrize("name", ["nowhere.invalid", "a..b", "x" * 70])
+def test_proxy_without_address(name: str, make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy whose name has no address cannot be reached."""
+    monkeypatch.setenv("HTTP_PROXY", f"http://{name}:3128")
+    with pytest.raises(ConnectionFailedError, match="cannot be reached") as failure:
+        make("http://nimble.example").stop()
+    assert type(failure.value) is ConnectionFailedError
+
+
 def test_proxy_that_is_none(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy that speaks no HTTP is a proxy's error."""
     with ScriptedServer(closing(b"220 mail.example ESMTP\r\n\r\n")) as proxy:

@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def nimble_local(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[LocalNimble]:
-    """Run a fresh endpoint, and lead every AWS client of the process to it.
+    """Run a fresh endpoint, and lead the clients of this API in the process to it.
 
     The environment holds its endpoint, region and credentials, and no other ``AWS_*`` variable;
     `nimble_stop.stop_session` reads it anew.

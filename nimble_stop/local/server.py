@@ -219,7 +219,7 @@ class LocalNimble:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment variables that lead any AWS client here.
+        """The environment variables that lead a client of this API here.
 
         Raises:
             RuntimeError: It is not running, so it has no port yet.

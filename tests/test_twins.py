@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
+from botocore.credentials import Credentials
 
 from nimble_stop import (
     AsyncNimbleClient,
@@ -954,6 +955,13 @@ def test_no_secrets_in_errors(make: Maker) -> None:
             for secret in (SECRET_ACCESS_KEY, SESSION_TOKEN, signature):
                 assert secret not in text
             error = error.__cause__ or error.__context__
+
+
+def test_placeholders_are_no_secrets(make: Maker) -> None:
+    """An answer that happens to hold the placeholder of a secret is left as it is."""
+    with ScriptedServer(always(answer({"session": {"sessionId": "test-1"}}))) as server:
+        client = make(server.url, credentials=Credentials("test", "test", "session"))
+        assert client.stop().session_id == "test-1"
 
 
 # Lists, waits, runs

@@ -250,8 +250,11 @@ class AsyncTransport:
 
     def _forget_closed_loops(self) -> None:
         """Let go of loops that were closed without a word to their async generators."""
-        for loop in [loop for loop in self._pools if loop.is_closed()]:
-            del self._holders[loop], self._pools[loop]
+        # Loops of other threads come and go meanwhile.
+        for loop in tuple(self._pools):
+            if loop.is_closed():
+                self._holders.pop(loop, None)
+                self._pools.pop(loop, None)
 
     async def _hold(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[_Pool, None]:
         """Keep a pool open; an event loop closes all async generators when it ends."""

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from nimble_stop._credentials import CredentialSource
     from nimble_stop._protocol import Request, Response
 
-# A real secret is far longer; a placeholder such as "test" may well be a word of the answer.
-_SHORTEST_SECRET: Final = 8
+# A real secret is far longer; a placeholder such as "test" may well be a word of an answer.
+_SHORTEST_IN_ANSWERS: Final = 8
+_SHORTEST_IN_ERRORS: Final = 4
 _NOT_IN_USER_AGENT = re.compile(r"[^!$%&'*+\-.^_`|~0-9A-Za-z]")
 
 
@@ -53,8 +54,17 @@ class WireRequest:
 
     def redact(self, response: Response) -> Response:
         """Blacken the secrets in an answer: AWS's own errors quote what was signed."""
+        return self._blacken(response, _SHORTEST_IN_ANSWERS)
+
+    def redact_error(self, response: Response) -> Response:
+        """Blacken also what is short, in an answer whose words are going to be shown."""
+        return self._blacken(response, _SHORTEST_IN_ERRORS)
+
+    def _blacken(self, response: Response, shortest: int) -> Response:
         echo = "\n".join(response.headers.values()).encode() + response.body
         for secret in self.secrets:
+            if len(secret) < shortest:
+                continue
             if secret in echo:
                 response = _without(secret, response)
             # JSON may spell any character another way.
@@ -66,11 +76,9 @@ class WireRequest:
 
 def _any_spelling(secret: bytes) -> re.Pattern[bytes]:
     """Match a secret however a JSON text spells it."""
-    characters = (
-        rb"(?:%b|\\%b|\\u00%02x)" % (re.escape(character), re.escape(character), ord(character))
-        for character in (secret[i : i + 1] for i in range(len(secret)))
-    )
-    return re.compile(b"".join(characters), re.IGNORECASE)
+    characters = ((re.escape(secret[i : i + 1]), secret[i]) for i in range(len(secret)))
+    spellings = (rb"(?:%b|\\%b|\\u00(?i:%02x))" % (each, each, code) for each, code in characters)
+    return re.compile(b"".join(spellings))
 
 
 def _without(secret: bytes, response: Response) -> Response:
@@ -122,7 +130,7 @@ class Authenticator:
                 **attempt,
             },
             body=request.body,
-            secrets=tuple(secret.encode() for secret in secrets if len(secret) >= _SHORTEST_SECRET),
+            secrets=tuple(secret.encode() for secret in secrets if secret),
         )
 
 

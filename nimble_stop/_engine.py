@@ -17,6 +17,8 @@ from nimble_stop.exceptions import (
     ConnectionFailedError,
     DeadlineExceededError,
     NimbleStopError,
+    ResponseDecodeError,
+    ServiceError,
     TransportError,
 )
 
@@ -152,6 +154,12 @@ class Engine:
         if response.resent:
             record.note_sent()
         self._skew.observe(response.headers, sent, self._runtime.now())
+        try:
+            return parse_response(request.operation, response)
+        except (ServiceError, ResponseDecodeError):
+            response = wire.redact_error(answer)
+            record.request_id = response.request_id
+        # The error is made of it once more, without its shortest secrets.
         return parse_response(request.operation, response)
 
     def _judge(

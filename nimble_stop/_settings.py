@@ -117,7 +117,8 @@ class Settings:
         try:
             return read(self._session)
         except (BotoCoreError, OSError, UnicodeDecodeError) as error:
+            reason = str(error).rstrip(".")
             raise ConfigurationError(
-                f"AWS's configuration files cannot be used: {error} Correct AWS_PROFILE, "
+                f"AWS's configuration files cannot be used: {reason}. Correct AWS_PROFILE, "
                 "profile_name or the file."
             ) from error

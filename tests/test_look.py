@@ -8,6 +8,8 @@ from nimble_stop import AccessDeniedException, NimbleClient, ResourceNotFoundExc
 from nimble_stop._look import Looked, look_at_sessions
 from nimble_stop._steps import drive
 from nimble_stop.local import LocalNimble, ServiceFailure
+from tests.support.clients import make_client
+from tests.support.scripted import ScriptedServer, always, answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +57,14 @@ def test_no_list_for_ids_with_commas(local: LocalNimble) -> None:
     """Ids that no list request can hold cost no list request."""
     assert list(look(local, "b,c").sessions) == ["b,c"]
     assert [request.operation for request in local.requests] == ["GetStreamingSession"]
+
+
+def test_listed_without_an_id() -> None:
+    """A session that is listed without its id is nobody's."""
+    page = answer({"sessions": [{"state": "READY"}, {"sessionId": "a", "state": "STOPPED"}]})
+    with ScriptedServer(always(page)) as server, make_client(server.url) as client:
+        steps = look_at_sessions(client._engine, "studio-1", ("a",))
+        assert list(drive(steps, client._perform).sessions) == ["a"]
 
 
 def test_unknown_session(local: LocalNimble) -> None:

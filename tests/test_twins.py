@@ -964,6 +964,31 @@ def test_placeholders_are_no_secrets(make: Maker) -> None:
         assert client.stop().session_id == "test-1"
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        answer(
+            rb'{"message": "a Token: TO\u004bEN and seCret", "x": "TOKEN"}',
+            status=404,
+            headers={"x-amzn-errortype": "ResourceNotFoundException"},
+        ),
+        answer(b"<html>TOKEN and seCret"),
+    ],
+    ids=["an error", "garbage"],
+)
+def test_placeholders_in_errors(data: bytes, make: Maker) -> None:
+    """No error shows even a short secret, and is the error that it would be without it."""
+    expected = ResourceNotFoundException if b"404" in data else ResponseDecodeError
+    with ScriptedServer(always(data)) as server:
+        client = make(server.url, credentials=Credentials("AKID", "seCret", "TOKEN"))
+        with pytest.raises(expected) as failure:
+            client.stop()
+    text = f"{failure.value} {vars(failure.value)}"
+    assert "TOKEN" not in text
+    assert "seCret" not in text
+    assert "a Token" in text or expected is ResponseDecodeError
+
+
 # Lists, waits, runs
 
 

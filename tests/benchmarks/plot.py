@@ -25,8 +25,8 @@ def draw(shares: list[tuple[str, float]]) -> str:
     scale = _BAR / max(1.0, *(share for _, share in shares))
     lines = [
         (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '
-            'font-family="sans-serif" font-size="14">'
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" '
+            f'viewBox="0 0 {_WIDTH} {height}" role="img" font-family="sans-serif" font-size="14">'
         ),
         "<title>nimble_stop's share of boto3's time and memory; shorter is better</title>",
         f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',

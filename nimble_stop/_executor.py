@@ -92,7 +92,9 @@ class ExecutorCrew(Crew):
         self._to_do: deque[_Batch] = deque()
         self._in_flight: dict[Future[list[StopResult]], _Batch] = {}
         self._ended: deque[Future[list[StopResult]]] = deque()
-        self._changed = threading.Condition()
+        # Entered by itself: an interrupt inside a Condition's own way in would leave it locked.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._error: BaseException | None = None
 
     def work_until_result(self) -> bool:
@@ -104,7 +106,7 @@ class ExecutorCrew(Crew):
                 break
             if not self._in_flight:
                 return False
-            with self._changed:
+            with self._lock:
                 self._changed.wait_for(lambda: bool(self._ended))
         return True
 
@@ -116,7 +118,7 @@ class ExecutorCrew(Crew):
         """Wait for the batches that workers have begun, as far as the executor tells."""
         for future in tuple(self._in_flight):
             if not future.cancel():
-                with self._changed:
+                with self._lock:
                     self._changed.wait_for(future.done)
 
     def raise_error(self) -> None:
@@ -191,7 +193,7 @@ class ExecutorCrew(Crew):
         )
 
     def _note(self, future: Future[list[StopResult]]) -> None:
-        with self._changed:
+        with self._lock:
             self._ended.append(future)
             self._changed.notify_all()
 

@@ -133,11 +133,13 @@ class ThreadCrew(Crew):
         self._threads: list[threading.Thread] = []
         self._work: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         # Guards the plan.
-        self._changed = threading.Condition()
+        # Entered by itself: an interrupt inside a Condition's own way in would leave it locked.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
 
     def work_until_result(self) -> bool:
         """Begin what can begin, and wait for a result; False when there will be none."""
-        with self._changed:
+        with self._lock:
             self._staff()
             while not self._plan.results:
                 self._begin()
@@ -150,7 +152,7 @@ class ThreadCrew(Crew):
 
     def cancel(self) -> None:
         """Begin nothing new."""
-        with self._changed:
+        with self._lock:
             self._plan.cancel()
             self._changed.notify()
 
@@ -186,7 +188,7 @@ class ThreadCrew(Crew):
                 outcome: Outcome | BaseException = drive(work.steps, perform)
             except BaseException as error:  # noqa: BLE001 - the caller's thread raises it
                 outcome = error
-            with self._changed:
+            with self._lock:
                 self._plan.finish(work, outcome)
                 self._changed.notify()
         # One farewell is for all.

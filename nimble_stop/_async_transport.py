@@ -20,7 +20,7 @@ from yarl import URL
 from nimble_stop import exceptions
 from nimble_stop._connection import is_readable
 from nimble_stop._http import AnswerError, ResponseReader
-from nimble_stop._messages import RequestWriter, read_answer
+from nimble_stop._messages import RequestWriter, read_answer, unanswered
 from nimble_stop._proxy import proxy_for
 from nimble_stop._tls import make_tls_context
 
@@ -171,6 +171,8 @@ class AsyncTransport:
         pool = await self._pool()
         loop = asyncio.get_running_loop()
         end = loop.time() + send.total
+        wire = send.request
+        message = self._writer.write(wire.method, wire.target, wire.headers, wire.body)
         resent = False
         while True:
             connection = await self._connect(
@@ -178,8 +180,6 @@ class AsyncTransport:
             )
             handler = cast("_Handler", connection.protocol)
             kept = handler.used
-            wire = send.request
-            message = self._writer.write(wire.method, wire.target, wire.headers, wire.body)
             try:
                 reader = await handler.ask(message, min(end, loop.time() + send.read))
             except (AnswerError, OSError) as error:
@@ -188,7 +188,7 @@ class AsyncTransport:
                 if kept and not handler.reader.started and not isinstance(error, TimeoutError):
                     resent = True
                     continue
-                failure = self._unanswered(error, started=handler.reader.started)
+                failure = unanswered(self._config.endpoint, error, handler.reader)
             except BaseException:
                 connection.close()
                 raise
@@ -276,16 +276,6 @@ class AsyncTransport:
             self._holders.pop(loop, None)
             del self._pools[loop]
             await connector.close()
-
-    def _unanswered(self, error: Exception, *, started: bool) -> exceptions.TransportError:
-        """Say why there was no complete answer."""
-        url = self._config.endpoint.url
-        if isinstance(error, TimeoutError):
-            return exceptions.ReadTimeoutError(
-                f"{url} did not answer in time: "
-                f"{'the answer broke off' if started else 'nothing came back'}."
-            )
-        return exceptions.ConnectionLostError(f"The answer of {url} cannot be read: {error}.")
 
     def _unreached(self, error: Exception, *, resent: bool) -> exceptions.TransportError:
         """Say why there was no connection."""

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final
 from nimble_stop._dialer import Dialer
 from nimble_stop._fork import renew_in_children
 from nimble_stop._http import AnswerError, ResponseReader
+from nimble_stop._messages import unanswered
 from nimble_stop._time_limit import TimeLimit
 from nimble_stop.exceptions import (
     ConnectionFailedError,
     ConnectionLostError,
-    ReadTimeoutError,
     TransportError,
 )
 
@@ -139,14 +139,11 @@ class ConnectionPool:
             while not reader.complete:
                 connection.settimeout(limit.remaining)
                 reader.feed(connection.recv(_RECEIVE_BYTES))
-        except TimeoutError:
-            raise ReadTimeoutError(
-                f"{self._endpoint.url} did not answer in time: "
-                f"{'the answer broke off' if reader.started else 'nothing came back'}."
-            ) from None
         except (AnswerError, OSError) as error:
-            lost = ConnectionLostError if reader.started else _ClosedBeforeAnswerError
-            raise lost(f"The answer of {self._endpoint.url} cannot be read: {error}.") from None
+            failure = unanswered(self._endpoint, error, reader)
+            if reader.started or isinstance(error, TimeoutError):
+                raise failure from None
+            raise _ClosedBeforeAnswerError(failure.message) from None
         finally:
             if reader.reusable:
                 self._keep(connection)

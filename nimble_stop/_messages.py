@@ -1,4 +1,4 @@
-"""What both transports do before and after a connection: write a request, take over an answer."""
+"""What both transports do around a connection: write a request, take an answer or tell its lack."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nimble_stop._http import decode_content, render_request
 from nimble_stop._protocol import Response
+from nimble_stop.exceptions import ConnectionLostError, ReadTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,3 +43,11 @@ def read_answer(answer: ResponseReader) -> Response:
         truncated=answer.truncated or cut,
         resent=answer.resent,
     )
+
+
+def unanswered(endpoint: Endpoint, error: Exception, answer: ResponseReader) -> ConnectionLostError:
+    """Say why there is no complete answer, and how far it had come."""
+    if isinstance(error, TimeoutError):
+        progress = "the answer broke off" if answer.started else "nothing came back"
+        return ReadTimeoutError(f"{endpoint.url} did not answer in time: {progress}.")
+    return ConnectionLostError(f"The answer of {endpoint.url} cannot be read: {error}.")

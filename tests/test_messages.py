@@ -5,9 +5,10 @@ import gzip
 import pytest
 
 from nimble_stop._endpoint import parse_endpoint
-from nimble_stop._http import MAX_BODY_BYTES, ResponseReader
-from nimble_stop._messages import RequestWriter, read_answer
+from nimble_stop._http import MAX_BODY_BYTES, AnswerError, ResponseReader
+from nimble_stop._messages import RequestWriter, read_answer, unanswered
 from nimble_stop._proxy import Proxy
+from nimble_stop.exceptions import ConnectionLostError, ReadTimeoutError
 from tests.support.scripted import answer
 
 PROXY = Proxy("proxy.example", 3128, "Basic c2VjcmV0")
@@ -76,3 +77,27 @@ def test_read_resent() -> None:
     reader.resent = True
 
     assert read_answer(reader).resent is True
+
+
+@pytest.mark.parametrize(
+    ("error", "data", "kind", "text"),
+    [
+        (TimeoutError(), b"", ReadTimeoutError, "in time: nothing came back."),
+        (TimeoutError(), b"H", ReadTimeoutError, "in time: the answer broke off."),
+        (AnswerError("it is odd"), b"", ConnectionLostError, "cannot be read: it is odd."),
+        (OSError("gone"), b"H", ConnectionLostError, "cannot be read: gone."),
+    ],
+    ids=repr,
+)
+def test_unanswered(
+    error: Exception, data: bytes, kind: type[ConnectionLostError], text: str
+) -> None:
+    """Why there is no answer is told alike for both transports, by the endpoint's URL."""
+    reader = ResponseReader()
+    if data:
+        reader.feed(data)
+    failure = unanswered(parse_endpoint("http://h", "the test"), error, reader)
+
+    assert type(failure) is kind
+    assert "http://h" in str(failure)
+    assert str(failure).endswith(text)

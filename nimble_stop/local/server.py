@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 from nimble_stop._converter import structure_session
 from nimble_stop._endpoint import checked_region
@@ -16,7 +16,8 @@ from nimble_stop.local import defaults
 from nimble_stop.local.clock import Clock, SessionClock
 from nimble_stop.local.defaults import REGION_NAME as DEFAULT_REGION_NAME
 from nimble_stop.local.fault_rules import FaultRule, FaultRules
-from nimble_stop.local.http_server import ServerThread, listen, url_of
+from nimble_stop.local.hosting import Hosting
+from nimble_stop.local.http_server import url_of
 from nimble_stop.local.journal import Journal
 from nimble_stop.local.members import check_identifier, members_to_wire, state_to_wire
 from nimble_stop.local.operations import Operations
@@ -25,10 +26,8 @@ from nimble_stop.local.service import Service
 from nimble_stop.local.session_view import Sessions
 from nimble_stop.local.sessions import new_session, session_to_wire
 from nimble_stop.local.signature import AccessKey
-from nimble_stop.local.store import Store
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
@@ -36,11 +35,10 @@ if TYPE_CHECKING:
 
     from nimble_stop.local.faults import Fault
     from nimble_stop.local.records import RequestRecord
+    from nimble_stop.local.store import Store
     from nimble_stop.models import StreamingSession
 
 __all__ = ["DEFAULT_REGION_NAME", "LocalNimble"]
-
-_Part = TypeVar("_Part")
 
 
 class LocalNimble:
@@ -108,9 +106,7 @@ class LocalNimble:
         self._session_clock = SessionClock(clock)
         self._faults = FaultRules()
         self._journal = Journal(journal_size, on_request)
-        self._socket: socket.socket | None = None
-        self._operations: Operations | None = None
-        self._thread: ServerThread | None = None
+        self._hosting: Hosting | None = None
 
     def __enter__(self) -> Self:
         return self.start()
@@ -124,7 +120,7 @@ class LocalNimble:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<LocalNimble {self.endpoint_url if self._socket else 'not running'}>"
+        return f"<LocalNimble {self.endpoint_url if self._hosting else 'not running'}>"
 
     # Its life
 
@@ -134,22 +130,10 @@ class LocalNimble:
         Raises:
             ConfigurationError: The store or the address cannot be used.
         """
-        if self._socket is not None:
-            return self
-        store = Store(self._db)
-        try:
-            self._socket = listen(self._host, self._port)
-        except BaseException:
-            store.close()
-            raise
-        self._operations = Operations(
-            store=store,
-            clock=self._session_clock,
-            transition_seconds=self._transition_seconds,
-            region_name=self._region_name,
-        )
-        # A restart comes back under the same address.
-        self._port = self._socket.getsockname()[1]
+        if self._hosting is None:
+            self._hosting = Hosting(self._db, self._host, self._port)
+            # A restart comes back under the same address.
+            self._port = self._hosting.port
         return self
 
     def start(self) -> Self:
@@ -161,11 +145,11 @@ class LocalNimble:
         Raises:
             ConfigurationError: The store or the address cannot be used.
         """
-        if self._thread is not None:
-            return self
         self.bind()
+        if self._running.is_serving:
+            return self
         service = Service(
-            operations=_present(self._operations),
+            operations=self._operations,
             keys={key.access_key_id: key for key in self._keys},
             region_name=self._region_name,
             clock=self._clock,
@@ -173,8 +157,7 @@ class LocalNimble:
             faults=self._faults,
             journal=self._journal,
         )
-        self._thread = ServerThread(service, _present(self._socket))
-        self._thread.start()
+        self._running.serve(service)
         return self
 
     def close(self) -> None:
@@ -182,15 +165,9 @@ class LocalNimble:
 
         The journal stays readable. Calling it again does nothing.
         """
-        if self._thread is not None:
-            self._thread.stop()
-            self._thread = None
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
-        if self._operations is not None:
-            self._operations.store.close()
-            self._operations = None
+        if self._hosting is not None:
+            self._hosting.close()
+            self._hosting = None
 
     # How to reach it
 
@@ -201,8 +178,7 @@ class LocalNimble:
         Raises:
             RuntimeError: It is not running, so it has no port yet.
         """
-        _present(self._socket)
-        return url_of(self._host, self._port)
+        return url_of(self._host, self._running.port)
 
     @property
     def region_name(self) -> str:
@@ -271,7 +247,7 @@ class LocalNimble:
             TypeError: There is no such member, or its value is of a wrong type.
             ValueError: The studio has a session of that id, or a value is not allowed.
         """
-        operations = _present(self._operations)
+        operations = self._operations
         now = self._session_clock()
         session = new_session(
             check_identifier("studio_id", studio_id),
@@ -408,11 +384,20 @@ class LocalNimble:
         self._session_clock.reset()
 
     @property
+    def _running(self) -> Hosting:
+        if self._hosting is None:
+            raise RuntimeError("the endpoint is not running; use 'with LocalNimble() as local:'")
+        return self._hosting
+
+    @property
     def _store(self) -> Store:
-        return _present(self._operations).store
+        return self._running.store
 
-
-def _present(part: _Part | None) -> _Part:
-    if part is None:
-        raise RuntimeError("the endpoint is not running; use 'with LocalNimble() as local:'")
-    return part
+    @property
+    def _operations(self) -> Operations:
+        return Operations(
+            store=self._store,
+            clock=self._session_clock,
+            transition_seconds=self._transition_seconds,
+            region_name=self._region_name,
+        )

@@ -29,7 +29,7 @@ class Hosting:
     """
 
     def __init__(self, db: str, host: str, port: int) -> None:
-        self.store = Store(db)
+        self.store: Store = Store(db)
         try:
             self._socket = listen(host, port)
         except BaseException:

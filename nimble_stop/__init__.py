@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 from nimble_stop._version import __version__
 
 if TYPE_CHECKING:
-    from nimble_stop._async_client import AsyncNimbleClient
-    from nimble_stop._async_stop_run import AsyncStopRun
-    from nimble_stop._bulk import StopResult
-    from nimble_stop._client import NimbleClient
-    from nimble_stop._default_client import stop_session
-    from nimble_stop._options import Timeouts
-    from nimble_stop._retry import RetryPolicy
-    from nimble_stop._runtime import Runtime
-    from nimble_stop._stop_run import StopRun
+    from nimble_stop._call.retry import RetryPolicy
+    from nimble_stop._client.async_client import AsyncNimbleClient
+    from nimble_stop._client.default_client import stop_session
+    from nimble_stop._client.sync_client import NimbleClient
+    from nimble_stop._config.options import Timeouts
+    from nimble_stop._config.runtime import Runtime
+    from nimble_stop._flows.bulk import StopResult
+    from nimble_stop._flows.tasks import AsyncStopRun
+    from nimble_stop._flows.threads import StopRun
     from nimble_stop.exceptions import (
         AccessDeniedException,
         ConfigurationError,
@@ -102,15 +102,15 @@ __all__ = [
 ]
 
 _MODULE_OF = {
-    "AsyncNimbleClient": "_async_client",
-    "AsyncStopRun": "_async_stop_run",
-    "NimbleClient": "_client",
-    "RetryPolicy": "_retry",
-    "Runtime": "_runtime",
-    "StopResult": "_bulk",
-    "StopRun": "_stop_run",
-    "Timeouts": "_options",
-    "stop_session": "_default_client",
+    "AsyncNimbleClient": "_client.async_client",
+    "AsyncStopRun": "_flows.tasks",
+    "NimbleClient": "_client.sync_client",
+    "RetryPolicy": "_call.retry",
+    "Runtime": "_config.runtime",
+    "StopResult": "_flows.bulk",
+    "StopRun": "_flows.threads",
+    "Timeouts": "_config.options",
+    "stop_session": "_client.default_client",
 }
 _MODELS = frozenset(
     {

@@ -233,7 +233,7 @@ class StreamingSession:
         Returns:
             A new dictionary of JSON values. Times are spelled as the service spelled them.
         """
-        from nimble_stop._converter import session_to_wire
+        from nimble_stop._api.converter import session_to_wire
 
         return session_to_wire(self)
 

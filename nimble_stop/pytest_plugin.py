@@ -80,7 +80,7 @@ def nimble_client(nimble_local: LocalNimble) -> Iterator[NimbleClient]:
 
 def _forget_default_client() -> None:
     """Have the client of `nimble_stop.stop_session` made anew, if it was made at all."""
-    module = sys.modules.get("nimble_stop._default_client")
+    module = sys.modules.get("nimble_stop._client.default_client")
     if module is not None:
         module.default.reset()
 

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Final
 import attrs
 from sphinx.util.docutils import SphinxDirective
 
-from nimble_stop import RetryPolicy, Timeouts, _defaults, _http, exceptions
-from nimble_stop._retry import RetryQuota
-from nimble_stop._service_errors import (
+from nimble_stop import RetryPolicy, Timeouts, exceptions
+from nimble_stop._api.errors import (
     _THROTTLING_CODES,  # pyright: ignore[reportPrivateUsage] - it is shown, not used
 )
+from nimble_stop._call.retry import RetryQuota
+from nimble_stop._config import defaults as _defaults
+from nimble_stop._transport import http as _http
 from nimble_stop.exceptions import NimbleStopError, ServiceError
 from nimble_stop.local import connection, operations
 from nimble_stop.local.lifecycle import STATUS_CODES, TRANSITIONS

@@ -38,7 +38,7 @@ def stop_one(client: NimbleClient, order: Order, settings: Settings, session_id:
 def _stop(
     client: NimbleClient, order: Order, settings: Settings, session_id: str, trail: Trail
 ) -> StreamingSession:
-    from nimble_stop._bulk import derived_token
+    from nimble_stop._flows.bulk import derived_token
 
     before = _look(client, order, settings, session_id, trail)
     session = client.stop_session(

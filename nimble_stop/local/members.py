@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
-from nimble_stop._converter import member_name
-from nimble_stop._timestamps import parse_timestamp
+from nimble_stop._api.converter import member_name
+from nimble_stop._api.timestamps import parse_timestamp
 from nimble_stop.local.checks import check_mapping, check_string, check_whole
 from nimble_stop.local.clock import render_timestamp
 from nimble_stop.models import (

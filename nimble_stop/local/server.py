@@ -10,8 +10,8 @@ import math
 import time
 from typing import TYPE_CHECKING, Self
 
-from nimble_stop._converter import structure_session
-from nimble_stop._endpoint import checked_region
+from nimble_stop._api.converter import structure_session
+from nimble_stop._config.endpoint_url import checked_region
 from nimble_stop.local import defaults
 from nimble_stop.local.clock import Clock, SessionClock
 from nimble_stop.local.defaults import REGION_NAME as DEFAULT_REGION_NAME

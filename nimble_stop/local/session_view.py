@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from nimble_stop._converter import structure_session
+from nimble_stop._api.converter import structure_session
 from nimble_stop.local.sessions import session_to_wire
 from nimble_stop.models import StreamingSession
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from nimble_stop._timestamps import parse_timestamp
+from nimble_stop._api.timestamps import parse_timestamp
 from nimble_stop.local.clock import render_timestamp
 from nimble_stop.local.lifecycle import STATUS_CODES, STATUS_MESSAGES, transition_through
 from nimble_stop.local.store import Pending, Session

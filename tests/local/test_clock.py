@@ -5,7 +5,7 @@ import math
 import pytest
 from hypothesis import given, strategies as st
 
-from nimble_stop._timestamps import parse_timestamp
+from nimble_stop._api.timestamps import parse_timestamp
 from nimble_stop.local.clock import SessionClock, render_timestamp
 
 

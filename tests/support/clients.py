@@ -8,8 +8,8 @@ import attrs
 from botocore.credentials import Credentials
 
 from nimble_stop import NimbleClient, RetryPolicy, Timeouts
-from nimble_stop._config import Config
-from nimble_stop._endpoint import parse_endpoint
+from nimble_stop._config.config import Config
+from nimble_stop._config.endpoint_url import parse_endpoint
 
 if TYPE_CHECKING:
     from pathlib import Path

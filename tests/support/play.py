@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
-from nimble_stop._authentication import WireRequest
-from nimble_stop._engine import Engine
-from nimble_stop._protocol import STOP_STREAMING_SESSION, Response, build_request
-from nimble_stop._steps import Send, Sign, Sleep, drive
+from nimble_stop._api.operations import STOP_STREAMING_SESSION
+from nimble_stop._api.request import build_request
+from nimble_stop._api.response import Response
+from nimble_stop._auth.authentication import WireRequest
+from nimble_stop._call.engine import Engine
+from nimble_stop._call.steps import Send, Sign, Sleep, drive
 from tests.support.clients import make_config
 
 if TYPE_CHECKING:
-    from nimble_stop._call_record import CallRecord
-    from nimble_stop._protocol import Request
-    from nimble_stop._steps import Effect
+    from nimble_stop._api.request import Request
+    from nimble_stop._call.record import CallRecord
+    from nimble_stop._call.steps import Effect
     from nimble_stop.models import StreamingSession
     from tests.support.clock import ManualClock
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nimble_stop._connection import ConnectionPool
+from nimble_stop._transport.connection import ConnectionPool
 from tests.support.clients import make_config
 from tests.support.scripted import DATA, HANG_GUARD
 
 if TYPE_CHECKING:
-    from nimble_stop._http import ResponseReader
-    from nimble_stop._proxy import Proxy
+    from nimble_stop._transport.http import ResponseReader
+    from nimble_stop._transport.proxy import Proxy
     from tests.support.clock import ManualClock
 
 MESSAGE = memoryview(b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")

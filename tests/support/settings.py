@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nimble_stop._config import resolve
-from nimble_stop._options import Options
+from nimble_stop._config.config import resolve
+from nimble_stop._config.options import Options
 from tests.support.clients import write_aws_files
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from nimble_stop._config import Config
+    from nimble_stop._config.config import Config
 
 
 class Setup:

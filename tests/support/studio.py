@@ -9,19 +9,19 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import attrs
 
-from nimble_stop._authentication import WireRequest
-from nimble_stop._bulk import BulkOptions, BulkStop
-from nimble_stop._engine import Engine
-from nimble_stop._protocol import Response
-from nimble_stop._steps import Sign, Sleep, drive
+from nimble_stop._api.response import Response
+from nimble_stop._auth.authentication import WireRequest
+from nimble_stop._call.engine import Engine
+from nimble_stop._call.steps import Sign, Sleep, drive
+from nimble_stop._flows.bulk import BulkOptions, BulkStop
 from tests.support.clients import make_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from nimble_stop import StopResult
-    from nimble_stop._bulk import Outcome, Work
-    from nimble_stop._steps import Effect
+    from nimble_stop._call.steps import Effect
+    from nimble_stop._flows.bulk import Outcome, Work
     from tests.support.clock import ManualClock
 
 

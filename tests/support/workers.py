@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nimble_stop import StopResult
-    from nimble_stop._bulk import BulkOptions
-    from nimble_stop._worker import Given, Recipe
+    from nimble_stop._flows.bulk import BulkOptions
+    from nimble_stop._flows.worker import Given, Recipe
 
 
 def die_once(
     mark: str, source: Recipe | Given, session_ids: list[str], options: BulkOptions
 ) -> list[StopResult]:
     """Stop some sessions of a batch and kill this process; the next time, stop all of them."""
-    from nimble_stop._worker import stop_batch
+    from nimble_stop._flows.worker import stop_batch
 
     try:
         # Only one process can make the file.

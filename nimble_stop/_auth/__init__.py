@@ -1,0 +1,1 @@
+"""Credentials and signature, both botocore's."""

@@ -1,0 +1,1 @@
+"""One call: attempts, retries, quota, clock skew, deadline. No I/O."""

@@ -1,0 +1,138 @@
+"""When a failed attempt is repeated, and after how long: AWS's standard retry mode.
+
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+The rules are pure; what a client remembers between calls is the `RetryQuota`.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from nimble_stop._api.arguments import checked_count, checked_seconds
+from nimble_stop._config.fork import renew_in_children
+from nimble_stop.exceptions import ConflictException, NimbleStopError, ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# The standard mode's numbers as of November 2026.
+_MAX_ATTEMPTS: Final = 3
+_TRANSIENT_BASE_SECONDS: Final = 0.05
+_THROTTLING_BASE_SECONDS: Final = 1.0
+_MAX_BACKOFF_SECONDS: Final = 20.0
+# How much longer than our own delay x-amz-retry-after may make us wait.
+_MAX_EXTRA_SECONDS: Final = 5.0
+_QUOTA: Final = 500
+_TRANSIENT_COST: Final = 14
+_THROTTLING_COST: Final = 5
+_SUCCESS_REFUND: Final = 1
+
+
+def _positive_seconds(_: object, attribute: attrs.Attribute[float], value: object) -> None:
+    checked_seconds(attribute.name, value)
+
+
+def _positive_count(_: object, attribute: attrs.Attribute[int], value: object) -> None:
+    checked_count(attribute.name, value)
+
+
+@attrs.frozen(kw_only=True)
+class RetryPolicy:
+    """How often a call is tried, and how long it waits in between.
+
+    The delay before the nth retry is a random part of ``base * 2**(n-1)`` seconds, at most
+    ``max_backoff``. See AWS's `retry behavior`_.
+
+    Args:
+        max_attempts: Attempts in all, the first included, from 1.
+        base_delay: Base in seconds after transient failures: no answer, 500, 502, 503, 504.
+        throttling_base_delay: Base in seconds after throttling.
+        max_backoff: The longest delay in seconds that is chosen here, and the longest
+            ``Retry-After`` that is honoured.
+        retry_conflicts: Whether a `ConflictException` is retried like a transient failure. Off,
+            because another operation is in progress then, and it may take minutes.
+
+    Raises:
+        RequestValidationError: A value is out of its range.
+
+    .. _retry behavior:
+       https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+    """
+
+    max_attempts: int = attrs.field(default=_MAX_ATTEMPTS, validator=_positive_count)
+    base_delay: float = attrs.field(default=_TRANSIENT_BASE_SECONDS, validator=_positive_seconds)
+    throttling_base_delay: float = attrs.field(
+        default=_THROTTLING_BASE_SECONDS, validator=_positive_seconds
+    )
+    max_backoff: float = attrs.field(default=_MAX_BACKOFF_SECONDS, validator=_positive_seconds)
+    retry_conflicts: bool = False
+
+    def retries(self, error: NimbleStopError) -> bool:
+        """Tell whether this failure is worth another attempt at once."""
+        if isinstance(error, ConflictException) and self.retry_conflicts:
+            return True
+        return error.retryable is True
+
+    def delay(self, retry: int, error: NimbleStopError, random: Callable[[], float]) -> float:
+        """Give the seconds to wait before a retry.
+
+        Args:
+            retry: Which retry it is, from 1.
+            error: Why the attempt before it failed.
+            random: Gives a number from 0 up to 1.
+        """
+        base = self.throttling_base_delay if is_throttling(error) else self.base_delay
+        # The exponent is bounded: a float overflows at 1024, long after max_backoff.
+        delay: float = random() * min(base * 2 ** min(retry - 1, 64), self.max_backoff)
+        if not isinstance(error, ServiceError) or error.retry_after is None:
+            return delay
+        # AWS's own header may add a little to our delay. SDKs ignore the general one; proxies
+        # send it, and mean it.
+        limit = delay + _MAX_EXTRA_SECONDS if error.asked_by_aws else self.max_backoff
+        return max(delay, min(error.retry_after, limit))
+
+
+def is_throttling(error: NimbleStopError) -> bool:
+    """Tell whether the service asked for fewer requests."""
+    return isinstance(error, ServiceError) and error.throttling
+
+
+class RetryQuota:
+    """What a client may still spend on retries, so that an outage is not made worse.
+
+    A retry takes its cost out and a success puts it back; with an empty quota nothing is retried.
+    """
+
+    def __init__(self, capacity: int = _QUOTA) -> None:
+        self._capacity = capacity
+        self._available = capacity
+        self._lock = threading.Lock()
+        renew_in_children(self)
+
+    @property
+    def available(self) -> int:
+        """How many units are left."""
+        return self._available
+
+    def take(self, error: NimbleStopError) -> int | None:
+        """Pay for one retry; give what it cost, or None when there is not enough left."""
+        cost = _THROTTLING_COST if is_throttling(error) else _TRANSIENT_COST
+        with self._lock:
+            if cost > self._available:
+                return None
+            self._available -= cost
+            return cost
+
+    def give_back(self, last_cost: int) -> None:
+        """Note a success, with the cost of the last retry, or 0 when there was none."""
+        if not last_cost and self._available == self._capacity:
+            return
+        with self._lock:
+            self._available = min(self._capacity, self._available + (last_cost or _SUCCESS_REFUND))
+
+    def renew_after_fork(self) -> None:
+        """Replace the lock, which another thread of the parent may hold."""
+        self._lock = threading.Lock()

@@ -1,0 +1,93 @@
+"""What a call asks to have done, and the two loops that have it done.
+
+A call is a generator. It yields a step (`Sign`, `Send`, `Sleep`) and is sent the outcome, so the
+same code runs under the sync and the async client, and under tests that do nothing at all. Whatever
+fails is thrown into it. Calls that belong together, such as the polls of a wait, are generators
+that yield from one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from nimble_stop._api.request import Request
+    from nimble_stop._auth.authentication import WireRequest
+
+ResultT = TypeVar("ResultT")
+
+
+class Sign(NamedTuple):
+    """Sign an attempt. The outcome is a `WireRequest`.
+
+    Args:
+        request: The request.
+        headers: The headers that tell this attempt from the others.
+        skew: How many seconds the service's clock is ahead of ours.
+    """
+
+    request: Request[Any]
+    headers: Mapping[str, str]
+    skew: float
+
+
+class Send(NamedTuple):
+    """Send a request and read the answer. The outcome is a `Response`.
+
+    Args:
+        request: The signed request.
+        connect: Seconds for a new connection.
+        read: Seconds from then on until the answer's last byte.
+        total: Seconds for both together.
+    """
+
+    request: WireRequest
+    connect: float
+    read: float
+    total: float
+
+
+class Sleep(NamedTuple):
+    """Wait some seconds. The outcome is None."""
+
+    seconds: float
+
+
+Effect = Sign | Send | Sleep
+# What a generator is sent depends on what it yielded, which the type system cannot express.
+Steps = Generator[Effect, Any, ResultT]
+
+
+def drive(steps: Steps[ResultT], perform: Callable[[Effect], object]) -> ResultT:
+    """Run a call, doing each thing it asks for, one after the other."""
+    try:
+        effect = next(steps)
+        while True:
+            try:
+                outcome = perform(effect)
+            except BaseException as error:  # noqa: BLE001 - the call decides what to make of it
+                effect = steps.throw(error)
+            else:
+                effect = steps.send(outcome)
+    except StopIteration as stop:
+        result: ResultT = stop.value
+        return result
+
+
+async def adrive(steps: Steps[ResultT], perform: Callable[[Effect], Awaitable[object]]) -> ResultT:
+    """Do the same as `drive`, awaiting each thing."""
+    try:
+        effect = next(steps)
+        while True:
+            try:
+                outcome = await perform(effect)
+            except BaseException as error:  # noqa: BLE001 - the call decides what to make of it
+                effect = steps.throw(error)
+            else:
+                effect = steps.send(outcome)
+    except StopIteration as stop:
+        result: ResultT = stop.value
+        return result

@@ -1,0 +1,1 @@
+"""The clients, and the module's own `stop_session`."""

@@ -1,0 +1,211 @@
+"""What the sync and the async client have in common: all but the waiting.
+
+A method of a client makes a request of its arguments, which checks them, and runs the engine's
+steps for it over the client's own transport.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Self
+
+import attrs
+
+from nimble_stop._auth.authentication import Authenticator
+from nimble_stop._auth.credentials import CredentialSource
+from nimble_stop._call.engine import Engine
+from nimble_stop._config.config import adjusted, resolve
+from nimble_stop._config.defaults import DEADLINE_SECONDS, MAX_CONNECTIONS, WAIT_SECONDS
+from nimble_stop._config.options import DEFAULT_TIMEOUTS, Options, Timeouts
+from nimble_stop._config.runtime import Runtime
+from nimble_stop.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable
+    from concurrent.futures import Executor
+
+    from botocore.credentials import Credentials
+
+    from nimble_stop._call.retry import RetryPolicy
+    from nimble_stop._call.steps import Steps
+    from nimble_stop._flows.bulk import BulkStop
+    from nimble_stop._flows.executors import ExecutorCrew
+    from nimble_stop._flows.pages import Pages
+    from nimble_stop.models import StreamingSession, VolumeRetentionMode
+
+
+class BaseClient(ABC):
+    """A client without a transport. Users know the classes made of it."""
+
+    def __init__(
+        self,
+        *,
+        region_name: str | None = None,
+        profile_name: str | None = None,
+        endpoint_url: str | None = None,
+        credentials: Credentials | None = None,
+        timeout: Timeouts | float = DEFAULT_TIMEOUTS,
+        deadline: float = DEADLINE_SECONDS,
+        retry: RetryPolicy | None = None,
+        max_connections: int = MAX_CONNECTIONS,
+        ca_bundle: str | os.PathLike[str] | None = None,
+        runtime: Runtime | None = None,
+    ) -> None:
+        options = Options(
+            region_name=region_name,
+            profile_name=profile_name,
+            endpoint_url=endpoint_url,
+            timeout=timeout,
+            deadline=deadline,
+            retry=retry,
+            max_connections=max_connections,
+            ca_bundle=ca_bundle,
+            runtime=runtime or Runtime(),
+        )
+        config = resolve(options)
+        self._options = options
+        self._config = config
+        self._credentials = CredentialSource(credentials, profile_name)
+        self._authenticator = Authenticator(config, self._credentials)
+        self._engine = Engine(config)
+        self._open()
+
+    @abstractmethod
+    def _open(self) -> None:
+        """Make the transport."""
+
+    @property
+    def region_name(self) -> str:
+        """The region that requests are signed for."""
+        return self._config.region_name
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where requests go."""
+        return self._config.endpoint.url
+
+    def with_options(
+        self,
+        *,
+        timeout: Timeouts | float | None = None,
+        deadline: float | None = None,
+        retry: RetryPolicy | None = None,
+    ) -> Self:
+        """Make a copy with other options that shares this client's connections.
+
+        What the client has learned, the retry quota and the service's clock, is shared too.
+        Closing one of them closes the connections of both.
+
+        Args:
+            timeout: How long one attempt may take; None leaves it as it is.
+            deadline: How many seconds a call may take in all; None leaves it as it is.
+            retry: How failed attempts are repeated; None leaves it as it is.
+
+        Raises:
+            RequestValidationError: An option is out of its range.
+        """
+        options = self._options
+        copy = type(self).__new__(type(self))
+        vars(copy).update(vars(self))
+        copy._options = attrs.evolve(
+            options,
+            timeout=options.timeout if timeout is None else timeout,
+            deadline=options.deadline if deadline is None else deadline,
+            retry=options.retry if retry is None else retry,
+        )
+        copy._config = adjusted(self._config, copy._options)
+        copy._engine = self._engine.with_config(copy._config)
+        return copy
+
+    # What lists, waits and stops many is loaded when it is used: most programs stop one session.
+
+    def _pages(
+        self,
+        studio_id: str,
+        *,
+        owned_by: str | None,
+        created_by: str | None,
+        session_ids: Iterable[str] | None,
+        deadline: float | None,
+    ) -> Pages:
+        from nimble_stop._flows.pages import Pages
+
+        return Pages(
+            self._engine,
+            studio_id,
+            owned_by=owned_by,
+            created_by=created_by,
+            session_ids=session_ids,
+            deadline=deadline,
+        )
+
+    def _wait_steps(
+        self,
+        studio_id: str,
+        session_id: str,
+        *,
+        deadline: float,
+        poll_interval: float,
+        on_poll: Callable[[StreamingSession], object] | None,
+    ) -> Steps[StreamingSession]:
+        from nimble_stop._flows.waiting import wait_until_stopped
+
+        return wait_until_stopped(
+            self._engine,
+            studio_id,
+            session_id,
+            deadline=deadline,
+            poll_interval=poll_interval,
+            on_poll=on_poll,
+        )
+
+    def _plan(
+        self,
+        studio_id: str,
+        session_ids: Iterable[str],
+        *,
+        retention: VolumeRetentionMode | str | None,
+        run_id: str | None,
+        max_concurrency: int,
+        wait: bool,
+        executor: Executor | None,
+    ) -> BulkStop | ExecutorCrew:
+        from nimble_stop._flows.bulk import BulkOptions, BulkStop
+
+        options = BulkOptions(
+            studio_id=studio_id,
+            retention=retention,
+            run_id=self._config.runtime.new_id() if run_id is None else run_id,
+            max_concurrency=max_concurrency,
+            wait=wait,
+            deadline=WAIT_SECONDS,
+        )
+        if executor is None:
+            return BulkStop(self._engine, session_ids, options)
+        from nimble_stop._flows.executors import ExecutorCrew
+        from nimble_stop._flows.worker import source_for
+
+        source = source_for(executor, self, self._options, has_credentials=self._credentials.given)
+        now = self._config.runtime.now()
+        return ExecutorCrew(executor, source, session_ids, options, started=now)
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} region_name={self.region_name!r} "
+            f"endpoint_url={self.endpoint_url!r}>"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what was asked for, without connections; refuse to pickle credentials."""
+        if self._credentials.given:
+            raise ConfigurationError(
+                "A client with credentials= is not pickled, because the secret would be in the "
+                "pickle. Make the client where it is used, or leave credentials= out, so that the "
+                "other process finds its own by AWS_PROFILE, environment or role."
+            )
+        return _rebuild, (type(self), attrs.asdict(self._options, recurse=False))
+
+
+def _rebuild(kind: type[BaseClient], options: dict[str, Any]) -> BaseClient:
+    return kind(**options)

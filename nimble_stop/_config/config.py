@@ -1,0 +1,187 @@
+"""A client's configuration, resolved once, from arguments, the environment and AWS's files.
+
+For every setting the order is: argument, environment, profile, default.
+https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from nimble_stop._api.arguments import checked_count, checked_seconds
+from nimble_stop._call.retry import RetryPolicy
+from nimble_stop._config.endpoint_url import Endpoint, aws_endpoint, checked_region, parse_endpoint
+from nimble_stop._config.options import Timeouts, check_types
+from nimble_stop._config.settings import Found, Settings
+from nimble_stop.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from nimble_stop._config.options import Options
+    from nimble_stop._config.runtime import Runtime
+
+_logger = logging.getLogger("nimble_stop")
+
+_LONGEST_APP_ID: Final = 50
+# botocore knows only the second of these; AWS's other SDKs read the first.
+_REGION_VARIABLES: Final = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_ENDPOINT_VARIABLES: Final = ("AWS_ENDPOINT_URL_NIMBLE", "AWS_ENDPOINT_URL")
+_RETRY_MODES: Final = ("legacy", "standard", "adaptive")
+
+
+@attrs.frozen(kw_only=True)
+class Config:
+    """What a client works with; nothing here is secret.
+
+    Args:
+        region_name: The region that requests are signed for.
+        endpoint: Where they go.
+        timeouts: How long one attempt may take.
+        deadline: How many seconds a call may take in all.
+        retry: How failed attempts are repeated.
+        max_connections: How many connections are kept open for reuse.
+        ca_bundle: A file or directory of certificates to trust; None for certifi's.
+        correct_clock_skew: Whether signatures follow the service's clock.
+        app_id: What the user agent names the application, or None.
+        runtime: Clocks, sleep, randomness and ids.
+    """
+
+    region_name: str
+    endpoint: Endpoint
+    timeouts: Timeouts
+    deadline: float
+    retry: RetryPolicy
+    max_connections: int
+    ca_bundle: str | None
+    correct_clock_skew: bool
+    app_id: str | None
+    runtime: Runtime
+
+
+def resolve(options: Options) -> Config:
+    """Resolve a client's configuration.
+
+    Raises:
+        ConfigurationError: A setting is missing or invalid; the message says where it was looked
+            for.
+        RequestValidationError: An argument has the wrong type or range.
+    """
+    check_types(options)
+    settings = Settings(options.profile_name)
+    region_name = _region_name(options, settings)
+    return Config(
+        region_name=region_name,
+        endpoint=_endpoint(options, settings, region_name),
+        timeouts=_timeouts(options.timeout),
+        deadline=checked_seconds("deadline", options.deadline),
+        retry=_retry(options.retry, settings),
+        max_connections=checked_count("max_connections", options.max_connections),
+        ca_bundle=_ca_bundle(options, settings),
+        correct_clock_skew=not settings.flag(
+            "AWS_DISABLE_CLOCK_SKEW_CORRECTION", "disable_clock_skew_correction"
+        ),
+        app_id=_app_id(settings),
+        runtime=options.runtime,
+    )
+
+
+def adjusted(config: Config, options: Options) -> Config:
+    """Give the configuration with the options that a copy of a client may change."""
+    check_types(options)
+    return attrs.evolve(
+        config,
+        timeouts=_timeouts(options.timeout),
+        deadline=checked_seconds("deadline", options.deadline),
+        retry=options.retry or config.retry,
+    )
+
+
+def _region_name(options: Options, settings: Settings) -> str:
+    if options.region_name is not None:
+        return checked_region(options.region_name, "region_name")
+    found = settings.find(_REGION_VARIABLES, "region")
+    if found is None:
+        raise ConfigurationError(
+            "There is no region. Looked, in this order, at the argument region_name, at "
+            f"{' and '.join(_REGION_VARIABLES)} in the environment, and at region of "
+            f"{settings.profile_label}. Set one of them, for example AWS_REGION=us-west-2."
+        )
+    return checked_region(found.value, found.source)
+
+
+def _endpoint(options: Options, settings: Settings, region_name: str) -> Endpoint:
+    fips = settings.flag("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")
+    dualstack = settings.flag("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")
+    custom = _custom_endpoint(options, settings)
+    if custom is None:
+        return aws_endpoint(region_name, fips=fips, dualstack=dualstack)
+    if fips or dualstack:
+        raise ConfigurationError(
+            f"{custom.source} and {'FIPS' if fips else 'dual-stack'} endpoints exclude each other: "
+            "only AWS's own host names have such variants. Unset one of the two."
+        )
+    return parse_endpoint(custom.value, custom.source)
+
+
+def _custom_endpoint(options: Options, settings: Settings) -> Found | None:
+    if options.endpoint_url is not None:
+        return Found(options.endpoint_url, "endpoint_url")
+    if settings.flag("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls"):
+        return None
+    for variable in _ENDPOINT_VARIABLES:
+        if value := os.environ.get(variable):
+            return Found(value, variable)
+    return settings.service_endpoint_url() or settings.find((), "endpoint_url")
+
+
+def _timeouts(timeout: Timeouts | float) -> Timeouts:
+    if isinstance(timeout, Timeouts):
+        return timeout
+    seconds = checked_seconds("timeout", timeout)
+    return Timeouts(connect=seconds, read=seconds)
+
+
+def _retry(retry: RetryPolicy | None, settings: Settings) -> RetryPolicy:
+    if retry is not None:
+        return retry
+    mode = settings.find(("AWS_RETRY_MODE",), "retry_mode")
+    if mode is not None and mode.value not in _RETRY_MODES:
+        raise ConfigurationError(
+            f"{mode.source} is {mode.value!r}; it must be one of {', '.join(_RETRY_MODES)}. "
+            "This library always retries by the standard mode's rules."
+        )
+    attempts = settings.find(("AWS_MAX_ATTEMPTS",), "max_attempts")
+    if attempts is None:
+        return RetryPolicy()
+    try:
+        return RetryPolicy(max_attempts=int(attempts.value))
+    except ValueError:
+        raise ConfigurationError(
+            f"{attempts.source} is {attempts.value!r}; it must be a whole number from 1, the "
+            "attempts in all."
+        ) from None
+
+
+def _ca_bundle(options: Options, settings: Settings) -> str | None:
+    found = settings.find(("AWS_CA_BUNDLE",), "ca_bundle")
+    if options.ca_bundle is not None:
+        found = Found(os.fspath(options.ca_bundle), "ca_bundle")
+    if found is not None and not Path(found.value).exists():
+        raise ConfigurationError(
+            f"{found.source} is {found.value!r}, which does not exist; it must be a file or a "
+            "directory of certificates to trust."
+        )
+    return found.value if found else None
+
+
+def _app_id(settings: Settings) -> str | None:
+    found = settings.find(("AWS_SDK_UA_APP_ID",), "sdk_ua_app_id")
+    if found is None:
+        return None
+    if len(found.value) > _LONGEST_APP_ID:
+        _logger.warning("%s is longer than %d characters.", found.source, _LONGEST_APP_ID)
+    return found.value

@@ -1,0 +1,1 @@
+"""What is made of several calls: pages, waiting, bulk stops and who runs them."""

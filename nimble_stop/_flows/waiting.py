@@ -1,0 +1,142 @@
+"""Waiting until a session has stopped: which state means what, and when to look again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from nimble_stop._api.arguments import checked_seconds
+from nimble_stop._api.request import get_request
+from nimble_stop._call.steps import Sleep
+from nimble_stop.exceptions import (
+    DeadlineExceededError,
+    NimbleStopError,
+    StopFailedError,
+    UnexpectedStateError,
+)
+from nimble_stop.models import StreamingSessionState as State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nimble_stop._api.request import Request
+    from nimble_stop._call.deadline import Deadline
+    from nimble_stop._call.engine import Engine
+    from nimble_stop._call.steps import Steps
+    from nimble_stop.models import StreamingSession
+
+# The first look comes soon: a session may have stopped before anybody asked.
+_FIRST_INTERVAL: Final = 0.25
+_DEAD_ENDS: Final = frozenset(
+    {
+        State.DELETED,
+        State.DELETE_IN_PROGRESS,
+        State.CREATE_FAILED,
+        State.DELETE_FAILED,
+        State.START_FAILED,
+    }
+)
+
+
+def has_stopped(session: StreamingSession) -> bool:
+    """Tell whether a session has stopped; False means that it is on its way.
+
+    A READY session is on its way when its own times show a stop after its last start. The service
+    moves a session to ``STOP_IN_PROGRESS`` before it answers the stop, so any other READY session
+    has no stop under way.
+
+    Raises:
+        StopFailedError: It is in ``STOP_FAILED``.
+        UnexpectedStateError: It is in a state that does not lead to ``STOPPED``.
+    """
+    state = session.state
+    if state == State.STOPPED:
+        return True
+    if state == State.STOP_FAILED:
+        reason = session.status_message or session.status_code or "no reason given"
+        raise StopFailedError(
+            f"Session {session.session_id!r} failed to stop: {reason}", session=session
+        )
+    if state in _DEAD_ENDS or (state == State.READY and not _stop_requested(session)):
+        raise UnexpectedStateError(
+            f"Session {session.session_id!r} is {state} and will not become STOPPED"
+            f"{': no stop is under way' if state == State.READY else ''}.",
+            session=session,
+        )
+    return False
+
+
+def _stop_requested(session: StreamingSession) -> bool:
+    if session.stopped_at is None:
+        return False
+    return session.started_at is None or session.started_at < session.stopped_at
+
+
+def poll_delay(poll: int, poll_interval: float, random: Callable[[], float]) -> float:
+    """Give the seconds until the next look: doubling up to the interval, a half of it by chance.
+
+    Args:
+        poll: How many looks there have been, from 1.
+        poll_interval: The longest delay.
+        random: Gives a number from 0 up to 1; it keeps many waits from looking in step.
+    """
+    delay: float = min(_FIRST_INTERVAL * 2 ** min(poll - 1, 16), poll_interval)
+    return delay * (1 + random()) / 2
+
+
+def wait_until_stopped(
+    engine: Engine,
+    studio_id: str,
+    session_id: str,
+    *,
+    deadline: float,
+    poll_interval: float,
+    on_poll: Callable[[StreamingSession], object] | None,
+) -> Steps[StreamingSession]:
+    """Look at a session until it has stopped.
+
+    A failure that can pass, such as throttling or an outage, ends one look and not the wait.
+    """
+    request = get_request(studio_id, session_id)
+    interval = checked_seconds("poll_interval", poll_interval)
+    return _look_until_stopped(engine, request, engine.deadline(deadline), interval, on_poll)
+
+
+def _look_until_stopped(
+    engine: Engine,
+    request: Request[StreamingSession],
+    limit: Deadline,
+    poll_interval: float,
+    on_poll: Callable[[StreamingSession], object] | None,
+) -> Steps[StreamingSession]:
+    session: StreamingSession | None = None
+    failure: NimbleStopError | None = None
+    polls = 0
+    while limit.remaining > 0:
+        polls += 1
+        try:
+            session = yield from engine.call(request, limit)
+        except NimbleStopError as error:
+            if error.retryable is not True:
+                raise
+            failure = error
+        else:
+            failure = None
+            if on_poll is not None:
+                on_poll(session)
+            if has_stopped(session):
+                return session
+        delay = poll_delay(polls, poll_interval, engine.runtime.random)
+        yield Sleep(max(0.0, min(delay, limit.remaining)))
+    raise deadline_exceeded(limit, session, failure)
+
+
+def deadline_exceeded(
+    limit: Deadline, session: StreamingSession | None, failure: NimbleStopError | None = None
+) -> DeadlineExceededError:
+    """Say what was last known when the time for a wait is over."""
+    known = f"It was {session.state} when last read." if session else "It was never read."
+    error = DeadlineExceededError(
+        f"{limit} is over and the session has not stopped. {known}", session=session
+    )
+    error.__cause__ = failure
+    return error

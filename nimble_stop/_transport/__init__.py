@@ -1,0 +1,1 @@
+"""How a signed request travels: requests for the sync client, aiohttp for the async one."""

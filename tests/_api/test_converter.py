@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given, strategies as st
+
+from nimble_stop._api.converter import (
+    MemberError,
+    _explain,
+    member_name,
+    session_to_wire,
+    structure_session,
+)
+from nimble_stop.models import (
+    StreamingSession,
+    StreamingSessionState,
+    VolumeConfiguration,
+)
+from tests.support.strategies import JSON, WIRE_SESSIONS
+from tests.test_models import full_session
+
+MOMENT = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
+# AWS's own spelling of the 27 members.
+WIRE_NAMES = """
+    arn automaticTerminationMode backupMode createdAt createdBy ec2InstanceType launchProfileId
+    maxBackupsToRetain ownedBy sessionId sessionPersistenceMode startedAt startedBy
+    startedFromBackupId state statusCode statusMessage stopAt stoppedAt stoppedBy streamingImageId
+    tags terminateAt updatedAt updatedBy volumeConfiguration volumeRetentionMode
+"""
+TEXTS = [
+    name
+    for name in WIRE_NAMES.split()
+    if not name.endswith("At") and name not in {"tags", "volumeConfiguration", "maxBackupsToRetain"}
+]
+TIMES = [name for name in WIRE_NAMES.split() if name.endswith("At")]
+
+
+def refusal(wire: object) -> MemberError | None:
+    """Tell why a value is no session; None when it is one."""
+    try:
+        structure_session(wire)
+    except MemberError as error:
+        return error
+    return None
+
+
+def test_wire_names() -> None:
+    """Every member has the API's name on the wire."""
+    public = [field.name for field in attrs.fields(StreamingSession) if field.name[0] != "_"]
+
+    assert [member_name(name) for name in public] == WIRE_NAMES.split()
+    assert sorted(full_session().to_dict()) == sorted(WIRE_NAMES.split())
+
+
+def test_types() -> None:
+    """Every member of a session is read into its type."""
+    wire = full_session().to_dict()
+
+    session = structure_session(json.loads(json.dumps(wire)))
+
+    assert session == full_session()
+    for name in (field.name for field in attrs.fields(StreamingSession) if field.eq):
+        assert type(getattr(session, name)) is type(getattr(full_session(), name))
+
+
+@given(WIRE_SESSIONS)
+def test_wire_form_comes_back(wire: dict[str, object]) -> None:
+    """`to_dict()` gives back what the service sent, whatever it sent."""
+    assert structure_session(wire).to_dict() == wire
+
+
+@given(WIRE_SESSIONS)
+def test_times_are_aware_utc(wire: dict[str, object]) -> None:
+    """Every time that is read is aware, and in UTC."""
+    session = structure_session(wire)
+
+    for name in ("created_at", "started_at", "stop_at", "stopped_at", "updated_at"):
+        moment = getattr(session, name)
+        assert moment is None or moment.tzinfo is UTC
+
+
+@given(JSON)
+def test_any_json(value: object) -> None:
+    """Any JSON value is a session or a MemberError."""
+    assert refusal(value) is None or str(refusal(value)).startswith("session")
+
+
+@given(st.dictionaries(st.sampled_from(WIRE_NAMES.split()), JSON))
+def test_any_members(wire: dict[str, object]) -> None:
+    """Known members of any value are a session or a MemberError that names one of them."""
+    text = str(refusal(wire) or "")
+    assert not text or any(f"session.{name}" in text for name in wire)
+
+
+@pytest.mark.parametrize("name", WIRE_NAMES.split())
+def test_null_is_absent(name: str) -> None:
+    """A member that is null counts as absent."""
+    session = structure_session({name: None})
+
+    assert session == StreamingSession()
+    assert session.to_dict() == {}
+
+
+def test_null_of_a_map_is_dropped() -> None:
+    """Null values of the tags and members of the volume count as absent too."""
+    session = structure_session(
+        {"tags": {"a": None, "b": "c"}, "volumeConfiguration": {"size": 500, "iops": None}}
+    )
+
+    assert session.tags == {"b": "c"}
+    assert session.volume_configuration == VolumeConfiguration(size=500)
+    assert session.to_dict() == {"tags": {"b": "c"}, "volumeConfiguration": {"size": 500}}
+
+
+@pytest.mark.parametrize("name", ["newMember", "session_id", "sessionid", "_wire_times", "", "At"])
+def test_unknown_members_are_ignored(name: str) -> None:
+    """A member that the API did not have is ignored, whatever it holds."""
+    session = structure_session({name: {"a": [1, None]}, "sessionId": "session-1"})
+
+    assert session == StreamingSession(session_id="session-1")
+    assert session.to_dict() == {"sessionId": "session-1"}
+
+
+def test_unknown_values_are_kept() -> None:
+    """A value that an enumeration did not have is kept."""
+    session = structure_session({"state": "HIBERNATED"})
+
+    assert session.state == "HIBERNATED"
+    assert isinstance(session.state, StreamingSessionState)
+    assert session.to_dict() == {"state": "HIBERNATED"}
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["2026-11-23T01:02:03.000Z", "2026-11-23T02:02:03+01:00", 1795395723, 1795395723.0],
+)
+def test_times_keep_their_spelling(spelling: object) -> None:
+    """A time is given back as the service spelled it, however it was spelled."""
+    session = structure_session({"stoppedAt": spelling})
+
+    assert session.stopped_at == MOMENT
+    assert session.to_dict() == {"stoppedAt": spelling}
+    assert type(session.to_dict()["stoppedAt"]) is type(spelling)
+
+
+def test_changed_times_have_no_spelling() -> None:
+    """A time that was changed since is told by its new value, and one that was removed is not."""
+    spelled = {"startedAt": "2026-11-23T01:02:03.000Z", "stopAt": 1795395723, "stoppedAt": 0}
+    session = attrs.evolve(structure_session(spelled), stop_at=None, stopped_at=MOMENT)
+
+    assert session.to_dict() == {
+        "startedAt": "2026-11-23T01:02:03.000Z",
+        "stoppedAt": "2026-11-23T01:02:03Z",
+    }
+
+
+def test_spelling_does_not_count() -> None:
+    """Sessions that differ in the spelling of a time are equal."""
+    one = structure_session({"stoppedAt": "2026-11-23T01:02:03Z"})
+    other = structure_session({"stoppedAt": 1795395723})
+
+    assert one == other
+    assert hash(one) == hash(other)
+
+
+@pytest.mark.parametrize("number", [3, 3.0, 0, -1, 2**80])
+def test_whole_numbers(number: float) -> None:
+    """A whole number may be written with a fraction of zero."""
+    session = structure_session({"maxBackupsToRetain": number})
+
+    assert session.max_backups_to_retain == number
+    assert type(session.max_backups_to_retain) is int
+
+
+NO_TEXT: list[Any] = [1, 1.5, True, [], {}, ["READY"]]
+NO_TIME: list[Any] = ["", "yesterday", "2026-11-23", "2026-11-23T01:02:03", True, [], {}, 1e300]
+NO_INTEGER: list[Any] = ["1", 1.5, True, [], {}, float("inf")]
+NO_OBJECT: list[Any] = ["x", 1, True, [], [["a", "b"]]]
+WRONG: list[tuple[dict[str, Any], str]] = [
+    *(({name: value}, name) for name in TEXTS for value in NO_TEXT),
+    *(({name: value}, name) for name in TIMES for value in NO_TIME),
+    *(({"maxBackupsToRetain": value}, "maxBackupsToRetain") for value in NO_INTEGER),
+    *(({name: value}, name) for name in ("tags", "volumeConfiguration") for value in NO_OBJECT),
+    *(
+        ({"volumeConfiguration": {name: value}}, f"volumeConfiguration.{name}")
+        for name in ("iops", "size", "throughput")
+        for value in NO_INTEGER
+    ),
+    *(({"tags": {"show": value}}, "tags") for value in NO_TEXT),
+]
+
+
+@pytest.mark.parametrize(("wire", "name"), WRONG, ids=str)
+def test_wrong_members_are_named(wire: dict[str, Any], name: str) -> None:
+    """A member of a wrong type is an error that names it."""
+    with pytest.raises(MemberError, match=rf"^session\.{name}: \S"):
+        structure_session({"sessionId": "session-1", **wire})
+
+
+def test_all_wrong_members_are_named() -> None:
+    """Several wrong members are all named."""
+    with pytest.raises(MemberError) as error:
+        structure_session({"arn": 1, "stopAt": "x", "volumeConfiguration": {"iops": "y"}})
+
+    for name in ("session.arn", "session.stopAt", "session.volumeConfiguration.iops"):
+        assert f"{name}: " in str(error.value)
+
+
+def test_other_notes_name_no_member() -> None:
+    """A note that somebody else left on an error is no member's name."""
+    error = ValueError("bad")
+    error.add_note("by hand")
+
+    assert list(_explain(error, "session")) == ["session: bad"]
+
+
+@pytest.mark.parametrize("value", [None, [], "session", 1, True])
+def test_no_object(value: object) -> None:
+    """What is no object is no session."""
+    with pytest.raises(MemberError, match=r"^session: expected an object"):
+        structure_session(value)
+
+
+def test_source_is_left_alone() -> None:
+    """Reading a session changes nothing in what it is read from."""
+    wire = {"stoppedAt": "2026-11-23T01:02:03Z", "tags": {"a": None}}
+    structure_session(wire)
+
+    assert wire == {"stoppedAt": "2026-11-23T01:02:03Z", "tags": {"a": None}}
+
+
+def test_made_by_hand() -> None:
+    """A session that no service sent has a wire form too."""
+    session = StreamingSession(session_id="session-1", stopped_at=MOMENT)
+
+    assert session_to_wire(session) == {
+        "sessionId": "session-1",
+        "stoppedAt": "2026-11-23T01:02:03Z",
+    }

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from io import StringIO
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+from nimble_stop._cli import app
+from tests._cli.support import STUDIO
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nimble_stop.local import LocalNimble
+    from tests._cli.support import Cli
+
+COMMANDS = {"stop", "list", "show", "wait", "serve", "completion"}
+
+
+def test_help_names_everything(cli: Cli) -> None:
+    """Help tells the commands, the way to try them, and every exit code."""
+    ran = cli("--help")
+    assert ran.code == 0
+    for text in (*COMMANDS, "--local", "124", "130", "253", "254", "255"):
+        assert text in ran.out
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_has_help_with_examples(command: str, cli: Cli) -> None:
+    """Each example begins with the program's name or sets it up."""
+    ran = cli(command, "-h")
+    assert ran.code == 0
+    assert "nimble-stop" in ran.out[ran.out.index("Examples:") :]
+
+
+@pytest.mark.parametrize(
+    "words", [["--nonsense"], ["nonsense"], ["show"], ["show", "a", "b", "c"], ["list", "--state"]]
+)
+def test_a_wrong_command_line_ends_with_2(words: list[str], cli: Cli) -> None:
+    """What is wrong is told on standard error."""
+    ran = cli(*words)
+    assert (ran.code, ran.out) == (2, "")
+    assert "Error: " in ran.err
+
+
+def test_without_a_command_there_is_help(cli: Cli) -> None:
+    """The bare program explains itself."""
+    ran = cli()
+    assert "Commands:" in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        (click.Abort(), 130, "nimble-stop: Interrupted.\n"),
+        (BrokenPipeError(), 0, ""),
+        (
+            OSError(28, "No space left on device"),
+            255,
+            (
+                "nimble-stop: Reading or writing failed: No space left on device. Check where its "
+                "input comes from and its output goes to, then repeat the command.\n"
+            ),
+        ),
+    ],
+)
+def test_whatever_click_lets_through_is_caught(
+    error: Exception,
+    code: int,
+    told: str,
+    cli: Cli,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An interrupt outside of a command, and help that cannot be written, show no traceback."""
+
+    def fail(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(app.program, "main", fail)
+    ran = cli("--help")
+    assert (ran.code, ran.err) == (code, told)
+
+
+def test_streams_that_cannot_be_reconfigured_are_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A program that replaced the streams can still call main()."""
+    monkeypatch.setattr(sys, "stdout", StringIO())
+    assert app.run(["--version"]) == 0
+
+
+def run_with_shell(redirection: str, *words: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a command line with a stream that a shell changed."""
+    return subprocess.run(
+        ["/bin/sh", "-c", f'"$@" {redirection}', "sh", sys.executable, "-m", "nimble_stop", *words],
+        capture_output=True,
+        check=False,
+    )
+
+
+def test_a_stream_that_is_not_there_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python has None where a stream was closed from the beginning."""
+    monkeypatch.setattr(sys, "stdin", None)
+    assert app.run(["--version"]) == 0
+    with sys.stdin as stdin:
+        assert stdin.read() == ""
+
+
+@pytest.mark.parametrize("redirection", ["<&-", ">&-", "2>&-"])
+def test_a_closed_stream_is_no_failure(redirection: str, studio: LocalNimble) -> None:
+    """A daemon may start the program without standard input, output or error."""
+    ran = run_with_shell(redirection, "stop", STUDIO, "artist-1", "artist-2")
+    assert ran.returncode == 0
+    assert b"isatty" not in ran.stderr
+    studio.requests.assert_applied(2, operation="StopStreamingSession")
+
+
+def test_bytes_that_are_no_text_are_no_id(studio: LocalNimble, tmp_path: Path) -> None:
+    """They are refused for themselves, and the other ids on standard input are stopped."""
+    file = tmp_path / "ids"
+    file.write_bytes(b"artist-1\n\xff\n")
+    ran = run_with_shell(f"<{file}", "stop", STUDIO, "-")
+    assert ran.returncode == 1
+    studio.requests.assert_stopped_once("artist-1")
+
+
+def test_what_a_stream_cannot_encode_is_escaped(studio: LocalNimble) -> None:
+    """An ASCII terminal shows an id of any script."""
+    studio.add_session(studio_id="s", session_id="日本")
+    process = subprocess.run(
+        [sys.executable, "-m", "nimble_stop", "show", "s", "日本"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+    )
+    assert process.stdout.splitlines()[0] == b"session      \\u65e5\\u672c"

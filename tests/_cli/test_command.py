@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+from nimble_stop._cli.command import command
+from nimble_stop._cli.output import Output
+from nimble_stop._cli.settings import Settings
+
+if TYPE_CHECKING:
+    from tests._cli.support import Cli
+
+
+def run_failing(error: BaseException, *words: str) -> object:
+    """Run a command that raises an error, and give its exit code."""
+
+    @command("fail")
+    def fail(_: Settings) -> int:
+        raise error
+
+    return fail.main(list(words), standalone_mode=False)
+
+
+def test_a_function_becomes_a_command() -> None:
+    """It gets the settings and its own arguments; its docstring is the help."""
+    seen: list[tuple[Settings, str]] = []
+
+    @command("look", examples=("look here",))
+    @click.argument("name")
+    def look(settings: Settings, name: str) -> int:
+        """Look at something."""
+        seen.append((settings, name))
+        return 7
+
+    assert look.name == "look"
+    assert look.help == "Look at something."
+    assert look.main(["x", "--output", "json"], standalone_mode=False) == 7
+    assert seen == [(Settings(output=Output.JSON), "x")]
+
+
+def test_an_error_becomes_a_sentence_and_an_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing that a command does reaches the user as a traceback, a mistake of ours neither."""
+    assert run_failing(RuntimeError("two\nlines")) == 255
+    _, err = capsys.readouterr()
+    assert err.startswith("nimble-stop: Unexpected RuntimeError: two lines. ")
+    assert err.count("\n") == 1
+
+
+def test_an_interrupt_becomes_an_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C ends a command without a traceback."""
+    assert run_failing(KeyboardInterrupt()) == 130
+    assert capsys.readouterr().err == "nimble-stop: Interrupted.\n"
+
+
+def test_a_closed_pipe_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever read our output has what they wanted."""
+    assert run_failing(BrokenPipeError()) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("error", [click.UsageError("x"), ModuleNotFoundError("x")])
+def test_what_others_handle_passes(error: Exception) -> None:
+    """Usage errors and missing packages are told elsewhere."""
+    with pytest.raises(type(error)):
+        run_failing(error)
+
+
+def test_debug_shows_the_log_and_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without it there is neither."""
+
+    @command("fail")
+    def fail(_: Settings) -> int:
+        logging.getLogger("nimble_stop").debug("logged")
+        raise RuntimeError
+
+    assert fail.main(["--debug"], standalone_mode=False) == 255
+    err = capsys.readouterr().err
+    assert "DEBUG logged" in err
+    assert "Traceback (most recent call last)" in err
+    assert fail.main([], standalone_mode=False) == 255
+    assert "logged" not in capsys.readouterr().err
+
+
+def test_help_lists_the_options_of_every_command_apart(cli: Cli) -> None:
+    """A command's own options come first, its examples last."""
+    own, shared, examples = (
+        cli("show", "--help").out.index(part)
+        for part in ("Options:", "Options of every command:", "Examples:")
+    )
+    assert own < shared < examples
+
+
+def test_help_spells_an_optional_value_as_it_is_typed(cli: Cli) -> None:
+    """A space before the sign would make it a word of its own."""
+    assert "--local[=FILE]" in cli("--help").out
+
+
+def test_help_fits_a_narrow_terminal(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 40 columns no text of an option is wider than the terminal."""
+    monkeypatch.setenv("COLUMNS", "40")
+    text = cli("list", "--help").out
+    options = text[text.index("Options:") : text.index("Examples:")]
+    assert all(len(line) <= 40 for line in options.splitlines())

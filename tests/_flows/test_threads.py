@@ -1,0 +1,555 @@
+from __future__ import annotations
+
+import dis
+import gc
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack, suppress
+from itertools import count, islice
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+
+from nimble_stop import NimbleClient, RetryPolicy, Runtime, StopResult
+from nimble_stop._flows.threads import StopRun, ThreadCrew
+from nimble_stop.exceptions import AccessDeniedException, NimbleStopError, RequestValidationError
+from nimble_stop.local import (
+    LocalNimble,
+    ResetAfterChange,
+    ResetBeforeChange,
+    ServiceFailure,
+    TruncatedBody,
+)
+from tests.support.clients import make_client
+from tests.support.clock import ManualClock
+from tests.support.scripted import HANG_GUARD, Counter, Peer, ScriptedServer, answer
+from tests.support.studio import Studio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+STUDIO = "studio-1"
+
+
+def names(number: int) -> list[str]:
+    """Give some session ids."""
+    return [f"session-{each}" for each in range(number)]
+
+
+def our_threads() -> list[threading.Thread]:
+    """List the threads that runs have started."""
+    return [thread for thread in threading.enumerate() if thread.name == "nimble_stop"]
+
+
+@pytest.fixture(autouse=True)
+def _no_threads_left() -> Iterator[None]:
+    """See to it that every run ends its threads."""
+    yield
+    gc.collect()
+    for thread in our_threads():
+        # One that an interrupt kept from being joined is about to end.
+        thread.join(HANG_GUARD)
+        assert not thread.is_alive()
+
+
+def filled(local: LocalNimble, number: int) -> list[str]:
+    """Fill an endpoint with sessions."""
+    for session_id in names(number):
+        local.add_session(studio_id=STUDIO, session_id=session_id)
+    return names(number)
+
+
+def impatient(local: LocalNimble, **options: Any) -> NimbleClient:  # noqa: ANN401 - a client's own arguments
+    """Make a client that never sleeps."""
+    return make_client(
+        local.endpoint_url,
+        credentials=local.credentials,
+        runtime=Runtime(sleep=lambda _: None),
+        **options,
+    )
+
+
+@pytest.mark.parametrize("most", [1, 2, 7, 16])
+def test_concurrency(most: int) -> None:
+    """The service sees as many stops at the same time as are allowed, and never more."""
+    counter = Counter(at_least=most)
+    with (
+        ScriptedServer(counter) as server,
+        make_client(server.url) as client,
+        client.stop_sessions(STUDIO, names(60), max_concurrency=most) as run,
+    ):
+        assert len(list(run)) == 60
+        assert counter.most == most
+        assert server.connections <= 60
+
+
+def test_lazy() -> None:
+    """Nothing begins before the first result is asked for."""
+    with ScriptedServer(Counter()) as server, make_client(server.url) as client:
+        taken: list[int] = []
+
+        def ids() -> Iterator[str]:
+            for number in count():
+                taken.append(number)
+                yield f"session-{number}"
+
+        run = client.stop_sessions(STUDIO, ids(), max_concurrency=3)
+        assert (taken, server.connections, our_threads()) == ([], 0, [])
+        run.close()
+        assert list(run) == []
+        assert taken == []
+
+
+def test_ids_are_taken_by_the_consumer() -> None:
+    """The iterable runs in the thread that takes the results, so it may be anything."""
+    threads: set[int] = set()
+
+    def ids() -> Iterator[str]:
+        for session_id in names(30):
+            threads.add(threading.get_ident())
+            yield session_id
+
+    with ScriptedServer(Counter()) as server, make_client(server.url) as client:
+        assert len(list(client.stop_sessions(STUDIO, ids()))) == 30
+    assert threads == {threading.get_ident()}
+
+
+def test_slow_iterable() -> None:
+    """A stop begins as soon as its id is there, also when the next one takes its time."""
+    with ScriptedServer(Counter()) as server, make_client(server.url) as client:
+
+        def ids() -> Iterator[str]:
+            yield "session-0"
+            patience = time.monotonic() + HANG_GUARD
+            while not server.requests and time.monotonic() < patience:
+                time.sleep(0.001)
+            yield "session-1"
+
+        assert len(list(client.stop_sessions(STUDIO, ids()))) == 2
+
+
+def test_from_a_list() -> None:
+    """A list of the same client may be the iterable."""
+    with LocalNimble() as local, impatient(local) as client:
+        filled(local, 230)
+        ids = (str(session.session_id) for session in client.list_sessions(STUDIO))
+        results = list(client.stop_sessions(STUDIO, ids))
+        assert {result.session_id for result in results} == set(names(230))
+        assert {result.error for result in results} == {None}
+
+
+def test_early_end() -> None:
+    """Leaving the iteration early begins nothing more and finishes what has begun."""
+    with LocalNimble() as local, impatient(local) as client:
+        ids = iter(filled(local, 200))
+        with client.stop_sessions(STUDIO, ids, max_concurrency=5) as run:
+            told = [result.session_id for result in islice(run, 20)]
+        told += [result.session_id for result in run]
+
+        stops = {record.session_id for record in local.requests.matching(applied=True)}
+        assert set(told) == stops
+        assert len(told) == len(stops) <= 25
+        assert len(list(ids)) == 200 - len(stops)
+
+
+def test_dropped() -> None:
+    """A run that is dropped in the middle finishes what has begun, without a word."""
+    with LocalNimble() as local, impatient(local) as client:
+        for result in client.stop_sessions(STUDIO, filled(local, 50), max_concurrency=4):
+            assert result.error is None
+            break
+        gc.collect()
+        assert our_threads() == []
+        assert 1 <= len(local.requests.matching(applied=True)) <= 5
+
+
+def test_close_again() -> None:
+    """Closing is idempotent, and fine after the end."""
+    with LocalNimble() as local, impatient(local) as client:
+        run = client.stop_sessions(STUDIO, filled(local, 5))
+        assert len(list(run)) == 5
+        run.close()
+        run.close()
+        assert list(run) == []
+
+
+def test_results_after_close() -> None:
+    """What was in flight when the run was closed is told to whoever still asks."""
+    with LocalNimble() as local, impatient(local) as client:
+        run = client.stop_sessions(STUDIO, filled(local, 100), max_concurrency=10)
+        first = next(run)
+        run.close()
+        rest = list(run)
+        stops = {record.session_id for record in local.requests.matching(applied=True)}
+        assert {first.session_id, *(result.session_id for result in rest)} == stops
+
+
+def test_cancel() -> None:
+    """After a cancel the iteration ends with what was in flight."""
+    with LocalNimble() as local, impatient(local) as client:
+        told: list[str] = []
+        run = client.stop_sessions(STUDIO, filled(local, 100), max_concurrency=4)
+        for result in run:
+            told.append(result.session_id)
+            if len(told) == 10:
+                run.cancel()
+        stops = {record.session_id for record in local.requests.matching(applied=True)}
+        assert set(told) == stops
+        assert 10 <= len(told) <= 14
+
+
+def test_cancel_from_another_thread() -> None:
+    """Another thread may cancel a run that waits for its results."""
+    waiting, go = threading.Event(), threading.Event()
+
+    def script(peer: Peer) -> None:
+        while True:
+            peer.read_request()
+            waiting.set()
+            go.wait(HANG_GUARD)
+            peer.send(answer())
+
+    with ScriptedServer(script) as server, make_client(server.url) as client:
+        run = client.stop_sessions(STUDIO, (f"s{number}" for number in count()), max_concurrency=2)
+
+        def cancel() -> None:
+            waiting.wait(HANG_GUARD)
+            run.cancel()
+            go.set()
+
+        thread = threading.Thread(target=cancel)
+        thread.start()
+        assert len(list(run)) == 2
+        thread.join()
+
+
+def test_run_id() -> None:
+    """The run tells its id, which is new unless it was given."""
+    with ScriptedServer() as server, make_client(server.url) as client:
+        runs = [client.stop_sessions(STUDIO, []) for _ in range(2)]
+        assert runs[0].run_id != runs[1].run_id
+        assert client.stop_sessions(STUDIO, [], run_id="night").run_id == "night"
+
+
+def test_iterable_that_fails() -> None:
+    """The iterable's own error comes after the results of what had begun, and leaves no thread."""
+
+    def ids() -> Iterator[str]:
+        yield from names(20)
+        raise LookupError("the list broke")
+
+    with LocalNimble() as local, impatient(local) as client:
+        filled(local, 20)
+        run = client.stop_sessions(STUDIO, ids(), max_concurrency=4)
+        seen = [result.session_id for result in islice(run, 20)]
+        with pytest.raises(LookupError):
+            next(run)
+        assert sorted(seen) == sorted(names(20))
+        assert list(run) == []
+
+
+def test_interrupt_in_the_consumer() -> None:
+    """An interrupt between two results leaves the run usable: it goes on, or it is cancelled."""
+    with LocalNimble() as local, impatient(local) as client:
+        run = client.stop_sessions(STUDIO, filled(local, 40), max_concurrency=4)
+        told: list[str] = []
+        with suppress(KeyboardInterrupt):
+            for result in run:
+                told.append(result.session_id)
+                if len(told) == 7:
+                    raise KeyboardInterrupt
+        told += [result.session_id for result in run]
+        assert sorted(told) == sorted(names(40))
+
+
+# Behind these an interpreter looks for signals; nowhere else does an interrupt come.
+CHECKED = {"CALL", "CALL_FUNCTION_EX", "CALL_KW", "JUMP_BACKWARD", "RESUME"}
+
+
+class Interrupter:
+    """Interrupts the thread that traces, at the nth place in this package's bulk code."""
+
+    def __init__(self, step: int) -> None:
+        self.steps = 0
+        self._step = step
+        self._last = ""
+
+    def __call__(self, frame: FrameType, event: str, _: object) -> Any:  # noqa: ANN401 - a trace function
+        """Trace a frame, if it is one of ours."""
+        if not frame.f_code.co_filename.endswith(("_stop_run.py", "_bulk.py")):
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            self.steps += self._last in CHECKED
+            self._last = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+            if self.steps == self._step:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return self
+
+
+def interrupted(step: int, *, wait: bool) -> tuple[Studio, list[StopResult], bool]:
+    """Run over a few sessions until an interrupt at a step, then cancel, and take the rest."""
+    studio = Studio(ManualClock())
+    studio.faults["session-1"] = [answer_429() for _ in range(4)]
+    lock = threading.Lock()
+
+    def perform(effect: Any) -> object:  # noqa: ANN401 - an effect
+        with lock:
+            return studio.perform(effect)
+
+    plan = studio.plan(names(4), max_concurrency=2, wait=wait)
+    run = StopRun(ThreadCrew(plan, perform, lambda _: None))
+    results: list[StopResult] = []
+    interrupter = Interrupter(step)
+    hit = False
+    # Coverage is measured in the same way.
+    previous = sys.gettrace()
+    sys.settrace(interrupter)
+    try:
+        for result in run:
+            results.append(result)  # noqa: PERF402 - what came before the interrupt counts
+    except KeyboardInterrupt:
+        hit = True
+    finally:
+        sys.settrace(previous)
+    run.cancel()
+    results += run
+    run.close()
+    return studio, results, hit
+
+
+def answer_429() -> Any:  # noqa: ANN401 - a Response
+    """Make a throttling answer."""
+    from tests.support.play import refusal
+
+    return refusal("ThrottlingException", 429)
+
+
+@pytest.mark.parametrize("wait", [False, True])
+def test_interrupt_anywhere(wait: bool) -> None:  # noqa: FBT001
+    """Wherever an interrupt comes, a cancelled run ends, and tells all that was asked for."""
+    step, beyond, tried = 1, 0, 0
+    while beyond < 3:
+        studio, results, hit = interrupted(step, wait=wait)
+        # The step at which a result is handed to the caller belongs to the caller.
+        lost = {session_id for session_id, _ in studio.stops} - {
+            result.session_id for result in results
+        }
+        assert len(lost) <= 1, step
+        beyond = 0 if hit else beyond + 1
+        step += 1
+        tried += hit
+    assert tried > 30
+
+
+def test_error_in_a_clock() -> None:
+    """An error that is none of ours ends the run and is raised, after what had begun."""
+    numbers = count()
+
+    def broken() -> str:
+        if next(numbers) > 30:
+            raise ZeroDivisionError("no more ids")
+        return f"id-{next(numbers)}"
+
+    with LocalNimble() as local:
+        client = make_client(
+            local.endpoint_url, credentials=local.credentials, runtime=Runtime(new_id=broken)
+        )
+        with client, pytest.raises(ZeroDivisionError, match="no more ids"):
+            list(client.stop_sessions(STUDIO, filled(local, 200)))
+
+
+def test_wait() -> None:
+    """With wait the results come with the sessions STOPPED."""
+    with LocalNimble(transition_seconds=0.05) as local, impatient(local) as client:
+        results = list(client.stop_sessions(STUDIO, filled(local, 30), wait=True))
+        assert [str(result.session.state) for result in results if result.session] == [
+            "STOPPED"
+        ] * 30
+
+
+def test_close_breaks_a_look_off() -> None:
+    """Closing does not wait for sessions to stop, and tells them as they were last read."""
+    with LocalNimble(transition_seconds=None) as local:
+        client = make_client(local.endpoint_url, credentials=local.credentials)
+        ids = filled(local, 3)
+        with client, client.stop_sessions(STUDIO, [*ids, ""], wait=True) as run:
+            assert isinstance(next(run).error, RequestValidationError)
+            run.close()
+            results = list(run)
+        assert sorted(result.session_id for result in results) == ids
+        for result in results:
+            assert result.session is not None
+            assert result.session.state == "STOP_IN_PROGRESS"
+
+
+def test_dismissed_by_its_own_thread(clock: ManualClock) -> None:
+    """The garbage collector may end a run in one of the run's own threads."""
+    studio = Studio(clock)
+    done = threading.Event()
+
+    def perform(effect: Any) -> object:  # noqa: ANN401 - an effect
+        while threading.current_thread() not in crew._threads:
+            time.sleep(0.001)
+        crew.dismiss()
+        done.set()
+        return studio.perform(effect)
+
+    crew = ThreadCrew(studio.plan(["a"]), perform, None)
+    run = StopRun(crew)
+    assert [result.session_id for result in run] == ["a"]
+    assert done.is_set()
+
+
+SCRIPT = """
+import nimble_stop, sys
+client = nimble_stop.NimbleClient()
+run = client.stop_sessions("studio-1", (f"session-{n}" for n in range(100)), max_concurrency=6)
+print(next(run).session_id)
+"""
+
+
+def test_end_of_the_program() -> None:
+    """A program that ends in the middle of a run finishes what has begun, without a warning."""
+    with LocalNimble() as local:
+        filled(local, 100)
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-X", "dev", "-c", SCRIPT],
+            env=local.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        seen = local.requests.matching(operation="StopStreamingSession")
+        assert all(record.applied for record in seen)
+        assert 1 <= len(seen) <= 7
+
+
+FAULTS: list[tuple[Any, float]] = [
+    (ServiceFailure("ThrottlingException"), 0.2),
+    (ServiceFailure("InternalServerErrorException"), 0.05),
+    (ServiceFailure("AccessDeniedException"), 0.02),
+    (ResetBeforeChange(), 0.03),
+    (ResetAfterChange(), 0.05),
+    (TruncatedBody(), 0.05),
+]
+
+
+def hurt(local: LocalNimble, seed: int) -> None:
+    """Let a good part of the stops go wrong."""
+    for number, (fault, probability) in enumerate(FAULTS):
+        local.inject(
+            fault,
+            operation="StopStreamingSession",
+            probability=probability,
+            seed=seed * 100 + number,
+        )
+
+
+def check(local: LocalNimble, results: list[StopResult]) -> None:
+    """Hold results against the endpoint's journal: none twice, and each told as it is."""
+    applied = [str(record.session_id) for record in local.requests.matching(applied=True)]
+    assert len(applied) == len(set(applied))
+    for result in results:
+        if result.error is None:
+            assert result.session_id in applied
+        elif not result.error.outcome_unknown:
+            assert result.session_id not in applied
+
+
+def test_thousands() -> None:
+    """Of 2,000 sessions, through throttling and failures, all are stopped or told, none twice."""
+    with LocalNimble() as local, impatient(local) as client:
+        ids = filled(local, 2000)
+        hurt(local, 1)
+        results = list(client.stop_sessions(STUDIO, ids, max_concurrency=16, run_id="night"))
+
+        assert sorted(result.session_id for result in results) == sorted(ids)
+        check(local, results)
+        failed = [result for result in results if result.error]
+        assert 0 < len(failed) < 400
+        kinds = {type(result.error) for result in failed}
+        assert AccessDeniedException in kinds
+
+        # The same run again completes what failed, and changes nothing else.
+        local.clear_faults()
+        some = [*(result.session_id for result in failed), *ids[:200]]
+        again = list(client.stop_sessions(STUDIO, some, max_concurrency=16, run_id="night"))
+        assert {result.error for result in again} == {None}
+        stops = local.requests.matching(operation="StopStreamingSession")
+        assert sorted(str(stop.session_id) for stop in stops if stop.applied) == sorted(ids)
+        assert len({(stop.session_id, stop.client_token) for stop in stops}) == len(ids)
+
+
+def test_broken_off_and_repeated() -> None:
+    """A run that is left in the middle, again and again, completes under its id, nothing twice."""
+    with LocalNimble() as local, impatient(local, retry=RetryPolicy(max_attempts=2)) as client:
+        ids = filled(local, 300)
+        results: dict[str, StopResult] = {}
+        for turn in range(4):
+            local.clear_faults()
+            hurt(local, turn)
+            with client.stop_sessions(STUDIO, ids, run_id="night", max_concurrency=6) as run:
+                results |= {each.session_id: each for each in islice(run, 80 * (turn + 1))}
+        local.clear_faults()
+        results |= {
+            each.session_id: each for each in client.stop_sessions(STUDIO, ids, run_id="night")
+        }
+
+        assert {result.error for result in results.values()} == {None}
+        for session_id in ids:
+            local.requests.assert_stopped_once(session_id)
+
+
+def test_repeated_is_told() -> None:
+    """A run that finds its sessions stopped by an earlier one of its id says so."""
+    clock = ManualClock()
+    with (
+        LocalNimble(clock=lambda: clock.epoch) as local,
+        make_client(local.endpoint_url, clock, credentials=local.credentials) as client,
+    ):
+        ids = filled(local, 10)
+        first = list(client.stop_sessions(STUDIO, ids[:4], run_id="night"))
+        clock.advance(60)
+        second = list(client.stop_sessions(STUDIO, ids, run_id="night"))
+
+        assert {result.repeated for result in first} == {False}
+        assert {result.session_id for result in second if result.repeated} == set(ids[:4])
+        assert {result.error for result in second} == {None}
+
+
+def test_shared_client() -> None:
+    """Runs of one client at the same time do not disturb each other."""
+    with LocalNimble() as local, impatient(local) as client, ExitStack() as stack:
+        ids = filled(local, 60)
+        runs = [
+            stack.enter_context(client.stop_sessions(STUDIO, ids[start::3], max_concurrency=3))
+            for start in range(3)
+        ]
+        told: list[str] = []
+        for results in zip(*runs, strict=True):
+            told += [result.session_id for result in results if result.error is None]
+        assert sorted(told) == sorted(ids)
+
+
+def test_results_are_typed() -> None:
+    """A result names its session, token and attempts, and its error is one of ours."""
+    with LocalNimble() as local, impatient(local) as client:
+        (result,) = client.stop_sessions(STUDIO, ["nobody"])
+    assert attrs.asdict(result, recurse=False).keys() == {
+        "session_id",
+        "session",
+        "error",
+        "client_token",
+        "attempts",
+        "repeated",
+    }
+    assert isinstance(result.error, NimbleStopError)
+    assert result.error.client_token == result.client_token

@@ -8,6 +8,7 @@ import threading
 import time
 from contextlib import ExitStack, suppress
 from itertools import count, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -271,7 +272,7 @@ CHECKED = {"CALL", "CALL_FUNCTION_EX", "CALL_KW", "JUMP_BACKWARD", "RESUME"}
 
 
 class Interrupter:
-    """Interrupts the thread that traces, at the nth place in this package's bulk code."""
+    """Interrupts the thread that traces, at the nth place in the package's flows."""
 
     def __init__(self, step: int) -> None:
         self.steps = 0
@@ -280,7 +281,7 @@ class Interrupter:
 
     def __call__(self, frame: FrameType, event: str, _: object) -> Any:  # noqa: ANN401 - a trace function
         """Trace a frame, if it is one of ours."""
-        if not frame.f_code.co_filename.endswith(("_stop_run.py", "_bulk.py")):
+        if Path(frame.f_code.co_filename).parent.name != "_flows":
             return None
         frame.f_trace_opcodes = True
         if event == "opcode":

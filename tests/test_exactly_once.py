@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nimble_stop.local import RequestRecord
-    from nimble_stop.local.faults import Fault
+    from nimble_stop.local.faults.kinds import Fault
 
 SCHEDULES = int(os.environ.get("NIMBLE_STOP_SCHEDULES", "60"))
 STOP = "StopStreamingSession"

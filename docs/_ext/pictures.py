@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-from nimble_stop.local.lifecycle import TRANSITIONS
+from nimble_stop.local.studio.lifecycle import TRANSITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.util.typing import ExtensionMetadata
 
-    from nimble_stop.local.lifecycle import Transition
+    from nimble_stop.local.studio.lifecycle import Transition
 
 _WIDTH: Final = 372
 _BOX_WIDTH: Final = 152

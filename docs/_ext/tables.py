@@ -19,8 +19,8 @@ from nimble_stop._config import defaults as _defaults
 from nimble_stop._transport import http as _http
 from nimble_stop.exceptions import NimbleStopError, ServiceError
 from nimble_stop.local import connection, operations
-from nimble_stop.local.lifecycle import STATUS_CODES, TRANSITIONS
-from nimble_stop.local.refusals import STATUSES
+from nimble_stop.local.api.refusals import STATUSES
+from nimble_stop.local.studio.lifecycle import STATUS_CODES, TRANSITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

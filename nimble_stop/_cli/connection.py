@@ -66,7 +66,7 @@ def poll_options(settings: Settings) -> dict[str, Any]:
 @contextmanager
 def _local_endpoint(settings: Settings) -> Generator[dict[str, Any]]:
     from nimble_stop.local import LocalNimble
-    from nimble_stop.local.server import DEFAULT_REGION_NAME
+    from nimble_stop.local.endpoint import DEFAULT_REGION_NAME
 
     with LocalNimble(
         db=settings.local or "",

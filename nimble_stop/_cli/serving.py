@@ -58,7 +58,7 @@ def serve(settings: Settings, **options: Any) -> int:  # noqa: ANN401  # passed 
             "serve is an endpoint itself: --local, --endpoint-url and --profile are for the "
             "other commands. To keep the sessions in a file, use --db FILE."
         )
-    from nimble_stop.local.serving import serve as serve_until_signal
+    from nimble_stop.local.serve import serve as serve_until_signal
 
     given = {name: value for name, value in options.items() if value is not None}
     if settings.region_name is not None:

@@ -17,9 +17,10 @@ except ModuleNotFoundError as _error:
         name="aiohttp",
     ) from _error
 
-from nimble_stop.local.fault_file import load_faults
-from nimble_stop.local.fault_rules import FaultRule
-from nimble_stop.local.faults import (
+from nimble_stop.local.api.signature import AccessKey
+from nimble_stop.local.endpoint import LocalNimble
+from nimble_stop.local.faults.fault_file import load_faults
+from nimble_stop.local.faults.kinds import (
     ClockSkew,
     Fault,
     Latency,
@@ -32,11 +33,10 @@ from nimble_stop.local.faults import (
     TruncatedBody,
     WrongDate,
 )
+from nimble_stop.local.faults.rules import FaultRule
 from nimble_stop.local.journal import Journal
-from nimble_stop.local.records import RequestRecord
-from nimble_stop.local.server import LocalNimble
-from nimble_stop.local.session_view import Sessions
-from nimble_stop.local.signature import AccessKey
+from nimble_stop.local.request_record import RequestRecord
+from nimble_stop.local.studio.sessions_view import Sessions
 
 __all__ = [
     "AccessKey",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from nimble_stop.local.signature import AccessKey
+from nimble_stop.local.api.signature import AccessKey
 
 __all__ = [
     "ACCESS_KEY",

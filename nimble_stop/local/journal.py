@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, overload
 
 from nimble_stop.local.defaults import JOURNAL_SIZE
-from nimble_stop.local.records import RequestRecord
+from nimble_stop.local.request_record import RequestRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable

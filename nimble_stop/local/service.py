@@ -14,9 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from nimble_stop.local.canonical import SignedRequest
-from nimble_stop.local.exchange import JSON, SERVER, Answer, Exchange, record, refused
-from nimble_stop.local.faults import (
+from nimble_stop.local.api.canonical import SignedRequest
+from nimble_stop.local.api.exchange import JSON, SERVER, Answer, Exchange, record, refused
+from nimble_stop.local.api.inputs import read_body, read_query, read_token
+from nimble_stop.local.api.refusals import Refusal, error_body
+from nimble_stop.local.api.routes import parse_target, route, unknown_operation
+from nimble_stop.local.api.signature import verify
+from nimble_stop.local.faults.kinds import (
     ClockSkew,
     Latency,
     Point,
@@ -29,23 +33,19 @@ from nimble_stop.local.faults import (
     TruncatedBody,
     WrongDate,
 )
-from nimble_stop.local.operations import Call
-from nimble_stop.local.refusals import Refusal, error_body
-from nimble_stop.local.routing import parse_target, route, unknown_operation
-from nimble_stop.local.sessions import Failure
-from nimble_stop.local.signature import verify
-from nimble_stop.local.validation import read_body, read_query, read_token
+from nimble_stop.local.studio.operations import Call
+from nimble_stop.local.studio.session import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from nimble_stop.local.clock import Clock
-    from nimble_stop.local.fault_rules import FaultRules
-    from nimble_stop.local.faults import Fault
+    from nimble_stop.local.api.routes import Route
+    from nimble_stop.local.api.signature import AccessKey
+    from nimble_stop.local.faults.kinds import Fault
+    from nimble_stop.local.faults.rules import FaultRules
     from nimble_stop.local.journal import Journal
-    from nimble_stop.local.operations import Operations, Result
-    from nimble_stop.local.routing import Route
-    from nimble_stop.local.signature import AccessKey
+    from nimble_stop.local.studio.clock import Clock
+    from nimble_stop.local.studio.operations import Operations, Result
 
 __all__ = ["Service"]
 

@@ -92,7 +92,7 @@ def test_only_what_was_given_is_passed_on(cli: Cli, monkeypatch: pytest.MonkeyPa
     def serve(**options: object) -> None:
         passed.append(options)
 
-    monkeypatch.setattr("nimble_stop.local.serving.serve", serve)
+    monkeypatch.setattr("nimble_stop.local.serve.serve", serve)
     assert cli("serve").code == 0
     assert cli("--region", "eu-west-1", "serve", "--port", "8080", "--db", "x.db").code == 0
     assert passed == [

@@ -217,7 +217,7 @@ def _content_length(head: bytes) -> int:
 
 SERVE = """
 import json, sys
-from nimble_stop.local.serving import serve
+from nimble_stop.local.serve import serve
 print("ended by", serve(**json.loads(sys.argv[1])))
 """
 

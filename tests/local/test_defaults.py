@@ -3,7 +3,7 @@ from __future__ import annotations
 import inspect
 
 from nimble_stop.local import Journal, LocalNimble, defaults
-from nimble_stop.local.serving import serve
+from nimble_stop.local.serve import serve
 
 
 def test_class_and_command_agree() -> None:

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import nimble_stop.local
-from nimble_stop.local.faults import FAULTS
+from nimble_stop.local.faults.kinds import FAULTS
 
 
 def test_names() -> None:

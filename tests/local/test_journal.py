@@ -5,7 +5,7 @@ import pytest
 
 from nimble_stop.local import Journal, RequestRecord
 
-from .test_records import RECORD
+from .test_request_record import RECORD
 
 
 def stop(session_id: str = "x", *, applied: bool = True, token: str | None = "t") -> RequestRecord:  # noqa: S107  # an idempotency token

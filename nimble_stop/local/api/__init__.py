@@ -1,0 +1,1 @@
+"""The protocol, pure: routes, inputs, signatures, errors."""

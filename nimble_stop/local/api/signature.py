@@ -1,0 +1,264 @@
+"""Verification of AWS Signature Version 4, pure.
+
+This module owns the rule whose request is accepted. A request may hold any bytes, and none of them
+may do more than fail to verify.
+
+The order of the checks is the order in which they stand in `verify`; the messages are AWS's.
+See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from nimble_stop.local.api.canonical import ALGORITHM, SignedRequest, compute_signature
+from nimble_stop.local.api.refusals import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["SERVICE", "AccessKey", "verify"]
+
+SERVICE: Final = "nimble"
+_TERMINATOR: Final = "aws4_request"
+_SCOPE_PARTS: Final = 5
+# Commas and slashes part what stands around it.
+_KEY_ID: Final = re.compile(r"[!-+\-.0-~]+")
+_DATE_FORM: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
+_REQUIRED_PARTS: Final = ("Credential", "SignedHeaders", "Signature")
+
+
+@attrs.frozen
+class AccessKey:
+    """A key pair that the endpoint accepts.
+
+    Args:
+        access_key_id: The public part; it is who the caller is.
+        secret_access_key: The secret part.
+        session_token: What temporary credentials have to send along; None for long-lived ones.
+
+    Raises:
+        ValueError: No request could be signed with such a key.
+    """
+
+    access_key_id: str
+    secret_access_key: str = attrs.field(repr=False)
+    session_token: str | None = attrs.field(default=None, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if not _KEY_ID.fullmatch(self.access_key_id):
+            raise ValueError(
+                "access_key_id must be printable ASCII without blanks, commas and slashes, "
+                f"not {self.access_key_id!r}"
+            )
+        if not self.secret_access_key:
+            raise ValueError("secret_access_key must not be empty")
+
+
+@attrs.frozen(kw_only=True)
+class _Authorization:
+    """What the ``Authorization`` header says."""
+
+    access_key_id: str
+    scope: tuple[str, str, str, str]
+    signed_headers: str
+    signature: str = attrs.field(repr=False)
+
+
+def verify(
+    request: SignedRequest,
+    *,
+    keys: Mapping[str, AccessKey],
+    region_name: str,
+    now: float,
+    max_skew_seconds: float,
+) -> str:
+    """Check that a request was signed by somebody we know, for us, and just now.
+
+    Args:
+        request: What came in.
+        keys: The accepted keys by their access key id.
+        region_name: The region that the endpoint stands in.
+        now: The server's time, in seconds since 1970 UTC.
+        max_skew_seconds: How far the signature's date may be off, either way.
+
+    Returns:
+        The caller's access key id.
+
+    Raises:
+        Refusal: The request is not accepted; the first check that failed says why.
+    """
+    authorization = _parse_authorization(request.headers)
+    _check_signed_headers(request.headers, authorization.signed_headers.split(";"))
+    date = _check_date(_single(request.headers, b"x-amz-date"), now, max_skew_seconds)
+    _check_scope(authorization.scope, date, region_name)
+    key = _find_key(keys, authorization.access_key_id, request.headers)
+    _check_signature(request, authorization, key, date)
+    return key.access_key_id
+
+
+def _incomplete(message: str) -> Refusal:
+    return Refusal("IncompleteSignatureException", message)
+
+
+def _invalid(message: str) -> Refusal:
+    return Refusal("InvalidSignatureException", message)
+
+
+def _text(value: bytes) -> str:
+    # One character a byte: whatever came in survives, and comparing it stays exact.
+    return value.decode("latin-1")
+
+
+def _single(headers: Mapping[bytes, list[bytes]], name: bytes) -> str:
+    return _text(b",".join(headers[name])).strip()
+
+
+def _parse_authorization(headers: Mapping[bytes, list[bytes]]) -> _Authorization:
+    """Take the header apart; the message names everything that is missing at once."""
+    if b"authorization" not in headers:
+        raise Refusal("MissingAuthenticationTokenException", "Missing Authentication Token")
+    if len(headers[b"authorization"]) > 1:
+        raise _incomplete("Authorization header must be sent once.")
+    algorithm, _, rest = _single(headers, b"authorization").partition(" ")
+    if algorithm != ALGORITHM:
+        raise _incomplete(f"Unsupported AWS 'algorithm': {algorithm!r}. Supported: {ALGORITHM!r}.")
+    parts: dict[str, str] = {}
+    for part in rest.split(","):
+        name, equals, value = part.strip().partition("=")
+        if not equals or name in parts:
+            # The part is not quoted: it may be a piece of a secret.
+            raise _incomplete("Authorization header holds something else than key=value pairs.")
+        parts[name] = value
+    missing = [
+        f"Authorization header requires {name!r} parameter."
+        for name in _REQUIRED_PARTS
+        if not parts.get(name)
+    ]
+    if b"x-amz-date" not in headers:
+        missing.append("Authorization header requires existence of a 'X-Amz-Date' header.")
+    if missing:
+        raise _incomplete(" ".join(missing))
+    access_key_id, *scope = parts["Credential"].rsplit("/", _SCOPE_PARTS - 1)
+    if len(scope) != _SCOPE_PARTS - 1:
+        raise _incomplete(
+            "Credential must have exactly 5 slash-delimited elements, e.g. "
+            f"keyid/date/region/service/term, got {parts['Credential']!r}."
+        )
+    day, region, service, terminator = scope
+    return _Authorization(
+        access_key_id=access_key_id,
+        scope=(day, region, service, terminator),
+        signed_headers=parts["SignedHeaders"],
+        signature=parts["Signature"],
+    )
+
+
+def _check_signed_headers(headers: Mapping[bytes, list[bytes]], signed: Iterable[str]) -> None:
+    """Whatever changes a request's meaning must be under the signature."""
+    names = {name.encode("latin-1") for name in signed}
+    if b"host" not in names:
+        raise _invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
+    for name in headers:
+        if (name == b"content-type" or name.startswith(b"x-amz-")) and name not in names:
+            raise _invalid(f"{_text(name)!r} must be a 'SignedHeader' in the AWS Authorization.")
+    for name in sorted(names - headers.keys()):
+        raise _invalid(f"'SignedHeader' {_text(name)!r} is not among the request's headers.")
+
+
+def _check_date(date: str, now: float, max_skew_seconds: float) -> str:
+    signed_at = _parse_date(date)
+    minutes = f"{max_skew_seconds / 60:g} min"
+    if signed_at < now - max_skew_seconds:
+        raise _invalid(
+            f"Signature expired: {date} is now earlier than {_basic(now - max_skew_seconds)} "
+            f"({_basic(now)} - {minutes}.)"
+        )
+    if signed_at > now + max_skew_seconds:
+        raise _invalid(
+            f"Signature not yet current: {date} is still later than "
+            f"{_basic(now + max_skew_seconds)} ({_basic(now)} + {minutes}.)"
+        )
+    return date
+
+
+def _parse_date(date: str) -> float:
+    form = _DATE_FORM.fullmatch(date)
+    if form is not None:
+        year, month, day, hour, minute, second = map(int, form.groups())
+        # Not strptime, which takes ten times as long.
+        with suppress(ValueError):
+            return datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
+    raise _incomplete(
+        f"Date must be in ISO-8601 'basic format'. Got {date!r}. "
+        "See http://en.wikipedia.org/wiki/ISO_8601"
+    )
+
+
+def _basic(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _check_scope(scope: tuple[str, str, str, str], date: str, region_name: str) -> None:
+    day, region, service, terminator = scope
+    if day != date[:8]:
+        raise _invalid(
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
+            f"HTTP: {day!r} != {date[:8]!r}, from {date!r}."
+        )
+    if region != region_name:
+        raise _invalid(
+            f"Credential should be scoped to a valid region, not {region!r}; "
+            f"this endpoint stands in {region_name!r}."
+        )
+    if service != SERVICE:
+        raise _invalid(f"Credential should be scoped to correct service: {SERVICE!r}.")
+    if terminator != _TERMINATOR:
+        raise _invalid(f"Credential should be scoped with a valid terminator: {_TERMINATOR!r}.")
+
+
+def _find_key(
+    keys: Mapping[str, AccessKey], access_key_id: str, headers: Mapping[bytes, list[bytes]]
+) -> AccessKey:
+    """Find who is calling; temporary credentials must come with their own token."""
+    key = keys.get(access_key_id)
+    sent = b",".join(headers.get(b"x-amz-security-token", []))
+    expected = b"" if key is None or key.session_token is None else key.session_token.encode()
+    if key is None or not hmac.compare_digest(sent, expected):
+        raise Refusal(
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+        )
+    return key
+
+
+def _check_signature(
+    request: SignedRequest, authorization: _Authorization, key: AccessKey, date: str
+) -> None:
+    stated = request.headers.get(b"x-amz-content-sha256")
+    computed = hashlib.sha256(request.body).hexdigest()
+    if stated is not None and not hmac.compare_digest(b",".join(stated), computed.encode()):
+        raise _invalid(
+            "The provided 'x-amz-content-sha256' header does not match what was computed."
+        )
+    expected = compute_signature(
+        request,
+        secret=key.secret_access_key,
+        date=date,
+        scope=authorization.scope,
+        signed_headers=authorization.signed_headers,
+        body_hash=computed,
+    )
+    if not hmac.compare_digest(expected.encode(), authorization.signature.encode()):
+        raise _invalid(
+            "The request signature we calculated does not match the signature you provided. "
+            "Check your AWS Secret Access Key and signing method. Consult the service "
+            "documentation for details."
+        )

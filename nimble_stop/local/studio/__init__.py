@@ -1,0 +1,1 @@
+"""What the sessions are and what the operations do to them."""

@@ -1,0 +1,266 @@
+"""The six operations on streaming sessions, over the store.
+
+This module owns the rule of idempotency: a client token belongs to its caller and its operation;
+with the same parameters it is answered with its first answer, byte for byte, and nothing happens;
+with any other it is refused. Errors are not remembered.
+
+See https://docs.aws.amazon.com/nimble-studio/latest/api/API_StopStreamingSession.html
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+import string
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from nimble_stop.local.api.refusals import Refusal
+from nimble_stop.local.studio.lifecycle import TRANSITIONS
+from nimble_stop.local.studio.session import begin_transition, new_session, session_to_wire
+from nimble_stop.models import StreamingSessionState as State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from nimble_stop.local.storage.store import Session, Store
+    from nimble_stop.local.studio.clock import Clock
+    from nimble_stop.local.studio.session import Failure
+
+__all__ = ["Call", "Operations", "Result"]
+
+PAGE_SIZE: Final = 100
+"""How many sessions a page of a list holds at most."""
+
+_SESSION_ID_ALPHABET: Final = string.ascii_letters + string.digits
+_SESSION_ID_LENGTH: Final = 22
+_PLACE_LENGTH: Final = 8
+_DIGEST_LENGTH: Final = 16
+
+
+@attrs.frozen(kw_only=True)
+class Call:
+    """One request for an operation, read and checked.
+
+    Args:
+        operation: The API operation.
+        caller: The access key id of whoever signed it.
+        studio_id: The studio.
+        session_id: The session; None for an operation on the studio.
+        client_token: The idempotency token, when one was sent.
+        query: The query's parameters.
+        body: The body's members.
+        fails: Asked when a change is made: how its transition is to fail, or None.
+    """
+
+    operation: str
+    caller: str
+    studio_id: str
+    session_id: str | None = None
+    client_token: str | None = None
+    query: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    body: Mapping[str, object] = attrs.field(factory=dict[str, object])
+    fails: Callable[[], Failure | None] = lambda: None
+
+
+@attrs.frozen
+class Result:
+    """What an operation answers.
+
+    Args:
+        body: The answer's body.
+        applied: Whether this call changed something.
+    """
+
+    body: bytes
+    applied: bool
+
+
+@attrs.frozen(kw_only=True)
+class Operations:
+    """The operations, on one store.
+
+    Args:
+        store: Where the sessions are.
+        clock: The sessions' time.
+        transition_seconds: How long a transition takes; None waits until it is told.
+        region_name: The region, for the sessions' ARNs.
+    """
+
+    store: Store
+    clock: Clock
+    transition_seconds: float | None
+    region_name: str
+
+    def perform(self, call: Call) -> Result:
+        """Do what a call asks for.
+
+        Raises:
+            Refusal: It is not done, and nothing was changed.
+        """
+        if call.operation == "GetStreamingSession":
+            return Result(self._get(call), applied=False)
+        if call.operation == "ListStreamingSessions":
+            return Result(self._list(call), applied=False)
+        with self.store.transaction():
+            return self._once(call)
+
+    def due(self, now: float) -> float | None:
+        """Tell when a transition ends that begins now."""
+        return None if self.transition_seconds is None else now + self.transition_seconds
+
+    def _once(self, call: Call) -> Result:
+        """Make a change unless its token says that it was made already."""
+        if call.client_token is None:
+            return Result(self._change(call), applied=True)
+        digest = _digest(call)
+        remembered = self.store.recall(call.caller, call.operation, call.client_token)
+        if remembered is None:
+            body = self._change(call)
+            self.store.remember(call.caller, call.operation, call.client_token, digest, body)
+            return Result(body, applied=True)
+        first_digest, body = remembered
+        if first_digest != digest:
+            raise Refusal(
+                "ValidationException",
+                "The client token was used before, with other parameters.",
+                {"clientToken": call.client_token},
+            )
+        return Result(body, applied=False)
+
+    def _change(self, call: Call) -> bytes:
+        now = self.clock()
+        self.store.settle(now)
+        if call.session_id is None:
+            return self._create(call, now)
+        transition = TRANSITIONS[call.operation]
+        session = self._find(call)
+        if session.state == State.DELETED:
+            raise _not_found(call)
+        if session.state not in transition.allowed_from:
+            raise _conflict(call, session)
+        changed = begin_transition(
+            session,
+            transition,
+            now=now,
+            due=self.due(now),
+            caller=call.caller,
+            members=_renamed(call.body),
+            failure=call.fails(),
+        )
+        self.store.change(changed)
+        return _session_body(changed)
+
+    def _create(self, call: Call, now: float) -> bytes:
+        session = new_session(
+            call.studio_id,
+            "".join(secrets.choice(_SESSION_ID_ALPHABET) for _ in range(_SESSION_ID_LENGTH)),
+            region_name=self.region_name,
+            state=State.CREATE_IN_PROGRESS.value,
+            now=now,
+            due=self.due(now),
+            caller=call.caller,
+            members=call.body,
+            failure=call.fails(),
+        )
+        self.store.add(session)
+        return _session_body(session)
+
+    def _get(self, call: Call) -> bytes:
+        self.store.settle(self.clock())
+        return _session_body(self._find(call))
+
+    def _find(self, call: Call) -> Session:
+        session = self.store.find(call.studio_id, call.session_id or "")
+        if session is None:
+            raise _not_found(call)
+        return session
+
+    def _list(self, call: Call) -> bytes:
+        self.store.settle(self.clock())
+        session_ids = call.query.get("sessionIds")
+        found = self.store.page(
+            call.studio_id,
+            after=self._page_start(call),
+            # One more, to know whether there is a next page.
+            limit=PAGE_SIZE + 1,
+            owned_by=call.query.get("ownedBy"),
+            created_by=call.query.get("createdBy"),
+            session_ids=None if session_ids is None else session_ids.split(","),
+        )
+        if not found and not self.store.has_studio(call.studio_id):
+            raise _not_found(call)
+        sessions = found[:PAGE_SIZE]
+        answer: dict[str, object] = {"sessions": [session_to_wire(session) for session in sessions]}
+        if len(found) > len(sessions):
+            answer["nextToken"] = self._page_token(call, sessions[-1].sequence)
+        return json.dumps(answer).encode()
+
+    def _page_token(self, call: Call, sequence: int) -> str:
+        """Make a token that only this store takes, and only for the same list."""
+        place = sequence.to_bytes(_PLACE_LENGTH)
+        filters = [call.query.get(name) for name in ("ownedBy", "createdBy", "sessionIds")]
+        message = place + json.dumps([call.studio_id, *filters]).encode()
+        digest = hmac.digest(self.store.secret, message, "sha256")[:_DIGEST_LENGTH]
+        return base64.urlsafe_b64encode(place + digest).decode()
+
+    def _page_start(self, call: Call) -> int:
+        token = call.query.get("nextToken")
+        if token is None:
+            return 0
+        try:
+            sequence = int.from_bytes(base64.urlsafe_b64decode(token.encode())[:_PLACE_LENGTH])
+        except ValueError:
+            sequence = 0
+        # The whole text is compared: Base64 has many spellings of the same bytes.
+        if not hmac.compare_digest(token.encode(), self._page_token(call, sequence).encode()):
+            raise Refusal("ValidationException", "The nextToken is not one of this list's.")
+        return sequence
+
+
+def _digest(call: Call) -> bytes:
+    """Condense everything that makes two calls the same."""
+    parameters: Sequence[object] = (call.studio_id, call.session_id, call.body)
+    return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).digest()
+
+
+def _renamed(body: Mapping[str, object]) -> dict[str, object]:
+    """Give the request's members the names that they have in a session."""
+    return {"startedFromBackupId" if name == "backupId" else name: body[name] for name in body}
+
+
+def _session_body(session: Session) -> bytes:
+    return json.dumps({"session": session_to_wire(session)}).encode()
+
+
+def _names(call: Call) -> dict[str, str]:
+    names = {"studioId": call.studio_id}
+    if call.session_id is not None:
+        names["sessionId"] = call.session_id
+    return names
+
+
+def _not_found(call: Call) -> Refusal:
+    what = "Studio" if call.session_id is None else "Streaming session"
+    return Refusal("ResourceNotFoundException", f"{what} not found.", _names(call))
+
+
+def _conflict(call: Call, session: Session) -> Refusal:
+    context = {**_names(call), "state": session.state}
+    if session.pending is not None:
+        return Refusal(
+            "ConflictException",
+            f"Another operation is in progress: the streaming session is in {session.state}.",
+            context,
+        )
+    allowed = " or ".join(sorted(TRANSITIONS[call.operation].allowed_from))
+    return Refusal(
+        "ConflictException",
+        f"The streaming session is in {session.state}; "
+        f"{call.operation} needs one that is in {allowed}.",
+        context,
+    )

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from nimble_stop.local import ResetAfterChange
+from nimble_stop.local.api.exchange import Answer, Exchange, record, refused
+from nimble_stop.local.api.refusals import Refusal
+from nimble_stop.local.api.routes import Route
+
+
+def test_an_answer_that_says_no() -> None:
+    """It has the refusal's status, code and headers, and a body of JSON."""
+    answer = refused(
+        Refusal("UnknownOperationException", "No.", status=405, headers={"Allow": "GET"})
+    )
+    assert (answer.status, answer.error_code) == (405, "UnknownOperationException")
+    assert answer.headers == {
+        "Content-Type": "application/json",
+        "x-amzn-ErrorType": "UnknownOperationException",
+        "Allow": "GET",
+    }
+    assert b'"message": "No."' in answer.body
+
+
+def test_what_is_noted_down() -> None:
+    """A record holds what was asked for and how it was answered."""
+    exchange = Exchange(
+        "POST",
+        b"/x",
+        {b"x-amz-client-token": [b"t"], b"user-agent": [b"u"]},
+        body=b"{}",
+    )
+    exchange.route = Route("StopStreamingSession", "s", "x")
+    exchange.faults.append("Latency")
+    noted = record(exchange, Answer(status=200, body=b"", applied=True), 60.0)
+    assert (noted.operation, noted.studio_id, noted.session_id) == (
+        "StopStreamingSession",
+        "s",
+        "x",
+    )
+    assert (noted.client_token, noted.user_agent, noted.attempt) == ("t", "u", None)
+    assert (noted.status, noted.applied, noted.faults) == (200, True, ("Latency",))
+    assert noted.request_id == exchange.request_id
+    assert noted.time.timestamp() == 60
+    assert 0 < noted.seconds < 60
+
+
+def test_nothing_secret_is_noted_down() -> None:
+    """Neither the signature nor the session token is kept."""
+    exchange = Exchange(
+        "GET",
+        b"/x?X-Amz-Signature=s3cret&x-amz-security-token=s3cret&ownedBy=me",
+        {b"authorization": [b"Signature=s3cret"], b"x-amz-security-token": [b"s3cret"]},
+    )
+    noted = record(exchange, Answer(status=403, body=b""), 0.0)
+    assert "s3cret" not in repr(noted)
+    assert "s3cret" not in repr(exchange)
+    assert noted.path.endswith("&ownedBy=me")
+
+
+def test_what_is_noted_down_is_cut() -> None:
+    """Nobody can fill the memory by sending much."""
+    exchange = Exchange(
+        "POST", b"/" + b"x" * 100_000, {b"user-agent": [b"u" * 100_000]}, body=b"x" * 100_000
+    )
+    noted = record(exchange, Answer(status=403, body=b""), 0.0)
+    assert (len(noted.path), len(noted.body)) == (2048, 2048)
+    assert noted.user_agent == "u" * 256
+
+
+def test_a_reset_has_no_status() -> None:
+    """A request whose answer never left is noted down without one."""
+    answer = Answer(status=200, body=b"", applied=True, delivery=ResetAfterChange())
+    noted = record(Exchange("POST", b"/x", {}), answer, 0.0)
+    assert (noted.status, noted.applied) == (None, True)

@@ -1,0 +1,326 @@
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from hypothesis import given, strategies as st
+
+from nimble_stop.local.api.canonical import SignedRequest
+from nimble_stop.local.api.refusals import Refusal
+from nimble_stop.local.api.signature import AccessKey, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KEY = AccessKey("AKID", "s3cret")
+TEMPORARY = AccessKey("ASIA", "s3cret", "t0ken")
+KEYS = {KEY.access_key_id: KEY, TEMPORARY.access_key_id: TEMPORARY}
+
+
+def signed(
+    *,
+    method: str = "POST",
+    path: str = "/2020-08-01/studios/a/streaming-sessions/b/stop",
+    body: bytes = b"{}",
+    key: AccessKey = KEY,
+    headers: Mapping[str, str] | None = None,
+) -> SignedRequest:
+    """Let botocore sign a request."""
+    request = AWSRequest(
+        method=method,
+        url=f"http://localhost:8000{path}",
+        data=body,
+        headers={"Content-Type": "application/json", "Host": "localhost:8000", **(headers or {})},
+    )
+    credentials = Credentials(key.access_key_id, key.secret_access_key, key.session_token)
+    SigV4Auth(credentials, "nimble", "us-west-2").add_auth(request)
+    parts = urlsplit(path)
+    return SignedRequest(
+        method=method,
+        path=parts.path.encode(),
+        query=parts.query.encode(),
+        headers={
+            name.lower().encode(): [value.encode()] for name, value in request.headers.items()
+        },
+        body=body,
+    )
+
+
+def signing_time(request: SignedRequest) -> datetime:
+    """Tell when a request was signed."""
+    return datetime.strptime(request.headers[b"x-amz-date"][0].decode(), "%Y%m%dT%H%M%S%z")
+
+
+def check(request: SignedRequest, *, now: datetime | None = None, minutes: float = 15) -> str:
+    """Verify, at a certain time or now."""
+    return verify(
+        request,
+        keys=KEYS,
+        region_name="us-west-2",
+        now=(now or datetime.now(UTC)).timestamp(),
+        max_skew_seconds=minutes * 60,
+    )
+
+
+def refusal(request: SignedRequest, *, now: datetime | None = None) -> Refusal:
+    """Verify what is to be refused."""
+    with pytest.raises(Refusal) as caught:
+        check(request, now=now)
+    return caught.value
+
+
+def with_header(request: SignedRequest, name: bytes, *values: bytes) -> SignedRequest:
+    """Give a header other values, or none, without signing anew."""
+    headers = dict(request.headers)
+    headers.pop(name, None)
+    if values:
+        headers[name] = list(values)
+    return SignedRequest(
+        method=request.method,
+        path=request.path,
+        query=request.query,
+        headers=headers,
+        body=request.body,
+    )
+
+
+def with_authorization(request: SignedRequest, old: bytes, new: bytes) -> SignedRequest:
+    """Change the Authorization header without signing anew."""
+    (value,) = request.headers[b"authorization"]
+    assert old in value
+    return with_header(request, b"authorization", value.replace(old, new))
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1),
+    st.text(st.characters(exclude_categories=["Cs"])),
+    st.binary(),
+    st.sampled_from([KEY, TEMPORARY]),
+)
+def test_what_botocore_signs_is_accepted(
+    identifier: str, value: str, body: bytes, key: AccessKey
+) -> None:
+    """Whatever the id, the query and the body: botocore and this verifier agree."""
+    if identifier in {".", ".."}:
+        identifier = "dots"
+    path = f"/x/{quote(identifier, safe='')}?z={quote(value, safe='')}&a=1"
+    assert check(signed(path=path, body=body, key=key)) == key.access_key_id
+
+
+def test_commas_without_spaces_are_understood() -> None:
+    """Authorization may be written without spaces after its commas."""
+    assert check(with_authorization(signed(), b", ", b",")) == "AKID"
+
+
+def test_a_request_without_authorization_is_refused() -> None:
+    """Who does not sign is told so."""
+    refused = refusal(with_header(signed(), b"authorization"))
+    assert (refused.code, refused.status) == ("MissingAuthenticationTokenException", 403)
+    assert refused.message == "Missing Authentication Token"
+
+
+def test_everything_that_is_missing_is_named_at_once() -> None:
+    """One message names every missing part."""
+    request = with_header(signed(), b"authorization", b"AWS4-HMAC-SHA256 Credential=,x=y")
+    refused = refusal(with_header(request, b"x-amz-date"))
+    assert (refused.code, refused.status) == ("IncompleteSignatureException", 400)
+    for part in ("'Credential'", "'SignedHeaders'", "'Signature'", "'X-Amz-Date'"):
+        assert part in refused.message
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        (b"Basic dXNlcjpwYXNz", "Unsupported AWS 'algorithm': 'Basic'"),
+        (b"AWS4-HMAC-SHA256", "something else than key=value"),
+        (b"AWS4-HMAC-SHA256 Credential=a,Credential=b", "something else than key=value"),
+        (
+            b"AWS4-HMAC-SHA256 Credential=a/b,SignedHeaders=host,Signature=x",
+            "exactly 5 slash-delimited elements",
+        ),
+    ],
+)
+def test_malformed_authorization(header: bytes, said: str) -> None:
+    """What cannot be taken apart is IncompleteSignatureException, and says why."""
+    refused = refusal(with_header(signed(), b"authorization", header))
+    assert (refused.code, refused.status) == ("IncompleteSignatureException", 400)
+    assert said in refused.message
+
+
+def test_authorization_twice_is_refused() -> None:
+    """Two Authorization headers could be read in two ways."""
+    request = signed()
+    (value,) = request.headers[b"authorization"]
+    refused = refusal(with_header(request, b"authorization", value, b"more=1"))
+    assert refused.code == "IncompleteSignatureException"
+    assert refused.message == "Authorization header must be sent once."
+
+
+@pytest.mark.parametrize(
+    ("removed", "named"),
+    [
+        (b"host;", "'Host'"),
+        (b"content-type;", "'content-type'"),
+        (b"x-amz-client-token;", "'x-amz-client-token'"),
+        (b";x-amz-date", "'x-amz-date'"),
+    ],
+)
+def test_what_matters_must_be_signed(removed: bytes, named: str) -> None:
+    """Host, content type and every x-amz header have to be under the signature."""
+    request = signed(headers={"X-Amz-Client-Token": "t"})
+    refused = refusal(with_authorization(request, removed, b""))
+    assert (refused.code, refused.status) == ("InvalidSignatureException", 403)
+    assert named in refused.message
+
+
+def test_a_signed_header_must_be_there() -> None:
+    """A header that is signed and was not sent is named."""
+    refused = refusal(with_authorization(signed(), b"host;", b"host;x-gone;"))
+    assert refused.code == "InvalidSignatureException"
+    assert "'x-gone'" in refused.message
+
+
+@pytest.mark.parametrize(
+    "date",
+    [b"", b"20260102", b"2026-01-02T03:04:05Z", b"20261302T030405Z", b"2026010\xb2T030405Z"],
+)
+def test_the_form_of_the_date(date: bytes) -> None:
+    """A date that is not in ISO 8601's basic format is IncompleteSignatureException."""
+    refused = refusal(with_header(signed(), b"x-amz-date", date))
+    assert (refused.code, refused.status) == ("IncompleteSignatureException", 400)
+    assert "ISO-8601 'basic format'" in refused.message
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"), [(16, "Signature expired: "), (-16, "Signature not yet current: ")]
+)
+def test_a_date_more_than_15_minutes_off(minutes: int, said: str) -> None:
+    """A signature is good for 15 minutes either way, and no longer."""
+    request = signed()
+    now = signing_time(request) + timedelta(minutes=minutes)
+    refused = refusal(request, now=now)
+    assert (refused.code, refused.status) == ("InvalidSignatureException", 403)
+    assert refused.message.startswith(said + signing_time(request).strftime("%Y%m%dT%H%M%SZ"))
+    assert refused.message.endswith(" 15 min.)")
+    assert check(request, now=now, minutes=16) == "AKID"
+
+
+@pytest.mark.parametrize("minutes", [-15, 15])
+def test_a_date_exactly_15_minutes_off_is_accepted(minutes: int) -> None:
+    """The limit itself is still good."""
+    request = signed()
+    assert check(request, now=signing_time(request) + timedelta(minutes=minutes)) == "AKID"
+
+
+def test_the_scopes_day() -> None:
+    """A signature whose scope names another day than its date is refused as such."""
+    request = signed()
+    day = signing_time(request).strftime("%Y%m%d")
+    refused = refusal(with_authorization(request, f"/{day}/".encode(), b"/20200101/"))
+    assert (refused.code, refused.status) == ("InvalidSignatureException", 403)
+    assert f"'20200101' != '{day}'" in refused.message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (b"/us-west-2/", b"/us-east-1/", "valid region, not 'us-east-1'"),
+        (b"/nimble/", b"/s3/", "correct service: 'nimble'"),
+        (b"/aws4_request", b"/aws5_request", "valid terminator: 'aws4_request'"),
+    ],
+)
+def test_the_scope(old: bytes, new: bytes, said: str) -> None:
+    """A signature for another region, service or protocol is refused as such."""
+    refused = refusal(with_authorization(signed(), old, new))
+    assert (refused.code, refused.status) == ("InvalidSignatureException", 403)
+    assert said in refused.message
+
+
+@pytest.mark.parametrize("access_key_id", ["", "a b", "a/b", "a,b", "ä", "a\n"])
+def test_keys_that_cannot_sign(access_key_id: str) -> None:
+    """A key id that would not stand in a signature, or no secret, is refused at once."""
+    with pytest.raises(ValueError, match="access_key_id must be printable ASCII"):
+        AccessKey(access_key_id, "s3cret")
+    with pytest.raises(ValueError, match="secret_access_key"):
+        AccessKey("AKID", "")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        AccessKey("NOBODY", "s3cret"),
+        AccessKey("ASIA", "s3cret"),
+        AccessKey("ASIA", "s3cret", "other"),
+        AccessKey("AKID", "s3cret", "t0ken"),
+    ],
+)
+def test_an_unknown_key_or_token(key: AccessKey) -> None:
+    """An unknown key is refused, and so is one whose session token is not its own."""
+    refused = refusal(signed(key=key))
+    assert (refused.code, refused.status) == ("UnrecognizedClientException", 403)
+
+
+def test_another_secret() -> None:
+    """A signature made with another secret is refused."""
+    refused = refusal(signed(key=AccessKey("AKID", "other")))
+    assert (refused.code, refused.status) == ("InvalidSignatureException", 403)
+    assert refused.message.startswith("The request signature we calculated does not match")
+
+
+@pytest.mark.parametrize("change", ["method", "path", "query", "body"])
+def test_a_changed_request_is_refused(change: str) -> None:
+    """Nothing of a request can be changed after it was signed."""
+    request = signed()
+    parts = {
+        "method": request.method,
+        "path": request.path,
+        "query": request.query,
+        "body": request.body,
+        change: "PUT" if change == "method" else b"other",
+    }
+    changed = SignedRequest(headers=request.headers, **parts)  # type: ignore[arg-type]  # as in request
+    assert refusal(changed).code == "InvalidSignatureException"
+
+
+def test_the_stated_hash_must_be_the_bodys() -> None:
+    """When the body's hash is sent along it has to be right."""
+    right = hashlib.sha256(b"{}").hexdigest()
+    assert check(signed(headers={"X-Amz-Content-Sha256": right})) == "AKID"
+    for wrong in ("0" * 64, "UNSIGNED-PAYLOAD"):
+        refused = refusal(signed(headers={"X-Amz-Content-Sha256": wrong}))
+        assert refused.code == "InvalidSignatureException"
+        assert "'x-amz-content-sha256' header does not match" in refused.message
+
+
+@given(
+    st.sampled_from([b"authorization", b"x-amz-date", b"host", b"content-type"]),
+    st.binary(),
+)
+def test_no_bytes_do_more_than_fail(name: bytes, value: bytes) -> None:
+    """Whatever bytes a header holds, the request is refused and nothing else happens."""
+    request = signed()
+    if [value.strip()] == request.headers[name]:
+        value += b"x"
+    assert refusal(with_header(request, name, value)).status in {400, 403}
+
+
+@given(st.binary())
+def test_no_signature_does_more_than_fail(value: bytes) -> None:
+    """Whatever bytes stand for the signature, it does not match."""
+    (authorization,) = signed().headers[b"authorization"]
+    head, _, _ = authorization.rpartition(b"=")
+    refused = refusal(with_header(signed(), b"authorization", head + b"=" + value))
+    assert refused.code in {"InvalidSignatureException", "IncompleteSignatureException"}
+
+
+def test_secrets_are_not_in_reprs() -> None:
+    """Neither the secret key nor the session token is shown."""
+    shown = repr(TEMPORARY) + repr(signed(key=TEMPORARY))
+    assert "s3cret" not in shown
+    assert "t0ken" not in shown

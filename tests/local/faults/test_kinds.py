@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nimble_stop.local import (
+    ClockSkew,
+    Latency,
+    ProxyPage,
+    ServiceFailure,
+    TrickledBody,
+    TruncatedBody,
+    WrongDate,
+)
+from nimble_stop.local.faults.kinds import FAULTS, Fault, Point
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LIMITS: list[tuple[Callable[..., Fault], str, float, float]] = [
+    (Latency, "seconds", 0, -0.1),
+    (ServiceFailure, "status", 300, 299),
+    (ServiceFailure, "status", 599, 600),
+    (ServiceFailure, "retry_after", 0, -1),
+    (ServiceFailure, "retry_after_milliseconds", 0, -1),
+    (ProxyPage, "status", 200, 199),
+    (ProxyPage, "status", 599, 600),
+    (TruncatedBody, "keep_bytes", 0, -1),
+    (TrickledBody, "seconds_between", 0, -0.1),
+    (TrickledBody, "piece_bytes", 1, 0),
+]
+
+
+def test_the_list_of_faults_is_complete() -> None:
+    """Every kind of fault is in the list, by name, and acts at some point."""
+    names = [kind.__name__ for kind in FAULTS]
+    assert names == sorted(names)
+    assert set(FAULTS) == set(Fault.__args__)
+    assert {kind.point for kind in FAULTS} == set(Point)
+
+
+@pytest.mark.parametrize(("kind", "name", "last", "too_far"), LIMITS)
+def test_limits(kind: Callable[..., Fault], name: str, last: float, too_far: float) -> None:
+    """An argument may be as large or small as makes sense, and no more."""
+    assert getattr(kind(**{name: last}), name) == last
+    with pytest.raises(ValueError, match=f"^{name} must be"):
+        kind(**{name: too_far})
+
+
+@pytest.mark.parametrize("kind", [ClockSkew, WrongDate])
+def test_a_date_that_cannot_be_written(kind: type[ClockSkew | WrongDate]) -> None:
+    """A clock that is off by more years than a date has digits for is refused."""
+    for seconds in (-1e15, -1e11, 1e12):
+        with pytest.raises(ValueError, match=r"^seconds must be a finite number from"):
+            kind(seconds)
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [
+        (ServiceFailure(), 500),
+        (ServiceFailure("ThrottlingException"), 429),
+        (ServiceFailure("SomethingNew"), 500),
+        (ServiceFailure("ThrottlingException", status=503), 503),
+    ],
+)
+def test_the_status_of_a_failure(failure: ServiceFailure, status: int) -> None:
+    """A failure has its code's status, unless it names another."""
+    assert failure.http_status == status

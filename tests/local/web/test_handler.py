@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import re
+from typing import TYPE_CHECKING
+from unittest import mock
+from urllib.parse import urlsplit
+
+import pytest
+from aiohttp import web
+from aiohttp.http_exceptions import TransferEncodingError
+
+from nimble_stop.local import LocalNimble
+from nimble_stop.local.api.refusals import Refusal
+from nimble_stop.local.web import handler
+from tests.local.support import (
+    call,
+    connect,
+    exchange_bytes,
+    get,
+    receive,
+    session_path,
+    signed_headers,
+    stop,
+    stop_bytes,
+)
+
+if TYPE_CHECKING:
+    import socket
+
+HOST = b"Host: localhost\r\n"
+
+
+def status(answer: bytes) -> int:
+    """Read the status of an answer, 0 when there is none."""
+    found = re.match(rb"HTTP/[01]\.[0-9] ([0-9]{3}) ", answer)
+    return int(found[1]) if found else 0
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"GET / HTTP/9.9\r\n" + HOST + b"\r\n",
+        b"FOO / HTTP/1.1\r\n" + HOST + b"\r\n",
+        b"GET a b HTTP/1.1\r\n" + HOST + b"\r\n",
+        b"GET /\xff HTTP/1.1\r\n" + HOST + b"\r\n",
+        b"GET / HTTP/1.1\r\n" + HOST + b"X: a\r\n b\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + HOST + b"X: a\0b\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n",
+        b"GET / HTTP/1.1\r\n" + HOST + b"X: a\r\n" * 100_000 + b"\r\n",
+        b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+)
+def test_malformed_http(local: LocalNimble, data: bytes) -> None:
+    """What is no HTTP is 4xx or a closed connection, and the next request is served."""
+    answer = exchange_bytes(local, data)
+    assert not answer or 400 <= status(answer) < 500
+    assert get(local, "studio-1", "session-1").status == 200
+
+
+def test_malformed_http_is_answered_as_aws_would(local: LocalNimble) -> None:
+    """Even then there are a JSON object, an error type, a request id and a date."""
+    answer = exchange_bytes(local, b"GET / HTTP/9.9\r\n" + HOST + b"\r\n")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert json.loads(body)["code"] == "MalformedHttpRequestException"
+    for name in (b"x-amzn-errortype:", b"x-amzn-requestid:", b"date:"):
+        assert name in head.lower()
+
+
+def test_what_the_endpoint_fails_at_is_no_fault_of_the_clients(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A failure outside the service is 500, says so, and is logged with its cause."""
+
+    def broken_clock() -> float:
+        raise ArithmeticError
+
+    with LocalNimble(clock=broken_clock) as local:
+        answer = exchange_bytes(local, b"GET /x HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert status(answer) == 500
+    assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {
+        "message": "The endpoint failed.",
+        "code": "InternalServerErrorException",
+        "context": {},
+    }
+    assert "ArithmeticError" in caplog.text
+
+
+def test_a_client_that_hangs_up_is_no_failure(
+    local: LocalNimble, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A connection that ends in the middle of a body is nothing to log."""
+    assert exchange_bytes(local, stop_bytes(local)[:-1], half_close=True) == b""
+    local.close()
+    assert not caplog.records
+
+
+def test_endless_headers(local: LocalNimble) -> None:
+    """A head that does not end is cut off, however it is sent."""
+    with connect(local) as client:
+        client.sendall(b"GET / HTTP/1.1\r\n" + HOST)
+        with pytest.raises(OSError, match=r"reset|Broken|abort"):
+            _send_forever(client, b"X: " + b"a" * 10_000 + b"\r\n")
+    assert get(local, "studio-1", "session-1").status == 200
+
+
+def _send_forever(client: socket.socket, data: bytes) -> None:
+    while True:
+        client.sendall(data)
+
+
+def test_a_head_may_not_be_larger_than_any_needs_to_be(
+    local: LocalNimble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sum of all headers is bounded as well."""
+    monkeypatch.setattr(handler, "_HEAD_BYTES", 1000)
+    assert exchange_bytes(local, b"GET / HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 1000) == b""
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"Content-Length: 99999999999\r\n\r\n",
+        b"Content-Length: 1048577\r\n\r\n" + b"x" * 1_048_577,
+        b"Transfer-Encoding: chunked\r\n\r\n" + (b"10000\r\n" + b"x" * 65_536 + b"\r\n") * 17,
+    ],
+)
+def test_bodies_that_are_too_large(local: LocalNimble, data: bytes) -> None:
+    """An announced gigabyte is refused at once, and so is one that just comes."""
+    answer = exchange_bytes(local, b"POST /x HTTP/1.1\r\n" + HOST + data)
+    assert status(answer) == 413
+    assert b"RequestEntityTooLargeException" in answer
+    assert get(local, "studio-1", "session-1").status == 200
+
+
+def test_a_body_of_the_largest_size_is_read(local: LocalNimble) -> None:
+    """The limit itself is still good."""
+    body = b"{" + b" " * (handler.BODY_BYTES - 2) + b"}"
+    assert stop(local, "studio-1", "session-1", body=body).status == 200
+
+
+def test_silent_and_slow_connections(local: LocalNimble, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who sends nothing, half a head or half a body is let go."""
+    monkeypatch.setattr(handler, "REQUEST_SECONDS", 0.05)
+    assert exchange_bytes(local, b"") == b""
+    assert exchange_bytes(local, b"GET / HT") == b""
+    answer = exchange_bytes(local, b"POST /x HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\nabc")
+    assert status(answer) == 408
+    with connect(local) as client:
+        client.sendall(b"GET /x HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert status(receive(client)) == 403
+        client.sendall(b"GET /x HT")
+        assert receive(client) == b""
+
+
+def test_half_open_connections(local: LocalNimble) -> None:
+    """Who hangs up in the middle changes nothing."""
+    data = stop_bytes(local)
+    assert exchange_bytes(local, data[:-1], half_close=True) == b""
+    assert exchange_bytes(local, data[:100], half_close=True) == b""
+    assert get(local, "studio-1", "session-1").session["state"] == "READY"
+
+
+def test_a_body_that_breaks_off(local: LocalNimble, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chunked body that stops making sense is refused."""
+    monkeypatch.setattr(handler, "REQUEST_SECONDS", 0.2)
+    with connect(local) as client:
+        client.sendall(b"POST /x HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n")
+        client.sendall(b"2\r\n{}\r\n")
+        client.sendall(b"zz\r\n")
+        assert 400 <= status(receive(client)) < 500
+    assert get(local, "studio-1", "session-1").status == 200
+
+
+def test_keep_alive_and_pipelining(local: LocalNimble) -> None:
+    """Several requests use one connection, also when they come at once."""
+    netloc = urlsplit(local.endpoint_url).netloc
+    path = session_path("studio-1", "session-1")
+    client = http.client.HTTPConnection(netloc, timeout=10)
+    for _ in range(3):
+        client.request("GET", path, headers=signed_headers(local, "GET", path))
+        assert client.getresponse().read()
+    client.close()
+    with connect(local) as bare:
+        bare.sendall((b"GET /x HTTP/1.1\r\n" + HOST + b"\r\n") * 2)
+        received = b""
+        while received.count(b"HTTP/1.1 403") < 2:
+            received += bare.recv(65536)
+
+
+def test_expect_continue(local: LocalNimble) -> None:
+    """A client that waits for permission to send its body gets it, once."""
+    head, body = stop_bytes(local, Expect="100-continue").split(b"\r\n\r\n")
+    with connect(local) as client:
+        client.sendall(head + b"\r\n\r\n")
+        assert client.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(body)
+        assert status(receive(client)) == 200
+
+
+def test_a_large_body_gets_no_permission(local: LocalNimble) -> None:
+    """A body that is announced as too large need not be sent at all."""
+    answer = exchange_bytes(
+        local,
+        b"POST /x HTTP/1.1\r\n" + HOST + b"Expect: 100-continue\r\nContent-Length: 2000000\r\n\r\n",
+    )
+    assert status(answer) == 413
+
+
+def test_a_compressed_body_stays_as_it_was_sent(local: LocalNimble) -> None:
+    """Nothing is unpacked before its signature is checked."""
+    path = session_path("studio-1", "session-1", "stop")
+    reply = call(local, "POST", path, body=b"\x1f\x8b junk", headers={"Content-Encoding": "gzip"})
+    assert (reply.status, reply.error) == (415, "UnsupportedMediaTypeException")
+
+
+@pytest.mark.parametrize("error", [web.RequestPayloadError(), TransferEncodingError("zz")])
+def test_a_body_that_aiohttp_cannot_read(error: Exception) -> None:
+    """What its parser finds wrong in a body is a refusal as well."""
+    # With aiohttp's C parser such a request does not get here, with its Python parser it does.
+    request = mock.create_autospec(web.BaseRequest, instance=True)
+    request.content_length = None
+    request.headers = {}
+    request.content.iter_any.side_effect = error
+    with pytest.raises(Refusal) as caught:
+        asyncio.run(handler.read_request_body(request))
+    assert caught.value.status == 400

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import errno
+import socket
+import threading
+import time
+from contextlib import closing, suppress
+
+import pytest
+
+from nimble_stop.exceptions import ConfigurationError
+from nimble_stop.local import Latency, LocalNimble
+from nimble_stop.local.web import server_thread
+from nimble_stop.local.web.server_thread import listen, url_of
+from tests.local.support import connect, get, stop, stop_bytes
+
+
+def test_a_free_port() -> None:
+    """Port 0 takes a free one."""
+    with closing(listen("127.0.0.1", 0)) as listener:
+        assert listener.getsockname()[1] > 0
+
+
+def test_a_port_in_use() -> None:
+    """A port that somebody listens on is one clear error that names it."""
+    with closing(listen("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=f"port {port}.*in use"):
+            listen("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(
+    ("host", "port"), [("no.such.host.invalid", 0), ("x" * 64, 0), ("127.0.0.1", 70_000)]
+)
+def test_an_address_that_does_not_exist(host: str, port: int) -> None:
+    """A bad host or port is one clear error."""
+    with pytest.raises(ConfigurationError, match=r"cannot listen on|from 0 to 65535"):
+        listen(host, port)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:80"),
+        ("studio.example", "http://studio.example:80"),
+        ("", "http://127.0.0.1:80"),
+        ("0.0.0.0", "http://127.0.0.1:80"),  # noqa: S104  # the case in question
+        ("::", "http://[::1]:80"),
+        ("fe80::1", "http://[fe80::1]:80"),
+    ],
+)
+def test_the_url_of_an_address(host: str, url: str) -> None:
+    """An IPv6 address is bracketed, and this machine stands for all addresses."""
+    assert url_of(host, 80) == url
+
+
+def test_connections_are_queued_before_it_serves() -> None:
+    """Who connects between the taking of the port and the start is served afterwards."""
+    local = LocalNimble().bind()
+    try:
+        with connect(local) as early:
+            early.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+            local.start()
+            assert early.recv(65536).startswith(b"HTTP/1.1 403")
+    finally:
+        local.close()
+
+
+def test_a_connection_that_cannot_be_accepted(
+    local: LocalNimble, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When there are too many open files, it goes on as soon as there are fewer."""
+    monkeypatch.setattr(server_thread, "_ACCEPT_PAUSE_SECONDS", 0.01)
+    failures = [OSError(errno.EMFILE, "Too many open files")]
+    accept = socket.socket.accept
+
+    def accept_later(listener: socket.socket) -> tuple[socket.socket, object]:
+        if failures:
+            raise failures.pop()
+        return accept(listener)
+
+    monkeypatch.setattr(socket.socket, "accept", accept_later)
+    with connect(local) as waiting:
+        waiting.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert waiting.recv(65536).startswith(b"HTTP/1.1 403")
+    assert "was not accepted: [Errno 24] Too many open files" in caplog.text
+
+
+def test_closing_does_not_wait_for_anybody() -> None:
+    """Idle, half-open and busy connections are closed soon."""
+    local = LocalNimble().start()
+    local.add_session(studio_id="s", session_id="x")
+    local.inject(Latency(60), operation="StopStreamingSession")
+    busy = threading.Thread(target=_ignore_errors, args=(local,))
+    busy.start()
+    with connect(local) as idle, connect(local) as half_open:
+        half_open.sendall(b"GET / HT")
+        assert get(local, "s", "x").status == 200
+        started = time.monotonic()
+        local.close()
+        assert time.monotonic() - started < 5
+        assert _is_closed(idle)
+        assert _is_closed(half_open)
+    busy.join(10)
+    assert not busy.is_alive()
+
+
+def _ignore_errors(local: LocalNimble) -> None:
+    with suppress(OSError):
+        stop(local, "s", "x")
+
+
+def _is_closed(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
+def test_a_late_request_is_carried_out_all_the_same(local: LocalNimble) -> None:
+    """A client that gave up waiting does not stop what it asked for."""
+    local.inject(Latency(0.1))
+    with connect(local) as impatient:
+        impatient.sendall(stop_bytes(local))
+    deadline = time.monotonic() + 10
+    while not local.requests and time.monotonic() < deadline:
+        time.sleep(0.01)
+    local.requests.assert_stopped_once("session-1")

@@ -110,8 +110,10 @@ def test_switching_is_tried_again() -> None:
 
 def test_many_processes_can_open_a_new_file_at_once(tmp_path: Path) -> None:
     """Whoever comes first makes the tables, and the others find them."""
-    program = "import sys; from nimble_stop.local.storage import database; "
+    program = (
+        "import sys; from nimble_stop.local.storage import database; "
         "database.open_database(sys.argv[1])"
+    )
     processes = [
         subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "x.db")]) for _ in range(4)
     ]

@@ -1,7 +1,8 @@
 """What the service answers with, as frozen values.
 
 The names are the API's own, in snake_case; the `StreamingSession`_ page of the AWS reference
-describes each of them. Nothing here knows how a value looks on the wire.
+describes each of them. A new member is one attribute here: its name on the wire follows from its
+name, and how it is read from its type.
 
 .. _StreamingSession:
    https://docs.aws.amazon.com/nimble-studio/latest/api/API_StreamingSession.html
@@ -9,16 +10,12 @@ describes each of them. Nothing here knows how a value looks on the wire.
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003 - the converter resolves the annotations
-from datetime import datetime  # noqa: TC003 - likewise
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Self, cast
+from typing import Self, cast
 
 import attrs
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = [
     "AutomaticTerminationMode",
@@ -128,18 +125,39 @@ class VolumeConfiguration:
     throughput: int | None = None
 
 
-def _read_only(mapping: Mapping[str, str] | None) -> Mapping[str, str] | None:
-    """Copy a mapping into one that cannot be changed."""
-    return None if mapping is None else MappingProxyType(dict(mapping))
+def member_name(attribute: str) -> str:
+    """Give the name that the API has for an attribute: ``session_id`` is ``sessionId``."""
+    first, *rest = attribute.split("_")
+    return first + "".join(map(str.capitalize, rest))
 
 
-def _plain(value: object) -> object:
-    """Strip what a reader of a repr does not need: the class of an enum, of a mapping."""
+def format_timestamp(moment: datetime) -> str:
+    """Give a time as the API spells it: RFC 3339 in UTC, a fraction only when there is one."""
+    return moment.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+
+
+def _copied(tags: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    return None if tags is None else dict(tags)
+
+
+def _to_wire(value: object) -> object:
+    """Give the JSON value of a member."""
+    if isinstance(value, datetime):
+        return format_timestamp(value)
     if isinstance(value, _OpenEnum):
         return str(value)
-    if isinstance(value, MappingProxyType):
+    if isinstance(value, Mapping):
         return dict(cast("Mapping[str, str]", value))
+    if isinstance(value, VolumeConfiguration):
+        return _members_to_wire(value)
     return value
+
+
+def _members_to_wire(model: StreamingSession | VolumeConfiguration) -> dict[str, object]:
+    members = {field.name: getattr(model, field.name) for field in attrs.fields(type(model))}
+    return {
+        member_name(name): _to_wire(value) for name, value in members.items() if value is not None
+    }
 
 
 @attrs.frozen(kw_only=True)
@@ -171,7 +189,7 @@ class StreamingSession:
         stopped_at: When it entered ``STOP_IN_PROGRESS``.
         stopped_by: Who stopped it.
         streaming_image_id: The image that it runs.
-        tags: Its tags, a read-only mapping.
+        tags: Its tags.
         terminate_at: When it will be terminated automatically.
         updated_at: When it was last changed.
         updated_by: Who changed it last.
@@ -203,50 +221,28 @@ class StreamingSession:
     stopped_at: datetime | None = None
     stopped_by: str | None = None
     streaming_image_id: str | None = None
-    # A read-only mapping has no hash, so the session's hash leaves it out.
-    tags: Mapping[str, str] | None = attrs.field(default=None, converter=_read_only, hash=False)
+    # A mapping has no hash, so the session's hash leaves it out.
+    tags: Mapping[str, str] | None = attrs.field(default=None, converter=_copied, hash=False)
     terminate_at: datetime | None = None
     updated_at: datetime | None = None
     updated_by: str | None = None
     volume_configuration: VolumeConfiguration | None = None
     volume_retention_mode: VolumeRetentionMode | None = None
-    # The service's own spelling of each time, so that to_dict() gives it back unchanged.
-    _wire_times: Mapping[str, str | float] = attrs.field(
-        factory=dict[str, "str | float"], eq=False, alias="_wire_times"
-    )
 
     def __repr__(self) -> str:
         """Show the members that the service sent; a repr of 27 members hides the five of use."""
-        members = {
-            attribute.name: getattr(self, attribute.name)
-            for attribute in attrs.fields(StreamingSession)
-            if attribute.eq
-        }
+        members = ((field.name, getattr(self, field.name)) for field in attrs.fields(type(self)))
         shown = ", ".join(
-            f"{name}={_plain(value)!r}" for name, value in members.items() if value is not None
+            f"{name}={str(value)!r}" if isinstance(value, _OpenEnum) else f"{name}={value!r}"
+            for name, value in members
+            if value is not None
         )
         return f"{type(self).__name__}({shown})"
 
     def to_dict(self) -> dict[str, object]:
-        """Give the wire form back: the members that the service sent, under its own names.
+        """Give the wire form: the members that the service sent, under its own names.
 
         Returns:
-            A new dictionary of JSON values. Times are spelled as the service spelled them.
+            A new dictionary of JSON values. Times are RFC 3339 in UTC.
         """
-        from nimble_stop._api.converter import session_to_wire
-
-        return session_to_wire(self)
-
-    def __reduce__(self) -> tuple[Callable[..., StreamingSession], tuple[dict[str, object]]]:
-        """Pickle by members: a read-only mapping cannot be pickled as it is."""
-        members: dict[str, object] = {
-            str(attribute.alias): getattr(self, attribute.name)
-            for attribute in attrs.fields(StreamingSession)
-        }
-        if self.tags is not None:
-            members["tags"] = dict(self.tags)
-        return _rebuild_session, (members,)
-
-
-def _rebuild_session(members: dict[str, object]) -> StreamingSession:
-    return StreamingSession(**members)  # type: ignore[arg-type]  # what __reduce__ took apart
+        return _members_to_wire(self)

@@ -82,7 +82,7 @@ def _forget_default_client() -> None:
     """Have the client of `nimble_stop.stop_session` made anew, if it was made at all."""
     module = sys.modules.get("nimble_stop._client.default_client")
     if module is not None:
-        module.default.reset()
+        module.reset_default_client()
 
 
 def _read_markers(

@@ -26,13 +26,14 @@ _RETENTION_MODES: Final = tuple(VolumeRetentionMode)
 def checked_text(name: str, value: object) -> str:
     """Check a text that goes into the request, such as a filter."""
     if not isinstance(value, str):
-        raise RequestValidationError(f"{name} must be a string, not {_quote(value)}.")
+        raise RequestValidationError(f"{name} must be a string, not {_quote(value)}.", argument=name)
     try:
         value.encode()
     except UnicodeEncodeError:
         raise RequestValidationError(
             f"{name} must be a text that UTF-8 can encode; {_quote(value)} holds half a "
-            "surrogate pair."
+            "surrogate pair.",
+            argument=name,
         ) from None
     return value
 
@@ -43,7 +44,8 @@ def checked_id(name: str, value: object) -> str:
     if text in _UNSENDABLE_IDS:
         raise RequestValidationError(
             f"{name} must be an id of at least one character other than '.' and '..', "
-            f"not {_quote(value)}: such a path segment would name another resource."
+            f"not {_quote(value)}: such a path segment would name another resource.",
+            argument=name,
         )
     return text
 
@@ -54,7 +56,8 @@ def checked_client_token(value: object) -> str:
         return value
     raise RequestValidationError(
         "client_token must be 1 to 64 printable ASCII characters without a space at either end, "
-        f"not {_quote(value)}."
+        f"not {_quote(value)}.",
+        argument="client_token",
     )
 
 
@@ -65,7 +68,9 @@ def checked_retention(value: object) -> VolumeRetentionMode | None:
     if isinstance(value, str) and value in _RETENTION_MODES:
         return VolumeRetentionMode(value)
     allowed = ", ".join(repr(str(mode)) for mode in _RETENTION_MODES)
-    raise RequestValidationError(f"retention must be {allowed} or None, not {_quote(value)}.")
+    raise RequestValidationError(
+        f"retention must be {allowed} or None, not {_quote(value)}.", argument="retention"
+    )
 
 
 def checked_seconds(name: str, value: object) -> float:
@@ -77,7 +82,8 @@ def checked_seconds(name: str, value: object) -> float:
             if seconds > 0 and math.isfinite(seconds):
                 return seconds
     raise RequestValidationError(
-        f"{name} must be a number of seconds greater than 0, not {_quote(value)}."
+        f"{name} must be a number of seconds greater than 0, not {_quote(value)}.",
+        argument=name,
     )
 
 
@@ -85,20 +91,20 @@ def checked_count(name: str, value: object) -> int:
     """Check a number of things, of which there must be at least one."""
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return value
-    raise RequestValidationError(f"{name} must be a whole number from 1, not {_quote(value)}.")
+    raise RequestValidationError(f"{name} must be a whole number from 1, not {_quote(value)}.", argument=name)
 
 
 def checked_ids(name: str, values: object) -> tuple[str, ...]:
     """Check several ids; one string is refused, since its characters would pass as ids."""
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise RequestValidationError(f"{name} must be a collection of ids, not {_quote(values)}.")
+        raise RequestValidationError(f"{name} must be a collection of ids, not {_quote(values)}.", argument=name)
     return tuple(checked_id(name, value) for value in cast("Iterable[object]", values))
 
 
 def checked_iterator(name: str, values: object) -> Iterator[str]:
     """Check an iterable of ids, which are checked one by one as they come."""
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise RequestValidationError(f"{name} must be an iterable of ids, not {_quote(values)}.")
+        raise RequestValidationError(f"{name} must be an iterable of ids, not {_quote(values)}.", argument=name)
     return iter(cast("Iterable[str]", values))
 
 

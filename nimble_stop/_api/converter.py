@@ -1,4 +1,4 @@
-"""Wire JSON to models and back, through cattrs.
+"""Wire JSON to models, through cattrs.
 
 The wire spells names in camelCase and times as texts; the models do neither. Members that are
 null count as absent, members that nobody knows are ignored, and a member of the wrong type is an
@@ -9,43 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 from cattrs import AttributeValidationNote, BaseValidationError, Converter
-from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+from cattrs.gen import make_dict_structure_fn, override
 
-from nimble_stop import models
-from nimble_stop._api.timestamps import format_timestamp, parse_timestamp
-from nimble_stop.models import StreamingSession, VolumeConfiguration
+from nimble_stop._api.timestamps import parse_timestamp
+from nimble_stop.models import StreamingSession, VolumeConfiguration, member_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_ENUMS: Final = (
-    models.AutomaticTerminationMode,
-    models.SessionBackupMode,
-    models.SessionPersistenceMode,
-    models.StreamingSessionState,
-    models.StreamingSessionStatusCode,
-    models.VolumeRetentionMode,
-)
-
-
-def member_name(attribute: str) -> str:
-    """Give a model attribute's name on the wire."""
-    first, *rest = attribute.split("_")
-    return first + "".join(map(str.capitalize, rest))
-
-
-# The session's private member that keeps the times as the service spelled them.
-_TIMES: Final = "_wire_times"
-_TIME_MEMBERS: Final = tuple(
-    member_name(attribute.name)
-    for attribute in attrs.fields(StreamingSession)
-    if attribute.name.endswith("_at")
-)
 
 
 class MemberError(ValueError):
@@ -61,22 +36,10 @@ def structure_session(wire: object) -> StreamingSession:
     if not isinstance(wire, Mapping):
         raise MemberError(f"session: expected an object, not {type(wire).__name__}")
     members = cast("Mapping[str, object]", wire)
-    times = {name: members[name] for name in _TIME_MEMBERS if members.get(name) is not None}
     try:
-        return _reader.structure({**members, _TIMES: times}, StreamingSession)
+        return _converter.structure(members, StreamingSession)
     except BaseValidationError as error:
         raise MemberError("; ".join(_explain(error, "session"))) from None
-
-
-def session_to_wire(session: StreamingSession) -> dict[str, object]:
-    """Give a session's wire form, with the times spelled as the service spelled them."""
-    wire: dict[str, object] = _writer().unstructure(session)
-    spellings: Mapping[str, str | float] = getattr(session, _TIMES)
-    for name, spelling in spellings.items():
-        # A session that was changed since (attrs.evolve) has a time of its own to tell.
-        if name in wire and parse_timestamp(spelling) == parse_timestamp(wire[name]):
-            wire[name] = spelling
-    return wire
 
 
 def _explain(error: BaseException, path: str) -> Iterator[str]:
@@ -128,28 +91,30 @@ def _structure_tags(value: object, _: object) -> dict[str, str]:
     return tags
 
 
+def _is_enum(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, StrEnum)
+
+
 def _is_mapping_type(kind: object) -> bool:
     return kind == Mapping[str, str]
 
 
 def _renames(model: type[attrs.AttrsInstance]) -> dict[str, Any]:
     return {
-        attribute.name: override(rename=member_name(attribute.name), omit_if_default=True)
+        attribute.name: override(rename=member_name(attribute.name))
         for attribute in attrs.fields(model)
-        if attribute.name != _TIMES
     }
 
 
-def _make_reader() -> Converter:
-    reader = Converter()
-    reader.register_structure_hook(str, _structure_text)
-    reader.register_structure_hook(int, _structure_integer)
-    reader.register_structure_hook(datetime, _structure_time)
-    reader.register_structure_hook_func(_is_mapping_type, _structure_tags)
-    for enum in _ENUMS:
-        reader.register_structure_hook(enum, _structure_enum)
+def _make_converter() -> Converter:
+    converter = Converter()
+    converter.register_structure_hook(str, _structure_text)
+    converter.register_structure_hook(int, _structure_integer)
+    converter.register_structure_hook(datetime, _structure_time)
+    converter.register_structure_hook_func(_is_mapping_type, _structure_tags)
+    converter.register_structure_hook_func(_is_enum, _structure_enum)
     read_volume = make_dict_structure_fn(
-        VolumeConfiguration, reader, **_renames(VolumeConfiguration)
+        VolumeConfiguration, converter, **_renames(VolumeConfiguration)
     )
 
     def structure_volume(value: object, model: type[VolumeConfiguration]) -> VolumeConfiguration:
@@ -157,41 +122,12 @@ def _make_reader() -> Converter:
             raise TypeError(f"expected an object, not {type(value).__name__}")
         return read_volume(cast("Mapping[str, Any]", value), model)
 
-    reader.register_structure_hook(VolumeConfiguration, structure_volume)
-    reader.register_structure_hook(
+    converter.register_structure_hook(VolumeConfiguration, structure_volume)
+    converter.register_structure_hook(
         StreamingSession,
-        make_dict_structure_fn(
-            StreamingSession,
-            reader,
-            **_renames(StreamingSession),
-            _wire_times=override(rename=_TIMES, struct_hook=lambda times, _: times),
-        ),
+        make_dict_structure_fn(StreamingSession, converter, **_renames(StreamingSession)),
     )
-    return reader
+    return converter
 
 
-@cache
-def _writer() -> Converter:
-    """Make the converter for the way back, which most programs never go."""
-    writer = Converter()
-    writer.register_unstructure_hook(datetime, format_timestamp)
-    writer.register_unstructure_hook_func(_is_mapping_type, dict)
-    for enum in _ENUMS:
-        writer.register_unstructure_hook(enum, str)
-    writer.register_unstructure_hook(
-        VolumeConfiguration,
-        make_dict_unstructure_fn(VolumeConfiguration, writer, **_renames(VolumeConfiguration)),
-    )
-    writer.register_unstructure_hook(
-        StreamingSession,
-        make_dict_unstructure_fn(
-            StreamingSession,
-            writer,
-            **_renames(StreamingSession),
-            _wire_times=override(omit=True),
-        ),
-    )
-    return writer
-
-
-_reader: Final = _make_reader()
+_converter: Final = _make_converter()

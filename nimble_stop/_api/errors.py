@@ -22,15 +22,8 @@ if TYPE_CHECKING:
 
 _MODELED: Final[Mapping[str, type[ServiceError]]] = {
     error.__name__: error
-    for error in (
-        exceptions.AccessDeniedException,
-        exceptions.ConflictException,
-        exceptions.InternalServerErrorException,
-        exceptions.ResourceNotFoundException,
-        exceptions.ServiceQuotaExceededException,
-        exceptions.ThrottlingException,
-        exceptions.ValidationException,
-    )
+    for error in map(vars(exceptions).__getitem__, exceptions.__all__)
+    if issubclass(error, ServiceError) and error is not ServiceError
 }
 _TRANSIENT_STATUSES: Final = frozenset({500, 502, 503, 504})
 _TRANSIENT_CODES: Final = frozenset({"RequestTimeout", "RequestTimeoutException"})

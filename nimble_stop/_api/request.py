@@ -42,6 +42,8 @@ class Request(NamedTuple, Generic[ModelT]):
         headers: The headers that the operation itself asks for.
         body: The body's bytes.
         client_token: The idempotency token, when the operation takes one.
+        studio_id: The studio that it is about.
+        session_id: The session that it is about; None for a list.
     """
 
     operation: Operation[ModelT]
@@ -50,6 +52,8 @@ class Request(NamedTuple, Generic[ModelT]):
     headers: Mapping[str, str]
     body: bytes
     client_token: str | None
+    studio_id: str | None
+    session_id: str | None
 
 
 def build_request(
@@ -95,6 +99,8 @@ def build_request(
         headers=headers,
         body=body,
         client_token=client_token,
+        studio_id=given.get("studio_id"),
+        session_id=given.get("session_id"),
     )
 
 

@@ -32,15 +32,12 @@ class Response(NamedTuple):
         headers: The headers; the names in lower case.
         body: The body's bytes, without any content coding.
         truncated: Whether the body went on beyond the cap.
-        resent: Whether the request had gone out before, on a kept connection that turned out to be
-            closed. As a rule nobody had read it there, but that is not known.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     truncated: bool = False
-    resent: bool = False
 
     def __repr__(self) -> str:
         """Show the status alone: the rest may quote what was signed."""

@@ -66,8 +66,3 @@ def _parse_text(text: str) -> datetime:
         offset = timedelta(hours=int(offset_hours), minutes=int(offset_minutes))
         moment = moment - offset if sign == "+" else moment + offset
     return moment
-
-
-def format_timestamp(moment: datetime) -> str:
-    """Write a time as the service does: in UTC with ``Z``, a fraction only when there is one."""
-    return moment.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"

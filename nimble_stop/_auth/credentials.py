@@ -1,26 +1,21 @@
-"""Who signs: credentials that were passed in, or botocore's whole chain.
+"""Which credentials sign: those that were passed in, or those that botocore finds.
 
-Credentials are asked for anew for each attempt, so that temporary ones are refreshed in time.
+They are asked for anew for each attempt, so that temporary ones are refreshed in time.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import threading
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from nimble_stop._config.fork import renew_in_children
+from botocore.credentials import Credentials, EnvProvider
+
+from nimble_stop._config.endpoint_url import TRY_IT
+from nimble_stop._config.runtime import ForkSafeLock
 from nimble_stop._config.settings import make_session
 from nimble_stop.exceptions import ConfigurationError
 
-if TYPE_CHECKING:
-    from botocore.credentials import Credentials
-
-
 _HEADER_TEXT: Final = re.compile(r"[!-~]+", re.ASCII)
-# Both names of the session token are in use; botocore, too, looks in this order.
-_TOKEN_VARIABLES: Final = ("AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN")
 
 
 class Keys(NamedTuple):
@@ -36,7 +31,7 @@ class Keys(NamedTuple):
 
 
 class CredentialSource:
-    """Finds credentials on first use, and hands out what is valid at the moment."""
+    """Finds credentials on first use, and gives the keys that are valid at the moment."""
 
     def __init__(self, credentials: Credentials | None, profile_name: str | None) -> None:
         if credentials is not None and not hasattr(credentials, "get_frozen_credentials"):
@@ -47,9 +42,8 @@ class CredentialSource:
             )
         self._given = credentials
         self._profile_name = profile_name
-        self._found: Credentials | Keys | None = None
-        self._lock = threading.Lock()
-        renew_in_children(self)
+        self._found: Credentials | None = None
+        self._lock = ForkSafeLock()
 
     @property
     def given(self) -> bool:
@@ -62,100 +56,70 @@ class CredentialSource:
         credentials = self._given or self._found
         if credentials is None:
             return True
-        if isinstance(credentials, Keys):
-            return False
         # Only credentials that expire have this.
         refresh_needed = getattr(credentials, "refresh_needed", None)
         if refresh_needed is not None:
             return bool(refresh_needed())
-        from botocore.credentials import Credentials
-
         # A class of somebody's own may do anything to get them.
         return type(credentials) is not Credentials
 
-    def frozen(self) -> Keys:
+    def keys(self) -> Keys:
         """Give the access key, secret key and session token to sign with now.
 
         Raises:
             ConfigurationError: There are none, or they cannot be refreshed; the message says where
                 they were looked for.
         """
-        credentials = self._given or self._find()
-        keys = credentials if isinstance(credentials, Keys) else _refreshed(credentials)
-        problem = _problem_of(keys)
-        if problem is None:
-            return keys
-        del credentials, keys  # A traceback may show local variables.
-        raise ConfigurationError(problem)
+        try:
+            keys = _freeze(self._given or self._find())
+        except ConfigurationError:
+            raise
+        except Exception as error:
+            # botocore's, and those of a process, a plugin or a class of the caller's own.
+            raise ConfigurationError(
+                f"The credentials cannot be loaded or refreshed: {error}"
+            ) from error
+        _check(keys)
+        return keys
 
-    def renew_after_fork(self) -> None:
-        """Replace the lock, which another thread of the parent may hold."""
-        self._lock = threading.Lock()
-
-    def _find(self) -> Credentials | Keys:
+    def _find(self) -> Credentials:
         with self._lock:
             if self._found is None:
                 self._found = _find_credentials(self._profile_name)
             return self._found
 
 
-def _refreshed(credentials: Credentials) -> Keys:
-    from botocore.exceptions import BotoCoreError
-
-    try:
-        frozen = credentials.get_frozen_credentials()
-    except (BotoCoreError, OSError, ValueError, RuntimeError) as error:
-        raise _unusable(error) from error
+def _freeze(credentials: Credentials) -> Keys:
+    # The repr of frozen credentials shows the secret, so no frame that may raise keeps them.
+    frozen = credentials.get_frozen_credentials()
     return Keys(frozen.access_key or "", frozen.secret_key or "", frozen.token)
 
 
-def _unusable(error: Exception) -> ConfigurationError:
-    return ConfigurationError(f"The credentials cannot be loaded or refreshed: {error}")
-
-
-def _problem_of(keys: Keys) -> str | None:
-    """Tell why no request can be signed with these keys, without quoting them."""
+def _check(keys: Keys) -> None:
+    """Refuse keys that no request can be signed with, without quoting them."""
     if not (keys.access_key and keys.secret_key):
-        return "The credentials have no access key id or no secret access key."
+        raise ConfigurationError(
+            "The credentials have no access key id or no secret access key."
+        )
     if not all(_HEADER_TEXT.fullmatch(text) for text in (keys.access_key, keys.token or "-")):
-        return (
+        raise ConfigurationError(
             "The access key id or the session token holds a blank, a line break or another "
             "character that cannot be sent. Copy it again."
         )
     # What is no UTF-8 in the environment is unprintable here, and cannot be encoded.
     if not keys.secret_key.isprintable():
-        return (
+        raise ConfigurationError(
             "The secret access key holds a line break or another character that is no text. "
             "Copy it again."
         )
-    return None
 
 
-def _find_credentials(profile_name: str | None) -> Credentials | Keys:
-    # The chain begins with the environment unless a profile is asked for in code. Lasting keys are
-    # read without botocore, whose import takes longer than the call.
-    keys = None if profile_name else _keys_of_environment()
-    if keys is not None:
-        return keys
-    from botocore.exceptions import BotoCoreError
-
-    try:
-        return _ask_chain(profile_name)
-    except (BotoCoreError, OSError, ValueError, RuntimeError) as error:
-        raise _unusable(error) from error
-
-
-def _keys_of_environment() -> Keys | None:
-    """Read keys that do not expire; all else in the environment is left to botocore."""
-    access_key = os.environ.get("AWS_ACCESS_KEY_ID")
-    secret_key = os.environ.get("AWS_SECRET_ACCESS_KEY")
-    if not access_key or not secret_key or os.environ.get("AWS_CREDENTIAL_EXPIRATION"):
-        return None
-    tokens = (os.environ.get(name) for name in _TOKEN_VARIABLES)
-    return Keys(access_key, secret_key, next(filter(None, tokens), None))
-
-
-def _ask_chain(profile_name: str | None) -> Credentials:
+def _find_credentials(profile_name: str | None) -> Credentials:
+    # botocore's chain begins with the environment unless a profile is asked for in code. Keys that
+    # stand there need no session, whose import takes longer than a call.
+    found = None if profile_name else EnvProvider().load()
+    if found is not None:
+        return found
     session = make_session(profile_name)
     found = session.get_credentials()
     if found is None:
@@ -165,6 +129,7 @@ def _ask_chain(profile_name: str | None) -> Credentials:
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment, at profile "
             f"{profile!r} in AWS's shared files (keys, assumed roles, SSO, login, processes), and "
             "at the container's and the instance's metadata. Set one of them, for example "
-            "AWS_PROFILE, or pass credentials=boto3.Session().get_credentials()."
+            "AWS_PROFILE, or pass credentials=boto3.Session().get_credentials(). "
+            f"{TRY_IT}"
         )
     return found

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+import attrs
+
 from nimble_stop._api.arguments import checked_seconds
 from nimble_stop._api.response import Response, parse_response
 from nimble_stop._call.deadline import Deadline
-from nimble_stop._call.record import CallRecord, summary
-from nimble_stop._call.retry import RetryQuota
+from nimble_stop._call.record import AttemptRecord, CallRecord, summary
+from nimble_stop._call.retry import RetryPolicy, RetryQuota
 from nimble_stop._call.skew import ClockSkew
-from nimble_stop._call.steps import Send, Sign, Sleep
+from nimble_stop._call.steps import Notify, Send, Sign, Sleep
 from nimble_stop._config.endpoint_url import CLOSED_NOTICE
 from nimble_stop.exceptions import (
     ConnectionFailedError,
@@ -23,9 +25,10 @@ from nimble_stop.exceptions import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nimble_stop._api.request import Request
-    from nimble_stop._auth.authentication import WireRequest
-    from nimble_stop._call.retry import RetryPolicy
+    from nimble_stop._auth.signer import WireRequest
     from nimble_stop._call.steps import Steps
     from nimble_stop._config.config import Config
     from nimble_stop._config.runtime import Runtime
@@ -36,24 +39,38 @@ _logger = logging.getLogger("nimble_stop")
 
 
 class _Retry(NamedTuple):
-    """A retry that is going to be made."""
+    """A retry that was decided on, and what it cost of the quota."""
 
     delay: float
     cost: int
 
 
 class Engine:
-    """Runs the calls of one client, and keeps what they learn from each other."""
+    """Runs the calls of one client, and keeps what they learn from each other.
 
-    def __init__(self, config: Config) -> None:
+    Args:
+        config: The client's configuration.
+        retry: When failed attempts are retried; None for the standard policy, with as many
+            attempts as the configuration asks for.
+        on_attempt: Called with the record of every attempt, or None.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        retry: RetryPolicy | None = None,
+        on_attempt: Callable[[AttemptRecord], object] | None = None,
+    ) -> None:
         self._config = config
         self._runtime = config.runtime
+        self._on_attempt = on_attempt
         self._quota = RetryQuota()
         self._skew = ClockSkew(enabled=config.correct_clock_skew)
+        self.policy = retry or _standard_policy(config)
 
-    def with_config(self, config: Config) -> Engine:
-        """Make an engine with another configuration that shares what was learned."""
-        engine = Engine(config)
+    def with_options(self, config: Config, retry: RetryPolicy | None) -> Engine:
+        """Make an engine with other options that shares what was learned."""
+        engine = Engine(config, retry or self.policy, self._on_attempt)
         engine._quota, engine._skew = self._quota, self._skew
         return engine
 
@@ -61,11 +78,6 @@ class Engine:
     def runtime(self) -> Runtime:
         """Clocks, sleep, randomness and ids."""
         return self._runtime
-
-    @property
-    def policy(self) -> RetryPolicy:
-        """How failed attempts are repeated."""
-        return self._config.retry
 
     @property
     def skew_seconds(self) -> float:
@@ -100,7 +112,7 @@ class Engine:
             record.write_into(error)
             raise
         except BaseException as interruption:
-            # Cancelled or interrupted from outside: leave word of how to go on.
+            # Cancelled or interrupted from outside: say how the call can be repeated.
             interruption.add_note(record.how_to_resume())
             raise
 
@@ -110,23 +122,29 @@ class Engine:
         invocation_id = self._runtime.new_id()
         paid = 0
         while True:
-            skew = self._skew.seconds
+            made, skew = record.attempts, self._skew.seconds
             started = self._runtime.monotonic()
+            failure: NimbleStopError | None = None
+            decision: _Retry | NimbleStopError | None = None
             try:
                 result = yield from self._attempt(request, record, invocation_id, skew, deadline)
             except NimbleStopError as error:
                 record.note(error)
-                verdict = self._judge(error, record, skew, deadline)
-                _log(record, self._runtime.monotonic() - started, error, verdict)
-                if isinstance(verdict, NimbleStopError):
-                    raise verdict from verdict.__cause__
+                record.write_into(error)
+                failure, decision = error, self._decide(error, record, skew, deadline)
             else:
                 self._quota.give_back(paid)
-                _log(record, self._runtime.monotonic() - started)
+            # Signing can fail before there is an attempt.
+            if record.attempts > made:
+                seconds = self._runtime.monotonic() - started
+                yield from self._report(request, record, seconds, failure, decision)
+            if decision is None:
                 return result
-            yield Sleep(verdict.delay)
-            record.waited += verdict.delay
-            paid = verdict.cost
+            if isinstance(decision, NimbleStopError):
+                raise decision from decision.__cause__
+            yield Sleep(decision.delay)
+            record.waited += decision.delay
+            paid = decision.cost
 
     def _attempt(
         self,
@@ -139,38 +157,62 @@ class Engine:
         attempt = record.attempts + 1
         headers = {
             "amz-sdk-invocation-id": invocation_id,
-            "amz-sdk-request": f"attempt={attempt}; max={self._config.retry.max_attempts}",
+            "amz-sdk-request": f"attempt={attempt}; max={self.policy.max_attempts}",
         }
         wire: WireRequest = yield Sign(request, headers, skew)
         remaining = deadline.remaining
         if remaining <= 0:
             raise DeadlineExceededError(f"{deadline} was over before the request was sent.")
-        record.attempts, record.request_id = attempt, None
+        record.attempts, record.http_status, record.request_id = attempt, None, None
         timeouts = self._config.timeouts
         sent = self._runtime.now()
-        answer: Response = yield Send(wire, timeouts.connect, timeouts.read, remaining)
-        response = wire.redact(answer)
-        record.request_id = response.request_id
-        if response.resent:
-            record.note_sent()
+        response: Response = yield Send(wire, timeouts.connect, timeouts.read, remaining)
+        record.http_status, record.request_id = response.status, response.request_id
         self._skew.observe(response.headers, sent, self._runtime.now())
         try:
             return parse_response(request.operation, response)
-        except (ServiceError, ResponseDecodeError):
-            response = wire.redact_error(answer)
-            record.request_id = response.request_id
-        # The error is made of it once more, without its shortest secrets.
-        return parse_response(request.operation, response)
+        except (ServiceError, ResponseDecodeError) as error:
+            wire.redact(error)
+            record.request_id = error.request_id
+            raise
 
-    def _judge(
+    def _report(
+        self,
+        request: Request[ModelT],
+        record: CallRecord,
+        seconds: float,
+        error: NimbleStopError | None,
+        decision: _Retry | NimbleStopError | None,
+    ) -> Steps[None]:
+        """Log an attempt, and give its record to the user's callback."""
+        level = logging.INFO if error else logging.DEBUG
+        if self._on_attempt is None and not _logger.isEnabledFor(level):
+            return
+        attempt = AttemptRecord(
+            operation=record.operation,
+            studio_id=request.studio_id,
+            session_id=request.session_id,
+            client_token=record.client_token,
+            attempt=record.attempts,
+            http_status=record.http_status,
+            error=error,
+            request_id=record.request_id,
+            seconds=seconds,
+            next_delay=decision.delay if isinstance(decision, _Retry) else None,
+        )
+        _log(level, attempt)
+        if self._on_attempt is not None:
+            yield Notify(self._on_attempt, attempt)
+
+    def _decide(
         self, error: NimbleStopError, record: CallRecord, skew: float, deadline: Deadline
     ) -> _Retry | NimbleStopError:
-        """Decide on the next attempt, or on the error that the caller gets."""
+        """Decide on a retry, or on the error that the caller gets."""
         if isinstance(error, DeadlineExceededError):
             return error
         if isinstance(error, TransportError) and deadline.remaining <= 0:
             return _exceeded(deadline, error)
-        policy = self._config.retry
+        policy = self.policy
         worth_it = policy.retries(error) or self._skew.explains(error, skew)
         if worth_it and record.attempts < policy.max_attempts:
             delay = policy.delay(record.attempts, error, self._runtime.random)
@@ -192,23 +234,27 @@ def _exceeded(
     return error
 
 
-def _log(
-    record: CallRecord,
-    seconds: float,
-    error: NimbleStopError | None = None,
-    verdict: _Retry | NimbleStopError | None = None,
-) -> None:
-    """Write the one line of an attempt."""
-    level = logging.INFO if error else logging.DEBUG
-    if not _logger.isEnabledFor(level):
-        return
+def _standard_policy(config: Config) -> RetryPolicy:
+    if config.max_attempts is None:
+        return RetryPolicy()
+    return RetryPolicy(max_attempts=config.max_attempts)
+
+
+def _log(level: int, attempt: AttemptRecord) -> None:
+    """Log the line of an attempt, with its fields as attributes of the log record."""
+    fields = {field.name: getattr(attempt, field.name) for field in attrs.fields(AttemptRecord)}
+    error, delay = attempt.error, attempt.next_delay
+    code = error.code if isinstance(error, ServiceError) else error and type(error).__name__
     _logger.log(
         level,
-        "%s attempt %d: %s after %.3f s, request id %s%s",
-        record.operation,
-        record.attempts,
+        "%s attempt %d: %s after %.3f s, studio %r, session %r, request id %s%s",
+        attempt.operation,
+        attempt.attempt,
         summary(error) if error else "ok",
-        seconds,
-        record.request_id or "none",
-        f", next attempt in {verdict.delay:.3f} s" if isinstance(verdict, _Retry) else "",
+        attempt.seconds,
+        attempt.studio_id,
+        attempt.session_id,
+        attempt.request_id or "none",
+        "" if delay is None else f", next attempt in {delay:.3f} s",
+        extra={**fields, "error_code": code},
     )

@@ -1,4 +1,4 @@
-"""What a call goes through, attempt by attempt, and what its error tells of it."""
+"""The record of a call, attempt by attempt, for its errors, the log and the user's callback."""
 
 from __future__ import annotations
 
@@ -17,9 +17,41 @@ from nimble_stop.exceptions import (
 _SERVER_ERRORS: Final = 500
 
 
+@attrs.frozen(kw_only=True)
+class AttemptRecord:
+    """One attempt of a call, as `NimbleClient`'s ``on_attempt`` is given it.
+
+    The client's log records carry the same fields.
+
+    Args:
+        operation: The API operation, such as ``"StopStreamingSession"``.
+        studio_id: The studio that the call is about.
+        session_id: The session that the call is about; None for a list.
+        client_token: The call's idempotency token; None when the operation takes none.
+        attempt: Which attempt of the call it was, from 1.
+        http_status: The answer's HTTP status; None when no answer came.
+        error: Why it failed, or None.
+        request_id: The service's name for the request, for AWS support; or None.
+        seconds: How long the attempt took, from signing to the end of the answer.
+        next_delay: How many seconds the call waits before the next attempt; None when there is no
+            next one.
+    """
+
+    operation: str
+    studio_id: str | None
+    session_id: str | None
+    client_token: str | None
+    attempt: int
+    http_status: int | None
+    error: NimbleStopError | None
+    request_id: str | None
+    seconds: float
+    next_delay: float | None
+
+
 @attrs.define
 class CallRecord:
-    """What a call has been through, for its errors, the log and bulk stops to tell."""
+    """What a call has been through, for its errors and for bulk stops."""
 
     operation: str = ""
     client_token: str | None = None
@@ -28,25 +60,21 @@ class CallRecord:
     waited: float = 0.0
     outcome_unknown: bool = False
     throttled: bool = False
+    http_status: int | None = None
     request_id: str | None = None
 
     def note(self, error: NimbleStopError) -> None:
-        """Take down why an attempt failed."""
+        """Add why an attempt failed."""
         # Signing can fail before there is an attempt.
         if len(self.attempt_errors) < self.attempts:
             self.attempt_errors += (summary(error),)
         self.throttled = self.throttled or is_throttling(error)
-        if _may_have_acted(error):
-            self.note_sent()
-
-    def note_sent(self) -> None:
-        """Take down that a request went out, and that no answer says what became of it."""
         # Only operations that change something take a token.
-        if self.client_token is not None:
+        if self.client_token is not None and _may_have_acted(error):
             self.outcome_unknown = True
 
     def write_into(self, error: NimbleStopError) -> None:
-        """Put all of it on the error that the caller gets."""
+        """Set it on the error that the caller gets."""
         error.operation = self.operation
         error.client_token = self.client_token
         error.attempts = self.attempts
@@ -54,7 +82,7 @@ class CallRecord:
         error.waited = self.waited
         error.outcome_unknown = self.outcome_unknown
 
-    def following(self, earlier: CallRecord) -> CallRecord:
+    def after(self, earlier: CallRecord) -> CallRecord:
         """Add what an earlier call with the same token has been through."""
         return attrs.evolve(
             self,
@@ -65,13 +93,13 @@ class CallRecord:
         )
 
     def how_to_resume(self) -> str:
-        """Say how a call that was broken off can be repeated safely."""
+        """Say how an interrupted call can be repeated safely."""
         repeat = f"; repeat it with client_token={self.client_token!r}" if self.client_token else ""
-        return f"{self.operation} was broken off in attempt {self.attempts}{repeat}"
+        return f"{self.operation} was interrupted in attempt {self.attempts}{repeat}"
 
 
 def _may_have_acted(error: NimbleStopError) -> bool:
-    """Tell whether the service may have done what was asked, although the attempt failed."""
+    """Whether the service may have done what was asked, although the attempt failed."""
     if isinstance(error, ServiceError):
         return (error.http_status or 0) >= _SERVER_ERRORS
     if isinstance(error, TransportError):

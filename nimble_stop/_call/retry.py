@@ -1,4 +1,4 @@
-"""When a failed attempt is repeated, and after how long: AWS's standard retry mode.
+"""When a failed attempt is retried, and after how long: AWS's standard retry mode.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 The rules are pure; what a client remembers between calls is the `RetryQuota`.
@@ -6,14 +6,18 @@ The rules are pure; what a client remembers between calls is the `RetryQuota`.
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from nimble_stop._api.arguments import checked_count, checked_seconds
-from nimble_stop._config.fork import renew_in_children
-from nimble_stop.exceptions import ConflictException, NimbleStopError, ServiceError
+from nimble_stop._config.runtime import ForkSafeLock
+from nimble_stop.exceptions import (
+    ConflictException,
+    NimbleStopError,
+    RequestValidationError,
+    ServiceError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,6 +99,14 @@ class RetryPolicy:
         return max(delay, min(error.retry_after, limit))
 
 
+def check_retry(policy: object) -> None:
+    """Refuse what is no policy, before it could fail in the middle of a call."""
+    if policy is not None and not isinstance(policy, RetryPolicy):
+        raise RequestValidationError(
+            f"retry must be a RetryPolicy or None, not {type(policy).__name__}.", argument="retry"
+        )
+
+
 def is_throttling(error: NimbleStopError) -> bool:
     """Tell whether the service asked for fewer requests."""
     return isinstance(error, ServiceError) and error.throttling
@@ -109,8 +121,7 @@ class RetryQuota:
     def __init__(self, capacity: int = _QUOTA) -> None:
         self._capacity = capacity
         self._available = capacity
-        self._lock = threading.Lock()
-        renew_in_children(self)
+        self._lock = ForkSafeLock()
 
     @property
     def available(self) -> int:
@@ -132,7 +143,3 @@ class RetryQuota:
             return
         with self._lock:
             self._available = min(self._capacity, self._available + (last_cost or _SUCCESS_REFUND))
-
-    def renew_after_fork(self) -> None:
-        """Replace the lock, which another thread of the parent may hold."""
-        self._lock = threading.Lock()

@@ -1,7 +1,7 @@
-"""What a call asks to have done, and the two loops that have it done.
+"""The steps of a call, and the two loops that run them.
 
-A call is a generator. It yields a step (`Sign`, `Send`, `Sleep`) and is sent the outcome, so the
-same code runs under the sync and the async client, and under tests that do nothing at all. Whatever
+A call is a generator. It yields a step (`Sign`, `Send`, `Sleep`, `Notify`) and is sent the outcome,
+so the same code runs under the sync and the async client, and under tests without any I/O. Whatever
 fails is thrown into it. Calls that belong together, such as the polls of a wait, are generators
 that yield from one another.
 """
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from nimble_stop._api.request import Request
-    from nimble_stop._auth.authentication import WireRequest
+    from nimble_stop._auth.signer import WireRequest
+    from nimble_stop._call.record import AttemptRecord
 
 ResultT = TypeVar("ResultT")
 
@@ -25,7 +26,7 @@ class Sign(NamedTuple):
 
     Args:
         request: The request.
-        headers: The headers that tell this attempt from the others.
+        headers: The headers that differ from attempt to attempt.
         skew: How many seconds the service's clock is ahead of ours.
     """
 
@@ -56,19 +57,26 @@ class Sleep(NamedTuple):
     seconds: float
 
 
-Effect = Sign | Send | Sleep
+class Notify(NamedTuple):
+    """Call a function of the user's with the record of an attempt. The outcome is None."""
+
+    callback: Callable[[AttemptRecord], object]
+    record: AttemptRecord
+
+
+Effect = Sign | Send | Sleep | Notify
 # What a generator is sent depends on what it yielded, which the type system cannot express.
 Steps = Generator[Effect, Any, ResultT]
 
 
 def drive(steps: Steps[ResultT], perform: Callable[[Effect], object]) -> ResultT:
-    """Run a call, doing each thing it asks for, one after the other."""
+    """Run a call: perform its steps, one after the other."""
     try:
         effect = next(steps)
         while True:
             try:
                 outcome = perform(effect)
-            except BaseException as error:  # noqa: BLE001 - the call decides what to make of it
+            except BaseException as error:  # noqa: BLE001 - the call decides what it means
                 effect = steps.throw(error)
             else:
                 effect = steps.send(outcome)
@@ -78,13 +86,13 @@ def drive(steps: Steps[ResultT], perform: Callable[[Effect], object]) -> ResultT
 
 
 async def adrive(steps: Steps[ResultT], perform: Callable[[Effect], Awaitable[object]]) -> ResultT:
-    """Do the same as `drive`, awaiting each thing."""
+    """Do the same as `drive`, and await each step."""
     try:
         effect = next(steps)
         while True:
             try:
                 outcome = await perform(effect)
-            except BaseException as error:  # noqa: BLE001 - the call decides what to make of it
+            except BaseException as error:  # noqa: BLE001 - the call decides what it means
                 effect = steps.throw(error)
             else:
                 effect = steps.send(outcome)

@@ -16,7 +16,7 @@ from nimble_stop._cli.output import Output, json_writer, note, write_json
 from nimble_stop._cli.selection import Filters, filter_options
 from nimble_stop._cli.table import write_session, write_sessions
 from nimble_stop._cli.text import printable
-from nimble_stop._config.defaults import DEADLINE_SECONDS, WAIT_SECONDS
+from nimble_stop._config.options import DEADLINE_SECONDS, WAIT_SECONDS
 from nimble_stop.exceptions import ServiceError
 
 if TYPE_CHECKING:

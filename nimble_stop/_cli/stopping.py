@@ -19,7 +19,7 @@ from nimble_stop._cli.stop_many import stop_many
 from nimble_stop._cli.stop_one import stop_one
 from nimble_stop._cli.targets import find_targets
 from nimble_stop._cli.text import printable
-from nimble_stop._config.defaults import DEADLINE_SECONDS, MAX_CONCURRENCY, WAIT_SECONDS
+from nimble_stop._config.options import DEADLINE_SECONDS, MAX_CONCURRENCY, WAIT_SECONDS
 from nimble_stop.models import VolumeRetentionMode
 
 if TYPE_CHECKING:

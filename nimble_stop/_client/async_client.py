@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from nimble_stop._api.request import get_request, stop_request
-from nimble_stop._call.steps import Effect, Send, Sign, adrive
+from nimble_stop._call.steps import Effect, Notify, Send, Sign, adrive
 from nimble_stop._client.base import BaseClient
-from nimble_stop._config.defaults import MAX_CONCURRENCY, POLL_SECONDS, WAIT_SECONDS
+from nimble_stop._config.options import MAX_CONCURRENCY, POLL_SECONDS, WAIT_SECONDS
 from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 ResultT = TypeVar("ResultT")
 
+_logger = logging.getLogger("nimble_stop")
+
 
 class AsyncNimbleClient(BaseClient):
     """The awaited twin of `NimbleClient`: the same arguments, methods and errors. Needs aiohttp.
@@ -33,27 +36,12 @@ class AsyncNimbleClient(BaseClient):
     async context manager. A call that is cancelled leaves a note on the `asyncio.CancelledError`
     that tells its client token; pass a ``client_token`` of your own to know it beforehand.
 
-    Args:
-        region_name: The AWS region, such as ``"us-west-2"``. Else ``AWS_REGION``,
-            ``AWS_DEFAULT_REGION`` or the profile's.
-        profile_name: The profile in AWS's shared files. Else ``AWS_PROFILE``.
-        endpoint_url: Where requests go. Else ``AWS_ENDPOINT_URL_NIMBLE``, ``AWS_ENDPOINT_URL``,
-            the profile's, or AWS's own host in the region, which AWS has closed.
-        credentials: botocore credentials, such as ``boto3.Session().get_credentials()`` returns.
-            Else whatever botocore's chain finds at the first call.
-        timeout: How long one attempt may take: `Timeouts`, or one number of seconds for both of
-            its parts.
-        deadline: How many seconds a call may take in all: attempts, delays, everything.
-        retry: How failed attempts are repeated. Else `RetryPolicy` with ``AWS_MAX_ATTEMPTS`` or
-            the profile's ``max_attempts``.
-        max_connections: How many connections are kept open for reuse.
-        ca_bundle: A file or directory of certificates to trust. Else ``AWS_CA_BUNDLE``, the
-            profile's, or certifi's.
-        runtime: Clocks, sleep, randomness and ids, for tests.
+    All arguments are those of `NimbleClient`. ``on_attempt`` may also return an awaitable, which is
+    awaited; so may the ``sleep`` of a `Runtime`.
 
     Raises:
-        ConfigurationError: There is no region, or a setting is invalid. Credentials are looked
-            for at the first call.
+        ConfigurationError: aiohttp is not installed, there is no region, or a setting is invalid.
+            Credentials are looked for at the first call.
         RequestValidationError: An argument has the wrong type or range.
     """
 
@@ -78,37 +66,10 @@ class AsyncNimbleClient(BaseClient):
         client_token: str | None = None,
         deadline: float | None = None,
     ) -> StreamingSession:
-        """Stop a streaming session.
+        """Stop a streaming session; see `NimbleClient.stop_session` for arguments and errors.
 
-        The service answers as soon as the stop has begun, as a rule in state
-        ``STOP_IN_PROGRESS``. A call that failed is safely repeated with the ``client_token`` of
-        its error. See AWS's page on `StopStreamingSession`_.
-
-        Args:
-            studio_id: The studio's id.
-            session_id: The session's id.
-            retention: Whether the session's EBS volumes are kept (``RETAIN``) or deleted
-                (``DELETE``). None leaves it to the session's own setting.
-            client_token: Makes repeated calls one: 1 to 64 printable ASCII characters. None for
-                a new one.
-            deadline: How many seconds the call may take in all. None for the client's.
-
-        Returns:
-            The session as the service answered.
-
-        Raises:
-            RequestValidationError: An argument is invalid; nothing was sent.
-            ConfigurationError: There are no credentials.
-            ConflictException: Another operation is in progress on the session, or its state
-                allows no stop.
-            ResourceNotFoundException: The studio or the session does not exist.
-            ServiceError: The service refused for another reason; the subclass says which.
-            TransportError: No answer came, in none of the attempts.
-            DeadlineExceededError: It took longer than the deadline.
-            ResponseDecodeError: The answer cannot be understood.
-
-        .. _StopStreamingSession:
-           https://docs.aws.amazon.com/nimble-studio/latest/api/API_StopStreamingSession.html
+        A call that is cancelled adds a note to the `asyncio.CancelledError` that names its client
+        token.
         """
         request = stop_request(
             studio_id,
@@ -122,28 +83,7 @@ class AsyncNimbleClient(BaseClient):
     async def get_session(
         self, studio_id: str, session_id: str, *, deadline: float | None = None
     ) -> StreamingSession:
-        """Read a streaming session. See AWS's page on `GetStreamingSession`_.
-
-        Args:
-            studio_id: The studio's id.
-            session_id: The session's id.
-            deadline: How many seconds the call may take in all. None for the client's.
-
-        Returns:
-            The session as the service answered.
-
-        Raises:
-            RequestValidationError: An argument is invalid; nothing was sent.
-            ConfigurationError: There are no credentials.
-            ResourceNotFoundException: The studio or the session does not exist.
-            ServiceError: The service refused for another reason; the subclass says which.
-            TransportError: No answer came, in none of the attempts.
-            DeadlineExceededError: It took longer than the deadline.
-            ResponseDecodeError: The answer cannot be understood.
-
-        .. _GetStreamingSession:
-           https://docs.aws.amazon.com/nimble-studio/latest/api/API_GetStreamingSession.html
-        """
+        """Read a streaming session; see `NimbleClient.get_session` for arguments and errors."""
         return await self._call(get_request(studio_id, session_id), deadline)
 
     def list_sessions(
@@ -155,31 +95,11 @@ class AsyncNimbleClient(BaseClient):
         session_ids: Iterable[str] | None = None,
         deadline: float | None = None,
     ) -> AsyncIterator[StreamingSession]:
-        """List a studio's streaming sessions, page after page, as they are asked for.
-
-        The filters combine. See AWS's page on `ListStreamingSessions`_.
-
-        Args:
-            studio_id: The studio's id.
-            owned_by: Only sessions that this user owns.
-            created_by: Only sessions that this user created.
-            session_ids: Only sessions with these ids, at least one; no id may hold a comma.
-            deadline: How many seconds the calls for all pages may take in all; the time that the
-                caller takes between them does not count. None for the client's.
+        """List a studio's streaming sessions; see `NimbleClient.list_sessions` for arguments and errors.
 
         Returns:
-            An iterator over the sessions. Iterating raises the errors below but the first.
-
-        Raises:
-            RequestValidationError: An argument is invalid; nothing was sent.
-            ConfigurationError: There are no credentials.
-            ServiceError: The service refused; the subclass says why.
-            TransportError: No answer came, in none of the attempts.
-            DeadlineExceededError: The calls took longer than the deadline.
-            ResponseDecodeError: An answer cannot be understood, or a page token came twice.
-
-        .. _ListStreamingSessions:
-           https://docs.aws.amazon.com/nimble-studio/latest/api/API_ListStreamingSessions.html
+            An asynchronous iterator over the sessions. Iterating raises the errors, but for
+            `RequestValidationError`, which is raised at once.
         """
         pages = self._pages(
             studio_id,
@@ -201,31 +121,7 @@ class AsyncNimbleClient(BaseClient):
     ) -> StreamingSession:
         """Wait until a session that is being stopped is ``STOPPED``.
 
-        The first looks come within a second, then every ``poll_interval`` seconds, spread by
-        chance. Throttling and outages end a look and not the wait. A session that is ``READY``
-        counts as being stopped only if its times show a stop after its last start: the service
-        moves a session to ``STOP_IN_PROGRESS`` before it answers the stop.
-
-        Args:
-            studio_id: The studio's id.
-            session_id: The session's id.
-            deadline: How many seconds to wait; AWS's own waiter waits 900.
-            poll_interval: The longest time between two looks, in seconds; AWS's waiter looks
-                every 5.
-            on_poll: Called with every session that was read.
-
-        Returns:
-            The session in state ``STOPPED``.
-
-        Raises:
-            RequestValidationError: An argument is invalid; nothing was sent.
-            ConfigurationError: There are no credentials.
-            StopFailedError: The session went to ``STOP_FAILED``.
-            UnexpectedStateError: It is in a state that does not lead to ``STOPPED``: deleted,
-                failed otherwise, or ready with no stop under way.
-            DeadlineExceededError: It has not stopped in time; the error has the session as it
-                was last read.
-            ServiceError: The service refused for a reason that does not pass.
+        See `NimbleClient.wait_until_stopped` for arguments and errors.
         """
         return await adrive(
             self._wait_steps(
@@ -249,32 +145,10 @@ class AsyncNimbleClient(BaseClient):
         wait: bool = False,
         executor: Executor | None = None,
     ) -> AsyncStopRun:
-        """Stop many streaming sessions.
-
-        Failures are values, not exceptions: every id gives one result. The pace follows the
-        service's throttling. After whatever happened, a run with the same ``run_id`` completes
-        the work and stops nothing twice.
-
-        Args:
-            studio_id: The studio's id.
-            session_ids: The sessions' ids: any iterable, also an endless one.
-            retention: Whether the sessions' EBS volumes are kept (``RETAIN``) or deleted
-                (``DELETE``). None leaves it to each session's own setting.
-            run_id: A name for this run; the client tokens are derived from it. None for a new
-                one, which the run's ``run_id`` tells.
-            max_concurrency: How many stops are in flight at most.
-            wait: Whether a session's result comes when it is ``STOPPED``, rather than when its
-                stop has begun. A session that is not, within 900 seconds, is a failure.
-            executor: Any `concurrent.futures.Executor` to do the work in, such as a process pool
-                or Dask's. None for threads of its own.
+        """Stop many streaming sessions; see `NimbleClient.stop_sessions` for arguments and errors.
 
         Returns:
-            An iterator of `StopResult`, one as each session ends.
-
-        Raises:
-            RequestValidationError: An argument is invalid; nothing was sent. An invalid id among
-                the others is a result of its own.
-            ConfigurationError: The executor would need the credentials that the client was given.
+            An asynchronous iterator of `StopResult`, one as each session ends.
         """
         from nimble_stop._flows.tasks import start_run
 
@@ -317,13 +191,23 @@ class AsyncNimbleClient(BaseClient):
     async def _perform(self, effect: Effect) -> object:
         if isinstance(effect, Sign):
             # Credentials come from files, processes or the network: not in the event loop.
-            sign = self._authenticator.sign
-            if self._authenticator.may_block:
+            sign = self._signer.sign
+            if self._signer.may_block:
                 return await asyncio.to_thread(sign, *effect)
             return sign(*effect)
         if isinstance(effect, Send):
             return await self._transport.exchange(effect)
+        if isinstance(effect, Notify):
+            return await self._notify(effect)
         waited = (self._config.runtime.sleep or asyncio.sleep)(effect.seconds)
         if isawaitable(waited):
             await waited
         return None
+
+    async def _notify(self, effect: Notify) -> None:
+        try:
+            called = effect.callback(effect.record)
+            if isawaitable(called):
+                await called
+        except Exception:
+            _logger.exception("on_attempt failed; the call goes on.")

@@ -1,6 +1,6 @@
-"""What the sync and the async client have in common: all but the waiting.
+"""What the sync and the async client have in common.
 
-A method of a client makes a request of its arguments, which checks them, and runs the engine's
+A method of a client builds a request from its arguments, which checks them, and runs the engine's
 steps for it over the client's own transport.
 """
 
@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
-from nimble_stop._auth.authentication import Authenticator
 from nimble_stop._auth.credentials import CredentialSource
+from nimble_stop._auth.signer import Signer
 from nimble_stop._call.engine import Engine
+from nimble_stop._call.retry import check_retry
 from nimble_stop._config.config import adjusted, resolve
-from nimble_stop._config.defaults import DEADLINE_SECONDS, MAX_CONNECTIONS, WAIT_SECONDS
+from nimble_stop._config.options import DEADLINE_SECONDS, MAX_CONNECTIONS, WAIT_SECONDS
 from nimble_stop._config.options import DEFAULT_TIMEOUTS, Options, Timeouts
 from nimble_stop._config.runtime import Runtime
-from nimble_stop.exceptions import ConfigurationError
+from nimble_stop.exceptions import ConfigurationError, RequestValidationError
 
 if TYPE_CHECKING:
     import os
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from botocore.credentials import Credentials
 
+    from nimble_stop._call.record import AttemptRecord
     from nimble_stop._call.retry import RetryPolicy
     from nimble_stop._call.steps import Steps
     from nimble_stop._flows.bulk import BulkStop
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class BaseClient(ABC):
-    """A client without a transport. Users know the classes made of it."""
+    """A client without a transport: options, credentials, signer and engine."""
 
     def __init__(
         self,
@@ -51,6 +53,7 @@ class BaseClient(ABC):
         max_connections: int = MAX_CONNECTIONS,
         ca_bundle: str | os.PathLike[str] | None = None,
         runtime: Runtime | None = None,
+        on_attempt: Callable[[AttemptRecord], object] | None = None,
     ) -> None:
         options = Options(
             region_name=region_name,
@@ -58,17 +61,21 @@ class BaseClient(ABC):
             endpoint_url=endpoint_url,
             timeout=timeout,
             deadline=deadline,
-            retry=retry,
             max_connections=max_connections,
             ca_bundle=ca_bundle,
             runtime=runtime or Runtime(),
         )
-        config = resolve(options)
-        self._options = options
-        self._config = config
+        self._options, self._retry, self._on_attempt = options, retry, on_attempt
+        check_retry(retry)
+        if on_attempt is not None and not callable(on_attempt):
+            raise RequestValidationError(
+                f"on_attempt must be callable or None, not {type(on_attempt).__name__}.",
+                argument="on_attempt",
+            )
+        self._config = resolve(options)
         self._credentials = CredentialSource(credentials, profile_name)
-        self._authenticator = Authenticator(config, self._credentials)
-        self._engine = Engine(config)
+        self._signer = Signer(self._config, self._credentials)
+        self._engine = Engine(self._config, retry, on_attempt)
         self._open()
 
     @abstractmethod
@@ -100,7 +107,7 @@ class BaseClient(ABC):
         Args:
             timeout: How long one attempt may take; None leaves it as it is.
             deadline: How many seconds a call may take in all; None leaves it as it is.
-            retry: How failed attempts are repeated; None leaves it as it is.
+            retry: When failed attempts are retried; None leaves it as it is.
 
         Raises:
             RequestValidationError: An option is out of its range.
@@ -112,10 +119,11 @@ class BaseClient(ABC):
             options,
             timeout=options.timeout if timeout is None else timeout,
             deadline=options.deadline if deadline is None else deadline,
-            retry=options.retry if retry is None else retry,
         )
+        check_retry(retry)
+        copy._retry = self._retry if retry is None else retry
         copy._config = adjusted(self._config, copy._options)
-        copy._engine = self._engine.with_config(copy._config)
+        copy._engine = self._engine.with_options(copy._config, retry)
         return copy
 
     # What lists, waits and stops many is loaded when it is used: most programs stop one session.
@@ -197,14 +205,16 @@ class BaseClient(ABC):
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle what was asked for, without connections; refuse to pickle credentials."""
+        """Pickle the options, without connections; refuse to pickle credentials."""
         if self._credentials.given:
             raise ConfigurationError(
                 "A client with credentials= is not pickled, because the secret would be in the "
                 "pickle. Make the client where it is used, or leave credentials= out, so that the "
                 "other process finds its own by AWS_PROFILE, environment or role."
             )
-        return _rebuild, (type(self), attrs.asdict(self._options, recurse=False))
+        options = attrs.asdict(self._options, recurse=False)
+        options |= {"retry": self._retry, "on_attempt": self._on_attempt}
+        return _rebuild, (type(self), options)
 
 
 def _rebuild(kind: type[BaseClient], options: dict[str, Any]) -> BaseClient:

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nimble_stop._api.arguments import checked_seconds
 from nimble_stop._api.request import stop_request
 from nimble_stop._client.sync_client import NimbleClient
-from nimble_stop._config.fork import renew_in_children
-from nimble_stop._config.runtime import Runtime
+from nimble_stop._config.runtime import ForkSafeLock, Runtime
 
 if TYPE_CHECKING:
     from nimble_stop.models import StreamingSession, VolumeRetentionMode
 
 
-class DefaultClient:
+class _DefaultClient:
     """The client of the module's functions, made on first use."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = ForkSafeLock()
         self._client: NimbleClient | None = None
-        renew_in_children(self)
 
-    def client(self) -> NimbleClient:
-        """Give the client; make it when there is none yet."""
+    def get(self) -> NimbleClient:
         client = self._client
         if client is None:
             with self._lock:
@@ -32,18 +28,22 @@ class DefaultClient:
         return client
 
     def reset(self) -> None:
-        """Forget the client, so that the next use reads the environment anew."""
         with self._lock:
             client, self._client = self._client, None
         if client is not None:
             client.close()
 
-    def renew_after_fork(self) -> None:
-        """Replace the lock, which another thread of the parent may hold."""
-        self._lock = threading.Lock()
+
+_default: Final = _DefaultClient()
 
 
-default = DefaultClient()
+def reset_default_client() -> None:
+    """Close and forget the client of `nimble_stop.stop_session`.
+
+    The next call makes a new one, from the environment and AWS's files as they are then. For test
+    suites that change the environment, and for servers that reload their configuration.
+    """
+    _default.reset()
 
 
 def stop_session(
@@ -89,5 +89,5 @@ def stop_session(
     )
     if deadline is not None:
         checked_seconds("deadline", deadline)
-    client = default.client()
+    client = _default.get()
     return client._call(request, deadline)  # pyright: ignore[reportPrivateUsage] - our own class

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from nimble_stop._api.request import get_request, stop_request
-from nimble_stop._call.steps import Effect, Send, Sign, drive
+from nimble_stop._call.steps import Effect, Notify, Send, Sign, drive
 from nimble_stop._client.base import BaseClient
-from nimble_stop._config.defaults import MAX_CONCURRENCY, POLL_SECONDS, WAIT_SECONDS
+from nimble_stop._config.options import MAX_CONCURRENCY, POLL_SECONDS, WAIT_SECONDS
 from nimble_stop._transport.transport import Transport
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from nimble_stop.models import StreamingSession, VolumeRetentionMode
 
 ResultT = TypeVar("ResultT")
+
+_logger = logging.getLogger("nimble_stop")
 
 
 class NimbleClient(BaseClient):
@@ -47,6 +50,8 @@ class NimbleClient(BaseClient):
         ca_bundle: A file or directory of certificates to trust. Else ``AWS_CA_BUNDLE``, the
             profile's, or certifi's.
         runtime: Clocks, sleep, randomness and ids, for tests.
+        on_attempt: Called with an `AttemptRecord` after each attempt, in the thread that made it.
+            What it raises is logged, and the call goes on.
 
     Raises:
         ConfigurationError: There is no region, or a setting is invalid. Credentials are looked
@@ -303,7 +308,15 @@ class NimbleClient(BaseClient):
 
     def _perform(self, effect: Effect) -> object:
         if isinstance(effect, Sign):
-            return self._authenticator.sign(effect.request, effect.headers, effect.skew)
+            return self._signer.sign(effect.request, effect.headers, effect.skew)
         if isinstance(effect, Send):
             return self._transport.exchange(effect)
+        if isinstance(effect, Notify):
+            return self._notify(effect)
         return (self._config.runtime.sleep or time.sleep)(effect.seconds)
+
+    def _notify(self, effect: Notify) -> None:
+        try:
+            effect.callback(effect.record)
+        except Exception:
+            _logger.exception("on_attempt failed; the call goes on.")

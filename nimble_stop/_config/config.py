@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from nimble_stop._api.arguments import checked_count, checked_seconds
-from nimble_stop._call.retry import RetryPolicy
-from nimble_stop._config.endpoint_url import Endpoint, aws_endpoint, checked_region, parse_endpoint
+from nimble_stop._config.endpoint_url import (
+    TRY_IT,
+    Endpoint,
+    aws_endpoint,
+    checked_region,
+    parse_endpoint,
+)
 from nimble_stop._config.options import Timeouts, check_types
 from nimble_stop._config.settings import Found, Settings
 from nimble_stop.exceptions import ConfigurationError
@@ -42,7 +47,7 @@ class Config:
         endpoint: Where they go.
         timeouts: How long one attempt may take.
         deadline: How many seconds a call may take in all.
-        retry: How failed attempts are repeated.
+        max_attempts: Attempts in all that environment or profile ask for; None for the default.
         max_connections: How many connections are kept open for reuse.
         ca_bundle: A file or directory of certificates to trust; None for certifi's.
         correct_clock_skew: Whether signatures follow the service's clock.
@@ -54,7 +59,7 @@ class Config:
     endpoint: Endpoint
     timeouts: Timeouts
     deadline: float
-    retry: RetryPolicy
+    max_attempts: int | None
     max_connections: int
     ca_bundle: str | None
     correct_clock_skew: bool
@@ -78,7 +83,7 @@ def resolve(options: Options) -> Config:
         endpoint=_endpoint(options, settings, region_name),
         timeouts=_timeouts(options.timeout),
         deadline=checked_seconds("deadline", options.deadline),
-        retry=_retry(options.retry, settings),
+        max_attempts=_max_attempts(settings),
         max_connections=checked_count("max_connections", options.max_connections),
         ca_bundle=_ca_bundle(options, settings),
         correct_clock_skew=not settings.flag(
@@ -96,7 +101,6 @@ def adjusted(config: Config, options: Options) -> Config:
         config,
         timeouts=_timeouts(options.timeout),
         deadline=checked_seconds("deadline", options.deadline),
-        retry=options.retry or config.retry,
     )
 
 
@@ -108,7 +112,8 @@ def _region_name(options: Options, settings: Settings) -> str:
         raise ConfigurationError(
             "There is no region. Looked, in this order, at the argument region_name, at "
             f"{' and '.join(_REGION_VARIABLES)} in the environment, and at region of "
-            f"{settings.profile_label}. Set one of them, for example AWS_REGION=us-west-2."
+            f"{settings.profile_label}. Set one of them, for example AWS_REGION=us-west-2. "
+            f"{TRY_IT}"
         )
     return checked_region(found.value, found.source)
 
@@ -145,9 +150,7 @@ def _timeouts(timeout: Timeouts | float) -> Timeouts:
     return Timeouts(connect=seconds, read=seconds)
 
 
-def _retry(retry: RetryPolicy | None, settings: Settings) -> RetryPolicy:
-    if retry is not None:
-        return retry
+def _max_attempts(settings: Settings) -> int | None:
     mode = settings.find(("AWS_RETRY_MODE",), "retry_mode")
     if mode is not None and mode.value not in _RETRY_MODES:
         raise ConfigurationError(
@@ -156,9 +159,9 @@ def _retry(retry: RetryPolicy | None, settings: Settings) -> RetryPolicy:
         )
     attempts = settings.find(("AWS_MAX_ATTEMPTS",), "max_attempts")
     if attempts is None:
-        return RetryPolicy()
+        return None
     try:
-        return RetryPolicy(max_attempts=int(attempts.value))
+        return checked_count("max_attempts", int(attempts.value))
     except ValueError:
         raise ConfigurationError(
             f"{attempts.source} is {attempts.value!r}; it must be a whole number from 1, the "

@@ -21,6 +21,10 @@ CLOSED_NOTICE: Final = (
     "endpoint_url= or AWS_ENDPOINT_URL_NIMBLE, or start the embedded endpoint: "
     "'nimble-stop serve', or nimble_stop.local.LocalNimble in Python."
 )
+TRY_IT: Final = (
+    "To try the library without AWS, start the embedded endpoint: 'nimble-stop serve --sample' "
+    "prints the environment that leads to it; in Python it is nimble_stop.local.LocalNimble."
+)
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _REGION: Final = re.compile(r"(?!\d+\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
@@ -95,21 +99,21 @@ def parse_endpoint(url: str, source: str) -> Endpoint:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
-        raise _bad_endpoint(source, str(error)) from None
+        raise _bad_endpoint(source, url, str(error)) from None
     if url != url.strip() or not url.isprintable():
-        raise _bad_endpoint(source, "it has blanks or control characters in it")
+        raise _bad_endpoint(source, url, "it has blanks or control characters in it")
     if parts.scheme not in _DEFAULT_PORTS:
-        raise _bad_endpoint(source, "it does not begin with http:// or https://")
+        raise _bad_endpoint(source, url, "it does not begin with http:// or https://")
     if "@" in parts.netloc:
-        raise _bad_endpoint(source, "it holds a user name; credentials are not part of it")
+        raise _bad_endpoint(source, url, "it holds a user name; credentials are not part of it")
     if not _is_host(parts.netloc, host) or port == 0:
-        raise _bad_endpoint(source, "it has no valid host and port")
+        raise _bad_endpoint(source, url, "it has no valid host and port")
     if parts.query or parts.fragment:
-        raise _bad_endpoint(source, "it has a query or a fragment")
+        raise _bad_endpoint(source, url, "it has a query or a fragment")
     if not _BASE_PATH.fullmatch(parts.path):
-        raise _bad_endpoint(source, "its path is not percent-encoded")
+        raise _bad_endpoint(source, url, "its path is not percent-encoded")
     if {".", ".."} & set(unquote(parts.path).split("/")):
-        raise _bad_endpoint(source, "its path has dot segments, which are signed as another path")
+        raise _bad_endpoint(source, url, "its path has dot segments, which are signed as another path")
     port = port or _DEFAULT_PORTS[parts.scheme]
     return Endpoint(parts.scheme, host, port, parts.path.removesuffix("/"))
 
@@ -124,10 +128,13 @@ def _is_host(netloc: str, host: str) -> bool:
     return bool(_IPV6_NETLOC.fullmatch(netloc))
 
 
-def _bad_endpoint(source: str, reason: str) -> ConfigurationError:
-    # The URL itself may hold a password, so the message goes without it.
+def _bad_endpoint(source: str, url: str, reason: str) -> ConfigurationError:
+    # What stands before an @ may be a user name and a password.
+    _, at_sign, rest = url.rpartition("@")
+    shown = f"...@{rest}" if at_sign else rest
     return ConfigurationError(
-        f"{source} is no endpoint URL: {reason}. It looks like 'http://127.0.0.1:8080'."
+        f"{source} is {shown!r}, which is no endpoint URL: {reason}. "
+        "It looks like 'http://127.0.0.1:8080'."
     )
 
 

@@ -1,4 +1,4 @@
-"""What a client can be asked for, before anything is looked up."""
+"""The options of a client, as they were passed in, and the defaults, each with its reason."""
 
 from __future__ import annotations
 
@@ -8,15 +8,21 @@ from typing import Final
 import attrs
 
 from nimble_stop._api.arguments import checked_seconds
-from nimble_stop._call.retry import RetryPolicy
-from nimble_stop._config.defaults import (
-    CONNECT_SECONDS,
-    DEADLINE_SECONDS,
-    MAX_CONNECTIONS,
-    READ_SECONDS,
-)
 from nimble_stop._config.runtime import Runtime
 from nimble_stop.exceptions import RequestValidationError
+
+# A healthy service is connected to within a second, and answers a stop within a few.
+CONNECT_SECONDS: Final = 5.0
+READ_SECONDS: Final = 20.0
+# Room for three attempts that all time out, and for the delays between them.
+DEADLINE_SECONDS: Final = 90.0
+# Connections kept open for reuse; as many as botocore keeps.
+MAX_CONNECTIONS: Final = 10
+# AWS's own waiter polls every 5 seconds, 180 times.
+WAIT_SECONDS: Final = 900.0
+POLL_SECONDS: Final = 5.0
+# Stops in flight at the same time; a studio's service quota allows a few a second.
+MAX_CONCURRENCY: Final = 8
 
 
 def _seconds(_: object, attribute: attrs.Attribute[float], value: object) -> None:
@@ -44,14 +50,13 @@ DEFAULT_TIMEOUTS: Final = Timeouts()
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """What a client was asked for. The client classes say what each one means."""
+    """The options of a client. The client classes document each of them."""
 
     region_name: str | None = None
     profile_name: str | None = None
     endpoint_url: str | None = None
     timeout: Timeouts | float = DEFAULT_TIMEOUTS
     deadline: float = DEADLINE_SECONDS
-    retry: RetryPolicy | None = None
     max_connections: int = MAX_CONNECTIONS
     ca_bundle: str | os.PathLike[str] | None = None
     runtime: Runtime = attrs.field(factory=Runtime)
@@ -62,17 +67,16 @@ _TYPES: Final = (
     ("region_name", (str,), "a string"),
     ("profile_name", (str,), "a string"),
     ("endpoint_url", (str,), "a string"),
-    ("retry", (RetryPolicy,), "a RetryPolicy"),
     ("ca_bundle", (str, os.PathLike), "a path"),
     ("runtime", (Runtime,), "a Runtime"),
 )
 
 
 def check_types(options: Options) -> None:
-    """Refuse what could only fail later, and in other words."""
+    """Refuse values that would only fail later, with another message."""
     for name, kinds, label in _TYPES:
         value: object = getattr(options, name)
         if value is not None and not isinstance(value, kinds):
             raise RequestValidationError(
-                f"{name} must be {label} or None, not {type(value).__name__}."
+                f"{name} must be {label} or None, not {type(value).__name__}.", argument=name
             )

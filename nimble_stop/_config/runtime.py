@@ -1,13 +1,16 @@
-"""What a call takes from the world besides the network: clocks, sleep, randomness, ids.
+"""What a client takes from the process besides the network: clocks, sleep, randomness, ids, locks.
 
-Tests pass their own, so that none of them waits.
+Tests pass clocks of their own, so that none of them waits.
 """
 
 from __future__ import annotations
 
+import os
 import random
+import threading
 import time
 import uuid
+import weakref
 from typing import TYPE_CHECKING
 
 import attrs
@@ -43,3 +46,37 @@ class Runtime:
     sleep: Callable[[float], object] | None = None
     random: Callable[[], float] = _random_number
     new_id: Callable[[], str] = _new_uuid
+
+
+class ForkSafeLock:
+    """A lock that is open in the child of a fork, whatever the parent's threads held.
+
+    A thread that held it does not exist in the child, so nobody would ever release it there.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        _locks.add(self)
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def reopen(self) -> None:
+        """Replace the lock. Called in the child of a fork, where no other thread runs yet."""
+        self._lock = threading.Lock()
+
+
+_locks: weakref.WeakSet[ForkSafeLock] = weakref.WeakSet()
+
+
+def _reopen_locks() -> None:
+    for lock in tuple(_locks):
+        lock.reopen()
+
+
+# Windows has no fork.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reopen_locks)

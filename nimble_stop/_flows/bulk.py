@@ -25,7 +25,7 @@ from nimble_stop._api.request import stop_request
 from nimble_stop._call.record import CallRecord
 from nimble_stop._call.retry import is_throttling
 from nimble_stop._call.steps import Sleep
-from nimble_stop._config.defaults import POLL_SECONDS
+from nimble_stop._config.options import POLL_SECONDS
 from nimble_stop._flows.pace import Pace
 from nimble_stop._flows.polling import Looked, look_at_sessions
 from nimble_stop._flows.waiting import deadline_exceeded, has_stopped, poll_delay
@@ -299,7 +299,7 @@ class BulkStop:
         job, result = outcome.job, outcome.result
         self._pace.note(throttled=outcome.record.throttled)
         job.turns += 1
-        job.record = outcome.record.following(job.record)
+        job.record = outcome.record.after(job.record)
         if isinstance(result, NimbleStopError):
             job.error = result
             # It tells of all turns, not of the last one alone.

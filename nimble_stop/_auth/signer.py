@@ -1,0 +1,159 @@
+"""From a request to the signed headers of one attempt. botocore signs; nothing is logged.
+
+Signature Version 4 is botocore's own: canonical request, string to sign, signature. Its ``add_auth``
+is not called, because it reads the clock, which may differ from the service's, and logs the session
+token.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import attrs
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+
+from nimble_stop._version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from botocore.credentials import Credentials
+
+    from nimble_stop._api.request import Request
+    from nimble_stop._auth.credentials import CredentialSource
+    from nimble_stop._config.config import Config
+    from nimble_stop.exceptions import NimbleStopError
+
+_SERVICE: Final = "nimble"
+# A shorter secret is a placeholder that may well be a word of an error message.
+_SHORTEST_SECRET: Final = 4
+_NOT_IN_USER_AGENT: Final = re.compile(r"[^!$%&'*+\-.^_`|~0-9A-Za-z]")
+
+
+class _HiddenHeaders(dict[str, str]):
+    """Headers whose repr shows none of them: a traceback may print it."""
+
+    def __repr__(self) -> str:
+        """Show how many there are."""
+        return f"<{len(self)} headers>"
+
+
+@attrs.frozen
+class WireRequest:
+    """A signed request, ready for a transport. Its repr shows nothing secret.
+
+    Args:
+        method: The HTTP method.
+        url: The whole URL.
+        target: The request target, which stands in the request line.
+        headers: All headers.
+        body: The body's bytes.
+        secrets: What no error may quote.
+    """
+
+    method: str
+    url: str
+    target: str
+    headers: _HiddenHeaders = attrs.field(converter=_HiddenHeaders)
+    body: bytes
+    secrets: tuple[str, ...] = attrs.field(repr=False)
+
+    def redact(self, error: NimbleStopError) -> None:
+        """Strike the secrets out of an error: AWS's own answers quote what was signed."""
+        for secret in self.secrets:
+            if len(secret) >= _SHORTEST_SECRET:
+                error.args = tuple(_without(secret, each) for each in error.args)
+                vars(error).update(
+                    {name: _without(secret, value) for name, value in vars(error).items()}
+                )
+
+
+def _without(secret: str, value: object) -> object:
+    if isinstance(value, str):
+        return value.replace(secret, "***")
+    if isinstance(value, bytes):
+        # JSON may write a slash with a backslash before it.
+        spellings = (secret, secret.replace("/", "\\/"))
+        for spelling in spellings:
+            value = value.replace(spelling.encode(), b"***")
+        return value
+    if isinstance(value, dict):
+        items = cast("dict[str, object]", value).items()
+        return {_without(secret, name): _without(secret, each) for name, each in items}
+    return value
+
+
+class Signer:
+    """Signs the attempts of one client."""
+
+    def __init__(self, config: Config, credentials: CredentialSource) -> None:
+        self._config = config
+        self._credentials = credentials
+        self._user_agent = _user_agent(config.app_id)
+
+    @property
+    def may_block(self) -> bool:
+        """Whether signing may read files, run processes or ask the network for credentials."""
+        return self._credentials.may_block
+
+    def sign(self, request: Request[Any], attempt: Mapping[str, str], skew: float) -> WireRequest:
+        """Make an attempt's request.
+
+        Args:
+            request: The request, the same for all attempts.
+            attempt: The headers that differ from attempt to attempt. They are not signed.
+            skew: How many seconds the service's clock is ahead of ours.
+
+        Raises:
+            ConfigurationError: There are no credentials that a request can be signed with.
+        """
+        endpoint, keys = self._config.endpoint, self._credentials.keys()
+        moment = datetime.fromtimestamp(self._config.runtime.now() + skew, UTC)
+        timestamp = moment.strftime("%Y%m%dT%H%M%SZ")
+        headers = {"Host": endpoint.host_header, **request.headers, "X-Amz-Date": timestamp}
+        if keys.token:
+            headers["X-Amz-Security-Token"] = keys.token
+        url = endpoint.url_of(request.path, request.query)
+        signable = AWSRequest(request.operation.method, url, headers, request.body)
+        signable.context["timestamp"] = timestamp
+        # The keys have all that botocore reads of credentials.
+        auth = SigV4Auth(cast("Credentials", keys), _SERVICE, self._config.region_name)
+        text = auth.string_to_sign(signable, auth.canonical_request(signable))
+        signature = auth.signature(text, signable)
+        signed_headers = auth.signed_headers(auth.headers_to_sign(signable))
+        if request.body:
+            headers["Content-Length"] = str(len(request.body))
+        return WireRequest(
+            method=request.operation.method,
+            url=url,
+            target=endpoint.target_of(request.path, request.query),
+            headers={
+                **headers,
+                "Authorization": (
+                    f"AWS4-HMAC-SHA256 Credential={auth.scope(signable)}, "
+                    f"SignedHeaders={signed_headers}, Signature={signature}"
+                ),
+                "User-Agent": self._user_agent,
+                # What is not compressed cannot swell; answers are small.
+                "Accept-Encoding": "identity",
+                **attempt,
+            },
+            body=request.body,
+            secrets=(keys.secret_key, keys.token or "", signature),
+        )
+
+
+def _user_agent(app_id: str | None) -> str:
+    words = [
+        f"nimble_stop/{__version__}",
+        f"os/{platform.system().lower()}",
+        f"lang/python#{platform.python_version()}",
+    ]
+    if app_id:
+        words.append(f"app/{_NOT_IN_USER_AGENT.sub('-', app_id)}")
+    return " ".join(words)

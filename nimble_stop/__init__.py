@@ -17,11 +17,11 @@ from nimble_stop.exceptions import *  # noqa: F403 - a new exception is one clas
 
 if TYPE_CHECKING:
     from nimble_stop._call.record import AttemptRecord
-    from nimble_stop._call.retry import RetryPolicy
     from nimble_stop._client.async_client import AsyncNimbleClient
     from nimble_stop._client.default_client import reset_default_client, stop_session
     from nimble_stop._client.sync_client import NimbleClient
     from nimble_stop._config.options import Timeouts
+    from nimble_stop._config.retry_policy import RetryPolicy
     from nimble_stop._config.runtime import Runtime
     from nimble_stop._flows.bulk import StopResult
     from nimble_stop._flows.tasks import AsyncStopRun
@@ -66,7 +66,7 @@ _MODULE_OF = {
     "AsyncStopRun": "_flows.tasks",
     "AttemptRecord": "_call.record",
     "NimbleClient": "_client.sync_client",
-    "RetryPolicy": "_call.retry",
+    "RetryPolicy": "_config.retry_policy",
     "Runtime": "_config.runtime",
     "StopResult": "_flows.bulk",
     "StopRun": "_flows.threads",

@@ -86,6 +86,8 @@ def filled(kind: type[NimbleStopError]) -> NimbleStopError:
         error.http_status, error.request_id, error.body = 200, "request-1", b"\xff\x00"
     if isinstance(error, StopFailedError | UnexpectedStateError):
         error.session = SESSION
+    if isinstance(error, RequestValidationError):
+        error.argument = "session_id"
     return error
 
 
@@ -103,8 +105,6 @@ def test_copies_are_equal(
     assert vars(copied) == vars(error)
     assert copied.args == error.args
     assert str(copied) == str(error)
-    assert copied == error
-    assert hash(copied) == hash(error)
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -137,18 +137,6 @@ def test_all_is_complete() -> None:
     ]
     assert sorted(public) == sorted(exceptions.__all__)
     assert exceptions.__all__ == sorted(exceptions.__all__)
-
-
-def test_equality_sees_attributes() -> None:
-    """Errors that differ in an attribute, in the message or in the class are not equal."""
-    error = filled(ThrottlingException)
-    other = copy.copy(error)
-    other.attempts += 1
-
-    assert error != other
-    assert ValidationException("a") != ValidationException("b")
-    assert TransportError("a") != ConnectionLostError("a")
-    assert TransportError("a") != Exception("a")
 
 
 BRANCHES: list[tuple[type[Exception], list[type[NimbleStopError]]]] = [
@@ -299,6 +287,6 @@ def test_any_values_survive_a_pickle(
 
     copied = pickle.loads(pickle.dumps(error))  # noqa: S301
 
-    assert copied == error
+    assert vars(copied) == vars(error)
     assert {name: getattr(copied, name) for name in values} == values
     assert str(copied) == str(error)

@@ -20,7 +20,8 @@ def run(code: str) -> list[str]:
 
 def test_names() -> None:
     """`__all__` is sorted, without doubles, and every name is there."""
-    assert nimble_stop.__all__ == sorted(nimble_stop.__all__)
+    own = [name for name in nimble_stop.__all__ if name not in exceptions.__all__]
+    assert own == sorted(own)
     assert len(set(nimble_stop.__all__)) == len(nimble_stop.__all__)
     assert all(getattr(nimble_stop, name) is not None for name in nimble_stop.__all__)
     assert set(nimble_stop.__all__) <= set(dir(nimble_stop))
@@ -55,14 +56,17 @@ HEAVY = {
 }
 
 
+IMPORTED = {"nimble_stop", "nimble_stop._version", "nimble_stop.exceptions"}
+
+
 @pytest.mark.parametrize(
     ("code", "packages", "expected"),
     [
-        ("import nimble_stop", {*HEAVY, "nimble_stop"}, {"nimble_stop", "nimble_stop._version"}),
+        ("import nimble_stop", {*HEAVY, "nimble_stop"}, IMPORTED),
         (
             "from nimble_stop import NimbleStopError",
             {*HEAVY, "nimble_stop"},
-            {"nimble_stop", "nimble_stop._version", "nimble_stop.exceptions"},
+            IMPORTED,
         ),
         ("import nimble_stop.pytest_plugin", HEAVY - {"attr", "attrs", "asyncio"}, set[str]()),
     ],
@@ -79,7 +83,7 @@ def test_lazy(code: str, packages: set[str], expected: set[str]) -> None:
 
 
 def test_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A first call with keys of the environment over plain HTTP loads none of what is large."""
+    """A first call with keys of the environment loads no session of botocore's and no aiohttp."""
     with ScriptedServer(always(answer())) as server:
         for name, value in {
             "AWS_ACCESS_KEY_ID": "AKIAENV",
@@ -90,11 +94,12 @@ def test_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setenv(name, value)
         loaded = run(
             "import sys, nimble_stop; nimble_stop.stop_session('studio-1', 'session-1')\n"
-            "print(*{name.partition('.')[0] for name in sys.modules})"
+            "print(*sys.modules)"
         )
 
         assert len(server.requests) == 1
-    assert HEAVY & set(loaded) == {"attr", "attrs", "cattrs"}
+    assert {"botocore.auth", "requests.adapters", "cattrs"} <= set(loaded)
+    assert {"aiohttp", "asyncio", "botocore.session", "botocore.client"} & set(loaded) == set()
 
 
 def test_each_name_alone() -> None:

@@ -118,7 +118,8 @@ print(sorted(new & {"aiohttp", "attrs", "botocore", "cattrs", "requests", "sqlit
     ended = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
-    assert ended.stdout.strip() == "[] ['nimble_stop._version', 'nimble_stop.pytest_plugin']"
+    loaded = ["nimble_stop._version", "nimble_stop.exceptions", "nimble_stop.pytest_plugin"]
+    assert ended.stdout.strip() == f"[] {loaded}"
 
 
 def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:

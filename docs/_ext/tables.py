@@ -14,7 +14,7 @@ from nimble_stop import RetryPolicy, Timeouts, exceptions
 from nimble_stop._api.errors import (
     _THROTTLING_CODES,  # pyright: ignore[reportPrivateUsage] - it is shown, not used
 )
-from nimble_stop._call.retry import RetryQuota
+from nimble_stop._call.quota import RetryQuota
 from nimble_stop._config import options as _defaults
 from nimble_stop._transport import http as _http
 from nimble_stop.exceptions import NimbleStopError, ServiceError

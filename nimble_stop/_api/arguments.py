@@ -26,7 +26,9 @@ _RETENTION_MODES: Final = tuple(VolumeRetentionMode)
 def checked_text(name: str, value: object) -> str:
     """Check a text that goes into the request, such as a filter."""
     if not isinstance(value, str):
-        raise RequestValidationError(f"{name} must be a string, not {_quote(value)}.", argument=name)
+        raise RequestValidationError(
+            f"{name} must be a string, not {_quote(value)}.", argument=name
+        )
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -91,20 +93,26 @@ def checked_count(name: str, value: object) -> int:
     """Check a number of things, of which there must be at least one."""
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return value
-    raise RequestValidationError(f"{name} must be a whole number from 1, not {_quote(value)}.", argument=name)
+    raise RequestValidationError(
+        f"{name} must be a whole number from 1, not {_quote(value)}.", argument=name
+    )
 
 
 def checked_ids(name: str, values: object) -> tuple[str, ...]:
     """Check several ids; one string is refused, since its characters would pass as ids."""
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise RequestValidationError(f"{name} must be a collection of ids, not {_quote(values)}.", argument=name)
+        raise RequestValidationError(
+            f"{name} must be a collection of ids, not {_quote(values)}.", argument=name
+        )
     return tuple(checked_id(name, value) for value in cast("Iterable[object]", values))
 
 
 def checked_iterator(name: str, values: object) -> Iterator[str]:
     """Check an iterable of ids, which are checked one by one as they come."""
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise RequestValidationError(f"{name} must be an iterable of ids, not {_quote(values)}.", argument=name)
+        raise RequestValidationError(
+            f"{name} must be an iterable of ids, not {_quote(values)}.", argument=name
+        )
     return iter(cast("Iterable[str]", values))
 
 

@@ -16,6 +16,7 @@ import attrs
 from cattrs import AttributeValidationNote, BaseValidationError, Converter
 from cattrs.gen import make_dict_structure_fn, override
 
+from nimble_stop import models
 from nimble_stop._api.timestamps import parse_timestamp
 from nimble_stop.models import StreamingSession, VolumeConfiguration, member_name
 
@@ -91,10 +92,6 @@ def _structure_tags(value: object, _: object) -> dict[str, str]:
     return tags
 
 
-def _is_enum(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, StrEnum)
-
-
 def _is_mapping_type(kind: object) -> bool:
     return kind == Mapping[str, str]
 
@@ -112,7 +109,9 @@ def _make_converter() -> Converter:
     converter.register_structure_hook(int, _structure_integer)
     converter.register_structure_hook(datetime, _structure_time)
     converter.register_structure_hook_func(_is_mapping_type, _structure_tags)
-    converter.register_structure_hook_func(_is_enum, _structure_enum)
+    for model in map(vars(models).__getitem__, models.__all__):
+        if issubclass(model, StrEnum):
+            converter.register_structure_hook(model, _structure_enum)
     read_volume = make_dict_structure_fn(
         VolumeConfiguration, converter, **_renames(VolumeConfiguration)
     )

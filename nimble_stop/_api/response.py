@@ -38,6 +38,7 @@ class Response(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
     truncated: bool = False
+    resent: bool = False
 
     def __repr__(self) -> str:
         """Show the status alone: the rest may quote what was signed."""

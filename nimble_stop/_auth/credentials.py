@@ -6,7 +6,7 @@ They are asked for anew for each attempt, so that temporary ones are refreshed i
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from botocore.credentials import Credentials, EnvProvider
 
@@ -98,9 +98,7 @@ def _freeze(credentials: Credentials) -> Keys:
 def _check(keys: Keys) -> None:
     """Refuse keys that no request can be signed with, without quoting them."""
     if not (keys.access_key and keys.secret_key):
-        raise ConfigurationError(
-            "The credentials have no access key id or no secret access key."
-        )
+        raise ConfigurationError("The credentials have no access key id or no secret access key.")
     if not all(_HEADER_TEXT.fullmatch(text) for text in (keys.access_key, keys.token or "-")):
         raise ConfigurationError(
             "The access key id or the session token holds a blank, a line break or another "

@@ -1,8 +1,8 @@
 """From a request to the signed headers of one attempt. botocore signs; nothing is logged.
 
-Signature Version 4 is botocore's own: canonical request, string to sign, signature. Its ``add_auth``
-is not called, because it reads the clock, which may differ from the service's, and logs the session
-token.
+Signature Version 4 is botocore's own: canonical request, string to sign, signature. Its
+``add_auth`` is not called, because it reads the clock, which may differ from the service's, and
+logs the session token.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 

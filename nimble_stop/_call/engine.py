@@ -10,11 +10,12 @@ import attrs
 from nimble_stop._api.arguments import checked_seconds
 from nimble_stop._api.response import Response, parse_response
 from nimble_stop._call.deadline import Deadline
+from nimble_stop._call.quota import RetryQuota
 from nimble_stop._call.record import AttemptRecord, CallRecord, summary
-from nimble_stop._call.retry import RetryPolicy, RetryQuota
 from nimble_stop._call.skew import ClockSkew
 from nimble_stop._call.steps import Notify, Send, Sign, Sleep
 from nimble_stop._config.endpoint_url import CLOSED_NOTICE
+from nimble_stop._config.retry_policy import RetryPolicy
 from nimble_stop.exceptions import (
     ConnectionFailedError,
     DeadlineExceededError,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from nimble_stop._auth.signer import WireRequest
     from nimble_stop._call.steps import Steps
     from nimble_stop._config.config import Config
+    from nimble_stop._config.retry_policy import RetryPolicy
     from nimble_stop._config.runtime import Runtime
 
 ModelT = TypeVar("ModelT")
@@ -50,29 +52,28 @@ class Engine:
 
     Args:
         config: The client's configuration.
-        retry: When failed attempts are retried; None for the standard policy, with as many
-            attempts as the configuration asks for.
         on_attempt: Called with the record of every attempt, or None.
     """
 
     def __init__(
-        self,
-        config: Config,
-        retry: RetryPolicy | None = None,
-        on_attempt: Callable[[AttemptRecord], object] | None = None,
+        self, config: Config, on_attempt: Callable[[AttemptRecord], object] | None = None
     ) -> None:
         self._config = config
         self._runtime = config.runtime
         self._on_attempt = on_attempt
         self._quota = RetryQuota()
         self._skew = ClockSkew(enabled=config.correct_clock_skew)
-        self.policy = retry or _standard_policy(config)
 
-    def with_options(self, config: Config, retry: RetryPolicy | None) -> Engine:
-        """Make an engine with other options that shares what was learned."""
-        engine = Engine(config, retry or self.policy, self._on_attempt)
+    def with_config(self, config: Config) -> Engine:
+        """Make an engine with another configuration that shares what was learned."""
+        engine = Engine(config, self._on_attempt)
         engine._quota, engine._skew = self._quota, self._skew
         return engine
+
+    @property
+    def policy(self) -> RetryPolicy:
+        """When failed attempts are retried."""
+        return self._config.retry
 
     @property
     def runtime(self) -> Runtime:
@@ -234,12 +235,6 @@ def _exceeded(
     return error
 
 
-def _standard_policy(config: Config) -> RetryPolicy:
-    if config.max_attempts is None:
-        return RetryPolicy()
-    return RetryPolicy(max_attempts=config.max_attempts)
-
-
 def _log(level: int, attempt: AttemptRecord) -> None:
     """Log the line of an attempt, with its fields as attributes of the log record."""
     fields = {field.name: getattr(attempt, field.name) for field in attrs.fields(AttemptRecord)}
@@ -247,14 +242,14 @@ def _log(level: int, attempt: AttemptRecord) -> None:
     code = error.code if isinstance(error, ServiceError) else error and type(error).__name__
     _logger.log(
         level,
-        "%s attempt %d: %s after %.3f s, studio %r, session %r, request id %s%s",
+        "%s attempt %d: %s after %.3f s, request id %s, studio %r, session %r%s",
         attempt.operation,
         attempt.attempt,
         summary(error) if error else "ok",
         attempt.seconds,
+        attempt.request_id or "none",
         attempt.studio_id,
         attempt.session_id,
-        attempt.request_id or "none",
         "" if delay is None else f", next attempt in {delay:.3f} s",
         extra={**fields, "error_code": code},
     )

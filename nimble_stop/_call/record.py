@@ -6,7 +6,7 @@ from typing import Final
 
 import attrs
 
-from nimble_stop._call.retry import is_throttling
+from nimble_stop._config.retry_policy import is_throttling
 from nimble_stop.exceptions import (
     NimbleStopError,
     ResponseDecodeError,

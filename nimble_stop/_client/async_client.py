@@ -95,7 +95,9 @@ class AsyncNimbleClient(BaseClient):
         session_ids: Iterable[str] | None = None,
         deadline: float | None = None,
     ) -> AsyncIterator[StreamingSession]:
-        """List a studio's streaming sessions; see `NimbleClient.list_sessions` for arguments and errors.
+        """List a studio's streaming sessions, page after page, as they are asked for.
+
+        See `NimbleClient.list_sessions` for arguments and errors.
 
         Returns:
             An asynchronous iterator over the sessions. Iterating raises the errors, but for

@@ -14,10 +14,15 @@ import attrs
 from nimble_stop._auth.credentials import CredentialSource
 from nimble_stop._auth.signer import Signer
 from nimble_stop._call.engine import Engine
-from nimble_stop._call.retry import check_retry
 from nimble_stop._config.config import adjusted, resolve
-from nimble_stop._config.options import DEADLINE_SECONDS, MAX_CONNECTIONS, WAIT_SECONDS
-from nimble_stop._config.options import DEFAULT_TIMEOUTS, Options, Timeouts
+from nimble_stop._config.options import (
+    DEADLINE_SECONDS,
+    DEFAULT_TIMEOUTS,
+    MAX_CONNECTIONS,
+    WAIT_SECONDS,
+    Options,
+    Timeouts,
+)
 from nimble_stop._config.runtime import Runtime
 from nimble_stop.exceptions import ConfigurationError, RequestValidationError
 
@@ -29,8 +34,8 @@ if TYPE_CHECKING:
     from botocore.credentials import Credentials
 
     from nimble_stop._call.record import AttemptRecord
-    from nimble_stop._call.retry import RetryPolicy
     from nimble_stop._call.steps import Steps
+    from nimble_stop._config.retry_policy import RetryPolicy
     from nimble_stop._flows.bulk import BulkStop
     from nimble_stop._flows.executors import ExecutorCrew
     from nimble_stop._flows.pages import Pages
@@ -61,12 +66,12 @@ class BaseClient(ABC):
             endpoint_url=endpoint_url,
             timeout=timeout,
             deadline=deadline,
+            retry=retry,
             max_connections=max_connections,
             ca_bundle=ca_bundle,
             runtime=runtime or Runtime(),
         )
-        self._options, self._retry, self._on_attempt = options, retry, on_attempt
-        check_retry(retry)
+        self._options, self._on_attempt = options, on_attempt
         if on_attempt is not None and not callable(on_attempt):
             raise RequestValidationError(
                 f"on_attempt must be callable or None, not {type(on_attempt).__name__}.",
@@ -75,7 +80,7 @@ class BaseClient(ABC):
         self._config = resolve(options)
         self._credentials = CredentialSource(credentials, profile_name)
         self._signer = Signer(self._config, self._credentials)
-        self._engine = Engine(self._config, retry, on_attempt)
+        self._engine = Engine(self._config, on_attempt)
         self._open()
 
     @abstractmethod
@@ -119,11 +124,10 @@ class BaseClient(ABC):
             options,
             timeout=options.timeout if timeout is None else timeout,
             deadline=options.deadline if deadline is None else deadline,
+            retry=options.retry if retry is None else retry,
         )
-        check_retry(retry)
-        copy._retry = self._retry if retry is None else retry
         copy._config = adjusted(self._config, copy._options)
-        copy._engine = self._engine.with_options(copy._config, retry)
+        copy._engine = self._engine.with_config(copy._config)
         return copy
 
     # What lists, waits and stops many is loaded when it is used: most programs stop one session.
@@ -213,8 +217,7 @@ class BaseClient(ABC):
                 "other process finds its own by AWS_PROFILE, environment or role."
             )
         options = attrs.asdict(self._options, recurse=False)
-        options |= {"retry": self._retry, "on_attempt": self._on_attempt}
-        return _rebuild, (type(self), options)
+        return _rebuild, (type(self), {**options, "on_attempt": self._on_attempt})
 
 
 def _rebuild(kind: type[BaseClient], options: dict[str, Any]) -> BaseClient:

@@ -22,6 +22,7 @@ from nimble_stop._config.endpoint_url import (
     parse_endpoint,
 )
 from nimble_stop._config.options import Timeouts, check_types
+from nimble_stop._config.retry_policy import RetryPolicy
 from nimble_stop._config.settings import Found, Settings
 from nimble_stop.exceptions import ConfigurationError
 
@@ -47,7 +48,7 @@ class Config:
         endpoint: Where they go.
         timeouts: How long one attempt may take.
         deadline: How many seconds a call may take in all.
-        max_attempts: Attempts in all that environment or profile ask for; None for the default.
+        retry: When failed attempts are retried.
         max_connections: How many connections are kept open for reuse.
         ca_bundle: A file or directory of certificates to trust; None for certifi's.
         correct_clock_skew: Whether signatures follow the service's clock.
@@ -59,7 +60,7 @@ class Config:
     endpoint: Endpoint
     timeouts: Timeouts
     deadline: float
-    max_attempts: int | None
+    retry: RetryPolicy
     max_connections: int
     ca_bundle: str | None
     correct_clock_skew: bool
@@ -83,7 +84,7 @@ def resolve(options: Options) -> Config:
         endpoint=_endpoint(options, settings, region_name),
         timeouts=_timeouts(options.timeout),
         deadline=checked_seconds("deadline", options.deadline),
-        max_attempts=_max_attempts(settings),
+        retry=_retry(options.retry, settings),
         max_connections=checked_count("max_connections", options.max_connections),
         ca_bundle=_ca_bundle(options, settings),
         correct_clock_skew=not settings.flag(
@@ -101,6 +102,7 @@ def adjusted(config: Config, options: Options) -> Config:
         config,
         timeouts=_timeouts(options.timeout),
         deadline=checked_seconds("deadline", options.deadline),
+        retry=options.retry or config.retry,
     )
 
 
@@ -150,7 +152,9 @@ def _timeouts(timeout: Timeouts | float) -> Timeouts:
     return Timeouts(connect=seconds, read=seconds)
 
 
-def _max_attempts(settings: Settings) -> int | None:
+def _retry(retry: RetryPolicy | None, settings: Settings) -> RetryPolicy:
+    if retry is not None:
+        return retry
     mode = settings.find(("AWS_RETRY_MODE",), "retry_mode")
     if mode is not None and mode.value not in _RETRY_MODES:
         raise ConfigurationError(
@@ -159,9 +163,9 @@ def _max_attempts(settings: Settings) -> int | None:
         )
     attempts = settings.find(("AWS_MAX_ATTEMPTS",), "max_attempts")
     if attempts is None:
-        return None
+        return RetryPolicy()
     try:
-        return checked_count("max_attempts", int(attempts.value))
+        return RetryPolicy(max_attempts=int(attempts.value))
     except ValueError:
         raise ConfigurationError(
             f"{attempts.source} is {attempts.value!r}; it must be a whole number from 1, the "

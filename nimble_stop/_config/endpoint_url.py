@@ -113,7 +113,9 @@ def parse_endpoint(url: str, source: str) -> Endpoint:
     if not _BASE_PATH.fullmatch(parts.path):
         raise _bad_endpoint(source, url, "its path is not percent-encoded")
     if {".", ".."} & set(unquote(parts.path).split("/")):
-        raise _bad_endpoint(source, url, "its path has dot segments, which are signed as another path")
+        raise _bad_endpoint(
+            source, url, "its path has dot segments, which are signed as another path"
+        )
     port = port or _DEFAULT_PORTS[parts.scheme]
     return Endpoint(parts.scheme, host, port, parts.path.removesuffix("/"))
 
@@ -133,8 +135,8 @@ def _bad_endpoint(source: str, url: str, reason: str) -> ConfigurationError:
     _, at_sign, rest = url.rpartition("@")
     shown = f"...@{rest}" if at_sign else rest
     return ConfigurationError(
-        f"{source} is {shown!r}, which is no endpoint URL: {reason}. "
-        "It looks like 'http://127.0.0.1:8080'."
+        f"{source} is no endpoint URL: {reason}. It is {shown!r}; an endpoint URL looks like "
+        "'http://127.0.0.1:8080'."
     )
 
 

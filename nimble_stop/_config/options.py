@@ -8,6 +8,7 @@ from typing import Final
 import attrs
 
 from nimble_stop._api.arguments import checked_seconds
+from nimble_stop._config.retry_policy import RetryPolicy
 from nimble_stop._config.runtime import Runtime
 from nimble_stop.exceptions import RequestValidationError
 
@@ -57,6 +58,7 @@ class Options:
     endpoint_url: str | None = None
     timeout: Timeouts | float = DEFAULT_TIMEOUTS
     deadline: float = DEADLINE_SECONDS
+    retry: RetryPolicy | None = None
     max_connections: int = MAX_CONNECTIONS
     ca_bundle: str | os.PathLike[str] | None = None
     runtime: Runtime = attrs.field(factory=Runtime)
@@ -67,6 +69,7 @@ _TYPES: Final = (
     ("region_name", (str,), "a string"),
     ("profile_name", (str,), "a string"),
     ("endpoint_url", (str,), "a string"),
+    ("retry", (RetryPolicy,), "a RetryPolicy"),
     ("ca_bundle", (str, os.PathLike), "a path"),
     ("runtime", (Runtime,), "a Runtime"),
 )

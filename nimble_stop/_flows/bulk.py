@@ -23,9 +23,9 @@ from nimble_stop._api.arguments import (
 )
 from nimble_stop._api.request import stop_request
 from nimble_stop._call.record import CallRecord
-from nimble_stop._call.retry import is_throttling
 from nimble_stop._call.steps import Sleep
 from nimble_stop._config.options import POLL_SECONDS
+from nimble_stop._config.retry_policy import is_throttling
 from nimble_stop._flows.pace import Pace
 from nimble_stop._flows.polling import Looked, look_at_sessions
 from nimble_stop._flows.waiting import deadline_exceeded, has_stopped, poll_delay

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given, strategies as st
 
-from nimble_stop._api.timestamps import format_timestamp, parse_timestamp
+from nimble_stop._api.timestamps import parse_timestamp
+from nimble_stop.models import format_timestamp
 
 # Form, and the moment it names: year, month, day, hour, minute, second, microsecond.
 ACCEPTED: list[tuple[object, tuple[int, ...]]] = [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import botocore.session
 import pytest
 from botocore.credentials import Credentials, RefreshableCredentials
+from botocore.exceptions import BotoCoreError, ClientError
 
 from nimble_stop._auth.credentials import CredentialSource
 from nimble_stop.exceptions import ConfigurationError
@@ -60,7 +61,7 @@ def test_chain(
     for name, value in {**files, **variables}.items():
         monkeypatch.setenv(name, value)
 
-    found = CredentialSource(None, profile).frozen()
+    found = CredentialSource(None, profile).keys()
 
     assert found.access_key == expected
     theirs = botocore.session.Session(profile=profile).get_credentials()
@@ -75,7 +76,7 @@ def test_empty_profile_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     for name, value in {**files, "AWS_PROFILE": ""}.items():
         monkeypatch.setenv(name, value)
 
-    assert CredentialSource(None, None).frozen().access_key == "AKIADEFAULT"
+    assert CredentialSource(None, None).keys().access_key == "AKIADEFAULT"
 
 
 def test_temporary_credentials_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +84,7 @@ def test_temporary_credentials_of_the_environment(monkeypatch: pytest.MonkeyPatc
     for name, value in {**ENVIRONMENT, "AWS_SESSION_TOKEN": "env/token"}.items():
         monkeypatch.setenv(name, value)
 
-    assert CredentialSource(None, None).frozen().token == "env/token"
+    assert CredentialSource(None, None).keys().token == "env/token"
 
 
 def test_given_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +94,7 @@ def test_given_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     source = CredentialSource(credentials(), "nobody")
 
     assert source.given
-    assert source.frozen() == (ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN)
+    assert source.keys() == (ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN)
 
 
 def test_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +114,7 @@ def test_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = CredentialSource(None, None)
 
     assert source.may_block
-    assert [source.frozen().access_key for _ in range(3)] == ["AKIAPROCESS"] * 3
+    assert [source.keys().access_key for _ in range(3)] == ["AKIAPROCESS"] * 3
     assert counter.read_text() == "x"
     assert not source.may_block
 
@@ -123,10 +124,10 @@ def test_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     source = CredentialSource(None, None)
-    source.frozen()
+    source.keys()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIALATER")
 
-    assert source.frozen().access_key == "AKIAENV"
+    assert source.keys().access_key == "AKIAENV"
 
 
 class Refreshing:
@@ -160,7 +161,7 @@ def test_fresh_each_time() -> None:
     source = CredentialSource(refreshing.credentials, None)
 
     assert source.may_block
-    assert [source.frozen().token for _ in range(3)] == ["token-1", "token-2", "token-3"]
+    assert [source.keys().token for _ in range(3)] == ["token-1", "token-2", "token-3"]
 
 
 def test_lasting_credentials_do_not_block() -> None:
@@ -168,13 +169,23 @@ def test_lasting_credentials_do_not_block() -> None:
     assert not CredentialSource(credentials(), None).may_block
 
 
-@pytest.mark.parametrize("failure", [OSError("no"), ValueError("no"), RuntimeError("no")])
+@pytest.mark.parametrize(
+    "failure",
+    [
+        OSError("no"),
+        ValueError("no"),
+        RuntimeError("no"),
+        KeyError("no"),
+        BotoCoreError(),
+        ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "AssumeRole"),
+    ],
+)
 def test_refresh_fails(failure: Exception) -> None:
     """Credentials that cannot be refreshed are a ConfigurationError."""
     source = CredentialSource(Refreshing(failure).credentials, None)
 
-    with pytest.raises(ConfigurationError, match="cannot be loaded or refreshed: no"):
-        source.frozen()
+    with pytest.raises(ConfigurationError, match="cannot be loaded or refreshed: "):
+        source.keys()
 
 
 @pytest.mark.parametrize("profile", [None, "empty"])
@@ -185,10 +196,11 @@ def test_none(profile: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv(name, value)
 
     with pytest.raises(ConfigurationError) as failure:
-        CredentialSource(None, profile).frozen()
+        CredentialSource(None, profile).keys()
 
     text = str(failure.value)
     parts = ["argument credentials", "AWS_ACCESS_KEY_ID", f"'{profile or 'default'}'", "metadata"]
+    assert "nimble-stop serve --sample" in text
     assert all(text.index(a) < text.index(b) for a, b in pairwise(parts))
 
 
@@ -199,7 +211,7 @@ def test_none_names_the_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv(name, value)
 
     with pytest.raises(ConfigurationError, match="profile 'empty'"):
-        CredentialSource(None, None).frozen()
+        CredentialSource(None, None).keys()
 
 
 def test_half_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,13 +219,13 @@ def test_half_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAENV")
 
     with pytest.raises(ConfigurationError, match="AWS_SECRET_ACCESS_KEY"):
-        CredentialSource(None, None).frozen()
+        CredentialSource(None, None).keys()
 
 
 def test_unknown_profile() -> None:
     """A profile that does not exist is an error that names it."""
     with pytest.raises(ConfigurationError, match="nobody"):
-        CredentialSource(None, "nobody").frozen()
+        CredentialSource(None, "nobody").keys()
 
 
 @pytest.mark.parametrize("value", ["AKIA", ("a", "b"), {"access_key": "a"}, 5])
@@ -248,7 +260,7 @@ def test_unsendable(who: Credentials) -> None:
     del who
 
     with pytest.raises(ConfigurationError) as failure:
-        source.frozen()
+        source.keys()
 
     shown = traceback.TracebackException.from_exception(failure.value, capture_locals=True)
     for text in (str(failure.value), *list(shown.format())[2:]):
@@ -259,7 +271,7 @@ def test_unsendable(who: Credentials) -> None:
 def test_repr() -> None:
     """Neither a source's repr nor its attributes show a secret."""
     source = CredentialSource(credentials(), None)
-    source.frozen()
+    source.keys()
 
     for text in (repr(source), str(vars(source))):
         assert SECRET_ACCESS_KEY not in text

@@ -12,7 +12,8 @@ from nimble_stop import RetryPolicy, Timeouts
 from nimble_stop._api.operations import GET_STREAMING_SESSION
 from nimble_stop._api.request import build_request
 from nimble_stop._api.response import Response
-from nimble_stop._call.record import CallRecord
+from nimble_stop._call.engine import Engine
+from nimble_stop._call.record import AttemptRecord, CallRecord
 from nimble_stop._config.endpoint_url import parse_endpoint
 from nimble_stop.exceptions import (
     AccessDeniedException,
@@ -443,7 +444,7 @@ def test_interruption(kind: type[BaseException], clock: ManualClock) -> None:
 
     notes = interruption.value.__notes__
     assert notes == [
-        "StopStreamingSession was broken off in attempt 2; repeat it with client_token='token-1'"
+        "StopStreamingSession was interrupted in attempt 2; repeat it with client_token='token-1'"
     ]
 
 
@@ -452,7 +453,7 @@ def test_interruption_of_a_read(clock: ManualClock) -> None:
     with pytest.raises(KeyboardInterrupt) as interruption:
         Play(clock, [KeyboardInterrupt()]).call(GET)
 
-    assert interruption.value.__notes__ == ["GetStreamingSession was broken off in attempt 1"]
+    assert interruption.value.__notes__ == ["GetStreamingSession was interrupted in attempt 1"]
 
 
 def test_record(clock: ManualClock) -> None:
@@ -498,7 +499,8 @@ def test_log(
     with suppress(ConflictException):
         Play(clock, outcomes).call()
 
-    expected = [line.replace(" ", " StopStreamingSession attempt ", 1) for line in lines]
+    where = ", studio 'studio-1', session 'session-1'"
+    expected = [line.replace(" ", " StopStreamingSession attempt ", 1) + where for line in lines]
     for index, delay in enumerate(clock.slept):
         expected[index] += f", next attempt in {delay:.3f} s"
     assert [f"{record.levelname} {record.message}" for record in caplog.records] == expected
@@ -522,13 +524,76 @@ def test_quiet_log(clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None
     assert caplog.record_tuples == []
 
 
+def test_log_fields(clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
+    """A log record carries the fields of the attempt, and the error's code."""
+    caplog.set_level(logging.DEBUG, "nimble_stop")
+    Play(clock, [THROTTLED, OK]).call()
+
+    fields = [
+        "operation studio_id session_id client_token attempt http_status request_id next_delay",
+        "error_code",
+    ]
+    shown = [
+        [getattr(record, name) for name in " ".join(fields).split()] for record in caplog.records
+    ]
+    call = ["StopStreamingSession", "studio-1", "session-1", "token-1"]
+    assert shown == [
+        [*call, 1, 429, "request-1", 0.5, "ThrottlingException"],
+        [*call, 2, 200, "request-ok", None, None],
+    ]
+
+
+def test_ids_forge_no_log_line(clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
+    """An id with a line break stays on the line of its attempt."""
+    caplog.set_level(logging.DEBUG, "nimble_stop")
+    arguments = {"studio_id": "a", "session_id": "b\nINFO forged"}
+    Play(clock, [OK]).call(build_request(GET_STREAMING_SESSION, arguments))
+
+    assert r"session 'b\nINFO forged'" in caplog.records[0].message
+
+
+def test_no_attempt_no_record(clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
+    """A failure before the first attempt is no attempt: nothing is logged, nobody is called."""
+    caplog.set_level(logging.DEBUG, "nimble_stop")
+    records: list[AttemptRecord] = []
+    play = Play(clock, [], signing=[ConfigurationError("no credentials")])
+    play.engine = Engine(make_config(clock), records.append)
+
+    with pytest.raises(ConfigurationError):
+        play.call()
+
+    assert (records, caplog.record_tuples) == ([], [])
+
+
+def test_on_attempt(clock: ManualClock) -> None:
+    """The callback gets the record of each attempt, when it has ended."""
+    records: list[AttemptRecord] = []
+    play = Play(clock, [], on_attempt=records.append)
+    play.outcomes[:] = [late(clock, 1.25, FAILED), ConnectionLostError("gone"), OK]
+    play.call()
+
+    assert [(each.attempt, each.http_status, each.seconds) for each in records] == [
+        (1, 500, 1.25),
+        (2, None, 0.0),
+        (3, 200, 0.0),
+    ]
+    assert [type(each.error) for each in records] == [
+        InternalServerErrorException,
+        ConnectionLostError,
+        type(None),
+    ]
+    assert [each.next_delay for each in records] == [*clock.slept, None]
+    assert records[0].error is not None
+    assert records[0].error.client_token == "token-1"
+
+
 ECHOES = [
-    refusal("InvalidSignatureException", 403, f"signature {SECRET.decode()} does not match"),
-    refusal(SECRET.decode(), 403),
-    refusal("Denied", 403, x_amzn_requestid=SECRET.decode()),
-    Response(403, {}, b'{"code": "x", "context": {"' + SECRET + b'": "' + SECRET + b'"}}'),
-    Response(200, {"x-echo": SECRET.decode()}, b"<html>" + SECRET),
-    Response(200, {}, b'{"session": {"stoppedAt": "' + SECRET + b'"}}'),
+    refusal("InvalidSignatureException", 403, f"signature {SECRET} does not match"),
+    refusal(SECRET, 403),
+    refusal("Denied", 403, x_amzn_requestid=SECRET),
+    Response(403, {}, f'{{"code": "x", "context": {{"{SECRET}": "{SECRET}"}}}}'.encode()),
+    Response(200, {"x-echo": SECRET}, f"<html>{SECRET}".encode()),
+    Response(200, {}, f'{{"session": {{"stoppedAt": "{SECRET}"}}}}'.encode()),
     Response(403, {}, rb'{"message": "\u0035\u0065c2e\u0037 is not it"}'),
     Response(403, {}, rb'{"message": "\5ec2\e7", "code": "x"}'),
 ]
@@ -542,4 +607,4 @@ def test_echoed_secrets(echo: int, clock: ManualClock) -> None:
 
     shown = traceback.TracebackException.from_exception(failure.value, capture_locals=True)
     texts = [str(failure.value), repr(failure.value), str(vars(failure.value)), *shown.format()]
-    assert [text for text in texts if SECRET.decode() in text] == []
+    assert [text for text in texts if SECRET in text] == []

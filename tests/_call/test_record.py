@@ -81,7 +81,7 @@ def test_following() -> None:
     earlier = CallRecord("Stop", "token-1", 3, ("a", "b", "c"), 1.5, outcome_unknown=True)
     later = CallRecord("Stop", "token-1", 1, ("d",), 0.25)
 
-    assert later.following(earlier) == CallRecord(
+    assert later.after(earlier) == CallRecord(
         "Stop", "token-1", 4, ("a", "b", "c", "d"), 1.75, outcome_unknown=True
     )
 
@@ -89,8 +89,8 @@ def test_following() -> None:
 @pytest.mark.parametrize(
     ("client_token", "expected"),
     [
-        ("t-1", "Stop was broken off in attempt 2; repeat it with client_token='t-1'"),
-        (None, "Stop was broken off in attempt 2"),
+        ("t-1", "Stop was interrupted in attempt 2; repeat it with client_token='t-1'"),
+        (None, "Stop was interrupted in attempt 2"),
     ],
 )
 def test_how_to_resume(client_token: str | None, expected: str) -> None:

@@ -264,7 +264,7 @@ def test_task_group() -> None:
     with ScriptedServer(script) as server:
         asyncio.run(main(server.url))
     assert sorted(notes) == [
-        f"StopStreamingSession was broken off in attempt 1; repeat it with "
+        f"StopStreamingSession was interrupted in attempt 1; repeat it with "
         f"client_token='token-{name}'"
         for name in "abc"
     ]

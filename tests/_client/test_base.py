@@ -35,7 +35,7 @@ def test_shown() -> None:
 def test_secrets_are_not_shown() -> None:
     """Neither a client nor its attributes show a secret."""
     with make_client("http://127.0.0.1:8080") as client:
-        parts = [client, client._authenticator, client._credentials, client._engine]
+        parts = [client, client._signer, client._credentials, client._engine]
         texts = [repr(client), *(str(vars(part)) for part in [*parts, client._transport])]
     for secret in (ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN):
         assert [text for text in texts if secret in text] == []

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import nimble_stop
-from nimble_stop._client.default_client import default
+from nimble_stop import reset_default_client
+from nimble_stop._client.default_client import _default
 from nimble_stop.exceptions import ConfigurationError, RequestValidationError
 from nimble_stop.local import LocalNimble
 from tests.support.refused import GOOD, REFUSED
@@ -24,15 +25,15 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalNimble]:
         local.add_session(studio_id="studio-1", session_id="session-1")
         for name, value in local.environment.items():
             monkeypatch.setenv(name, value)
-        default.reset()
+        reset_default_client()
         yield local
-        default.reset()
+        reset_default_client()
 
 
 @pytest.mark.parametrize("arguments", REFUSED, ids=ascii)
 def test_refuses_first(arguments: dict[str, Any]) -> None:
     """The module's function checks its arguments even where nothing is configured."""
-    default.reset()
+    reset_default_client()
     (name,) = arguments
 
     with pytest.raises(RequestValidationError, match=rf"^{name} must be"):
@@ -44,7 +45,7 @@ def test_stop(environment: LocalNimble) -> None:
     session = nimble_stop.stop_session("studio-1", "session-1", retention="RETAIN", deadline=9)
 
     assert session.state == "STOP_IN_PROGRESS"
-    assert default.client() is default.client()
+    assert _default.get() is _default.get()
     environment.requests.assert_stopped_once("session-1")
 
 
@@ -55,7 +56,7 @@ def test_threads(environment: LocalNimble) -> None:
 
     def first(_: int) -> int:
         barrier.wait(HANG_GUARD)
-        return id(default.client())
+        return id(_default.get())
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(first, range(8)))) == 1
@@ -63,7 +64,7 @@ def test_threads(environment: LocalNimble) -> None:
 
 def test_nothing_configured() -> None:
     """Without a region the module's function says so, and can be configured afterwards."""
-    default.reset()
+    reset_default_client()
 
     with pytest.raises(ConfigurationError, match="no region"):
         nimble_stop.stop_session("studio-1", "session-1")

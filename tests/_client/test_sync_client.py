@@ -33,7 +33,6 @@ from tests.support.clients import (
     credentials,
     make_client,
 )
-from tests.support.company import leave_alone
 from tests.support.refused import GOOD, REFUSED
 from tests.support.scripted import (
     HANG_GUARD,
@@ -311,17 +310,12 @@ class Signatures:
 
 
 @pytest.mark.parametrize("behaviour", ["echo", "garbage", "cut", "silent"])
-@pytest.mark.parametrize("company", ["alone", "beside requests"])
 def test_secrets_show_nowhere(
     behaviour: str,
-    company: str,
     clock: ManualClock,
     caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """No secret is in logs of any level, in errors, tracebacks with variables, or pickles."""
-    if company == "alone":
-        leave_alone(monkeypatch)
     caplog.set_level(logging.DEBUG)
     signatures = Signatures()
     script: Callable[[Peer], None] = getattr(signatures, behaviour)

@@ -114,7 +114,9 @@ def test_no_region(profile: str | None, setup: Setup) -> None:
     sources = ["region_name", "AWS_REGION", "AWS_DEFAULT_REGION", f"'{profile or 'default'}'"]
     places = [text.index(source) for source in sources]
     assert all(earlier < later for earlier, later in pairwise(places))
-    assert text.endswith("for example AWS_REGION=us-west-2.")
+    assert "for example AWS_REGION=us-west-2." in text
+    assert "nimble-stop serve --sample" in text
+    assert "nimble_stop.local.LocalNimble" in text
 
 
 @pytest.mark.parametrize("source", ["region_name", "AWS_REGION", "AWS_DEFAULT_REGION", "profile"])
@@ -227,8 +229,8 @@ def test_empty_variables_are_unset(setup: Setup) -> None:
 
 @pytest.mark.parametrize("source", ENDPOINT_SOURCES)
 def test_bad_endpoint(source: str, setup: Setup) -> None:
-    """A URL that is none is refused by its source, without being quoted."""
-    bad = "hush:hush"
+    """A URL that is none is refused by its source, and quoted without user info."""
+    bad = "ftp://user:hush@h"
     config = f"[default]\nendpoint_url = {bad}\n" if source == "profile" else ""
     if source == "services":
         config = f"[default]\nservices = m\n[services m]\nnimble =\n  endpoint_url = {bad}\n"
@@ -241,6 +243,7 @@ def test_bad_endpoint(source: str, setup: Setup) -> None:
 
     with pytest.raises(ConfigurationError, match=rf"^{named} is no endpoint URL") as failure:
         resolved(endpoint_url=bad if source == "argument" else None)
+    assert "'...@h'" in str(failure.value)
     assert "hush" not in str(failure.value)
 
 

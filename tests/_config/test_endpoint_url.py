@@ -111,12 +111,22 @@ def test_bad(url: str) -> None:
     assert "'http://127.0.0.1:8080'" in str(failure.value)
 
 
-@pytest.mark.parametrize("url", ["http://user:hush@h", "hush", "http://h?key=hush"])
-def test_no_secret_in_the_message(url: str) -> None:
-    """The message does not quote the URL, which may hold a password."""
+QUOTED = [
+    ("http://user:hush@h", "'...@h'"),
+    ("http://hush@h:8080/x?y", "'...@h:8080/x?y'"),
+    ("http:/hush:hush@h@x", "'...@x'"),
+    ("localhost:8080", "'localhost:8080'"),
+    ("", "''"),
+]
+
+
+@pytest.mark.parametrize(("url", "quoted"), QUOTED)
+def test_quoted_without_user_info(url: str, quoted: str) -> None:
+    """The message quotes the URL, without what may be a user name and a password."""
     with pytest.raises(ConfigurationError) as failure:
         parse_endpoint(url, "endpoint_url")
 
+    assert f"It is {quoted};" in str(failure.value)
     assert "hush" not in str(failure.value)
 
 

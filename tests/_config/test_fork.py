@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import random
-import runpy
 import signal
 import threading
 from typing import TYPE_CHECKING
@@ -10,10 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nimble_stop import stop_session
-from nimble_stop._call.retry import RetryQuota
-from nimble_stop._client.default_client import default
-from nimble_stop._config import fork as _fork
-from nimble_stop._config.fork import renew_in_children
+from nimble_stop._call.quota import RetryQuota
+from nimble_stop._client.default_client import _default, reset_default_client
 from nimble_stop._transport import tls as _tls
 from nimble_stop._transport.tls import make_tls_context
 from nimble_stop.exceptions import ConnectionLostError
@@ -108,11 +105,11 @@ def test_default_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     with ScriptedServer(always(answer())) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_NIMBLE", server.url)
-        default.reset()
+        reset_default_client()
         before = in_child(lambda: str(stop_session("a", "b").session_id))
         stop_session("a", "b")
         after = in_child(lambda: str(stop_session("a", "b").session_id))
-        default.reset()
+        reset_default_client()
 
     assert (before, after) == ("session-1", "session-1")
     assert [request.connection for request in server.requests] == [0, 1, 2]
@@ -123,67 +120,22 @@ def test_locks_that_another_thread_held() -> None:
     quota, held, go = RetryQuota(), threading.Event(), threading.Event()
     with make_client("http://127.0.0.1:1") as client:
         source = client._credentials
-        locks = [quota._lock, source._lock, default._lock]
+        locks = [quota._lock, source._lock, _default._lock]
 
         def hold() -> None:
-            for lock in locks:
-                lock.acquire()
-            held.set()
-            go.wait()
-            for lock in locks:
-                lock.release()
+            with locks[0], locks[1], locks[2]:
+                held.set()
+                go.wait()
 
         thread = threading.Thread(target=hold)
         thread.start()
         held.wait()
         taken = [
             in_child(lambda: str(quota.take(ConnectionLostError("no")))),
-            in_child(lambda: str(source.frozen().token is None)),
-            in_child(lambda: str(default._lock.acquire(timeout=1))),
+            in_child(lambda: str(source.keys().token is None)),
+            in_child(lambda: str(reset_default_client())),
         ]
         go.set()
         thread.join()
 
-    assert taken == ["14", "False", "True"]
-
-
-def test_without_fork(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no fork, there is nothing to register, and the module loads all the same."""
-    monkeypatch.delattr(os, "register_at_fork")
-
-    assert "renew_in_children" in runpy.run_path(_fork.__file__)
-
-
-class Renewed:
-    """Something that must be renewed."""
-
-    count = 0
-
-    def renew_after_fork(self) -> None:
-        """Count."""
-        self.count += 1
-
-
-def test_renewed_once() -> None:
-    """Everything that is registered is renewed once in each child, and never in the parent."""
-    one = Renewed()
-    renew_in_children(one)
-
-    assert [in_child(lambda: str(one.count)) for _ in range(2)] == ["1", "1"]
-    assert one.count == 0
-
-
-def test_renewal_leaves_parts_usable() -> None:
-    """What is renewed works on, with what it knew and with a new lock."""
-    quota = RetryQuota(20)
-    with ScriptedServer(always(answer())) as server, make_client(server.url) as client:
-        client.get_session("a", "b")
-        quota.take(ConnectionLostError("no"))
-        locks = [quota._lock, client._credentials._lock, default._lock]
-        _fork._renew_all()
-        client.get_session("a", "b")
-
-        renewed = [quota._lock, client._credentials._lock, default._lock]
-        assert [old is new for old, new in zip(locks, renewed, strict=True)] == [False] * 3
-        assert quota.available == 6
-        assert server.connections == 2
+    assert taken == ["14", "False", "None"]

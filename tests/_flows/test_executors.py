@@ -507,8 +507,9 @@ def test_pickled_results(client: NimbleClient) -> None:
     (missing,) = client.stop_sessions(STUDIO, ["nobody"])
     for result in (found, missing):
         copy = pickle.loads(pickle.dumps(result))  # noqa: S301 - our own
-        assert copy == result
+        assert attrs.evolve(copy, error=result.error) == result
         assert type(copy.error) is type(result.error)
+        assert str(copy.error) == str(result.error)
 
 
 # The async client

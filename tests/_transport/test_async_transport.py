@@ -10,7 +10,7 @@ import pytest
 from aiohttp.client_proto import ResponseHandler
 
 from nimble_stop import AsyncNimbleClient
-from nimble_stop._auth.authentication import WireRequest
+from nimble_stop._auth.signer import WireRequest
 from nimble_stop._call.steps import Send
 from nimble_stop._transport.async_transport import AsyncTransport, _Handler
 from nimble_stop._transport.http import AnswerError

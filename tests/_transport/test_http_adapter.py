@@ -6,8 +6,8 @@ import pytest
 import requests
 import responses
 
-from nimble_stop._auth.authentication import Authenticator
 from nimble_stop._auth.credentials import CredentialSource
+from nimble_stop._auth.signer import Authenticator
 from nimble_stop._call.steps import Send
 from nimble_stop._transport.http_adapter import Adapter
 from nimble_stop._transport.transport import Carrier

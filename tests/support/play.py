@@ -12,19 +12,19 @@ import attrs
 from nimble_stop._api.operations import STOP_STREAMING_SESSION
 from nimble_stop._api.request import build_request
 from nimble_stop._api.response import Response
-from nimble_stop._auth.authentication import WireRequest
+from nimble_stop._auth.signer import WireRequest
 from nimble_stop._call.engine import Engine
-from nimble_stop._call.steps import Send, Sign, Sleep, drive
+from nimble_stop._call.steps import Notify, Send, Sign, Sleep, drive
 from tests.support.clients import make_config
 
 if TYPE_CHECKING:
     from nimble_stop._api.request import Request
-    from nimble_stop._call.record import CallRecord
+    from nimble_stop._call.record import AttemptRecord, CallRecord
     from nimble_stop._call.steps import Effect
     from nimble_stop.models import StreamingSession
     from tests.support.clock import ManualClock
 
-SECRET = b"5ec2e7"
+SECRET = "5ec2e7"
 Outcome: TypeAlias = Response | BaseException | Callable[[], Response]
 
 STOP: Request[StreamingSession] = build_request(
@@ -64,18 +64,20 @@ class Play:
         outcomes: What each Send comes to, in order; whatever can be called is called for it.
         signing: What each Sign takes, in seconds, or fails with.
         settings: Fields of the configuration.
+        on_attempt: The client's callback.
     """
 
     clock: ManualClock
     outcomes: list[Outcome] = attrs.field(converter=_copy)
     signing: list[float | BaseException] = attrs.field(factory=list[float | BaseException])
     settings: dict[str, Any] = attrs.field(factory=dict[str, Any])
+    on_attempt: Callable[[AttemptRecord], object] | None = None
     signs: list[Sign] = attrs.field(factory=list[Sign])
     sends: list[Send] = attrs.field(factory=list[Send])
     engine: Engine = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.engine = Engine(make_config(self.clock, **self.settings))
+        self.engine = Engine(make_config(self.clock, **self.settings), self.on_attempt)
 
     def call(
         self,
@@ -93,6 +95,9 @@ class Play:
             return self._sign(effect)
         if isinstance(effect, Sleep):
             self.clock.sleep(effect.seconds)
+            return None
+        if isinstance(effect, Notify):
+            effect.callback(effect.record)
             return None
         self.sends.append(effect)
         outcome = self.outcomes.pop(0)

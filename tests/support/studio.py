@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import attrs
 
 from nimble_stop._api.response import Response
-from nimble_stop._auth.authentication import WireRequest
+from nimble_stop._auth.signer import WireRequest
 from nimble_stop._call.engine import Engine
 from nimble_stop._call.steps import Sign, Sleep, drive
 from nimble_stop._flows.bulk import BulkOptions, BulkStop

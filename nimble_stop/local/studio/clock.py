@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TypeAlias
 
-from nimble_stop._api.timestamps import format_timestamp
+from nimble_stop.models import format_timestamp
 
 __all__ = ["Clock", "SessionClock", "render_timestamp"]
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 
-from nimble_stop._api.converter import member_name
 from nimble_stop._api.timestamps import parse_timestamp
 from nimble_stop.local.faults.checks import check_mapping, check_string, check_whole
 from nimble_stop.local.studio.clock import render_timestamp
@@ -27,6 +26,7 @@ from nimble_stop.models import (
     StreamingSessionStatusCode,
     VolumeConfiguration,
     VolumeRetentionMode,
+    member_name,
 )
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """When a failed attempt is retried, and after how long: AWS's standard retry mode.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
-The rules are pure; what a client remembers between calls is the `RetryQuota`.
+The rules are pure; what a client remembers between calls is in `nimble_stop._call.quota`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from nimble_stop._api.arguments import checked_count, checked_seconds
-from nimble_stop._config.runtime import ForkSafeLock
 from nimble_stop.exceptions import (
     ConflictException,
     NimbleStopError,
-    RequestValidationError,
     ServiceError,
 )
 
@@ -29,10 +27,6 @@ _THROTTLING_BASE_SECONDS: Final = 1.0
 _MAX_BACKOFF_SECONDS: Final = 20.0
 # How much longer than our own delay x-amz-retry-after may make us wait.
 _MAX_EXTRA_SECONDS: Final = 5.0
-_QUOTA: Final = 500
-_TRANSIENT_COST: Final = 14
-_THROTTLING_COST: Final = 5
-_SUCCESS_REFUND: Final = 1
 
 
 def _positive_seconds(_: object, attribute: attrs.Attribute[float], value: object) -> None:
@@ -99,47 +93,6 @@ class RetryPolicy:
         return max(delay, min(error.retry_after, limit))
 
 
-def check_retry(policy: object) -> None:
-    """Refuse what is no policy, before it could fail in the middle of a call."""
-    if policy is not None and not isinstance(policy, RetryPolicy):
-        raise RequestValidationError(
-            f"retry must be a RetryPolicy or None, not {type(policy).__name__}.", argument="retry"
-        )
-
-
 def is_throttling(error: NimbleStopError) -> bool:
     """Tell whether the service asked for fewer requests."""
     return isinstance(error, ServiceError) and error.throttling
-
-
-class RetryQuota:
-    """What a client may still spend on retries, so that an outage is not made worse.
-
-    A retry takes its cost out and a success puts it back; with an empty quota nothing is retried.
-    """
-
-    def __init__(self, capacity: int = _QUOTA) -> None:
-        self._capacity = capacity
-        self._available = capacity
-        self._lock = ForkSafeLock()
-
-    @property
-    def available(self) -> int:
-        """How many units are left."""
-        return self._available
-
-    def take(self, error: NimbleStopError) -> int | None:
-        """Pay for one retry; give what it cost, or None when there is not enough left."""
-        cost = _THROTTLING_COST if is_throttling(error) else _TRANSIENT_COST
-        with self._lock:
-            if cost > self._available:
-                return None
-            self._available -= cost
-            return cost
-
-    def give_back(self, last_cost: int) -> None:
-        """Note a success, with the cost of the last retry, or 0 when there was none."""
-        if not last_cost and self._available == self._capacity:
-            return
-        with self._lock:
-            self._available = min(self._capacity, self._available + (last_cost or _SUCCESS_REFUND))

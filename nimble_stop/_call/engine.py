@@ -125,24 +125,22 @@ class Engine:
         while True:
             made, skew = record.attempts, self._skew.seconds
             started = self._runtime.monotonic()
-            failure: NimbleStopError | None = None
-            decision: _Retry | NimbleStopError | None = None
             try:
                 result = yield from self._attempt(request, record, invocation_id, skew, deadline)
             except NimbleStopError as error:
                 record.note(error)
                 record.write_into(error)
-                failure, decision = error, self._decide(error, record, skew, deadline)
+                decision = self._decide(error, record, skew, deadline)
+                # Signing can fail before there is an attempt.
+                if record.attempts > made:
+                    delay = decision.delay if isinstance(decision, _Retry) else None
+                    yield from self._report(request, record, started, error, delay)
+                if isinstance(decision, NimbleStopError):
+                    raise decision from decision.__cause__
             else:
                 self._quota.give_back(paid)
-            # Signing can fail before there is an attempt.
-            if record.attempts > made:
-                seconds = self._runtime.monotonic() - started
-                yield from self._report(request, record, seconds, failure, decision)
-            if decision is None:
+                yield from self._report(request, record, started)
                 return result
-            if isinstance(decision, NimbleStopError):
-                raise decision from decision.__cause__
             yield Sleep(decision.delay)
             record.waited += decision.delay
             paid = decision.cost
@@ -181,9 +179,9 @@ class Engine:
         self,
         request: Request[ModelT],
         record: CallRecord,
-        seconds: float,
-        error: NimbleStopError | None,
-        decision: _Retry | NimbleStopError | None,
+        started: float,
+        error: NimbleStopError | None = None,
+        next_delay: float | None = None,
     ) -> Steps[None]:
         """Log an attempt, and give its record to the user's callback."""
         level = logging.INFO if error else logging.DEBUG
@@ -198,8 +196,8 @@ class Engine:
             http_status=record.http_status,
             error=error,
             request_id=record.request_id,
-            seconds=seconds,
-            next_delay=decision.delay if isinstance(decision, _Retry) else None,
+            seconds=self._runtime.monotonic() - started,
+            next_delay=next_delay,
         )
         _log(level, attempt)
         if self._on_attempt is not None:

@@ -200,7 +200,8 @@ class AsyncNimbleClient(BaseClient):
         if isinstance(effect, Send):
             return await self._transport.exchange(effect)
         if isinstance(effect, Notify):
-            return await self._notify(effect)
+            await self._notify(effect)
+            return None
         waited = (self._config.runtime.sleep or asyncio.sleep)(effect.seconds)
         if isawaitable(waited):
             await waited

@@ -312,7 +312,8 @@ class NimbleClient(BaseClient):
         if isinstance(effect, Send):
             return self._transport.exchange(effect)
         if isinstance(effect, Notify):
-            return self._notify(effect)
+            self._notify(effect)
+            return None
         return (self._config.runtime.sleep or time.sleep)(effect.seconds)
 
     def _notify(self, effect: Notify) -> None:

@@ -11,7 +11,6 @@ from hypothesis import given, strategies as st
 from nimble_stop._api.converter import (
     MemberError,
     _explain,
-    member_name,
     structure_session,
 )
 from nimble_stop._api.timestamps import parse_timestamp
@@ -20,6 +19,7 @@ from nimble_stop.models import (
     StreamingSessionState,
     VolumeConfiguration,
     format_timestamp,
+    member_name,
 )
 from tests.support.strategies import JSON, WIRE_SESSIONS
 from tests.test_models import full_session

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from botocore.credentials import ReadOnlyCredentials
 
-    from nimble_stop import StreamingSession
+    from nimble_stop import AttemptRecord, StreamingSession
     from tests.support.clock import ManualClock
 
 
@@ -502,3 +502,25 @@ def test_copy() -> None:
 
     with ScriptedServer(echo) as server:
         asyncio.run(main(server.url))
+
+
+def test_on_attempt() -> None:
+    """The callback may be a function or a coroutine function; what it raises is logged."""
+    seen: list[int | None] = []
+
+    async def awaited(record: AttemptRecord) -> None:
+        await asyncio.sleep(0)
+        seen.append(record.http_status)
+
+    def called(record: AttemptRecord) -> None:
+        seen.append(record.attempt)
+        raise KeyError
+
+    async def main(url: str) -> None:
+        for callback in (awaited, called):
+            async with make_client(url, on_attempt=callback) as client:
+                await client.get_session("a", "b")
+
+    with ScriptedServer(always(answer())) as server:
+        asyncio.run(main(server.url))
+    assert seen == [200, 1]

@@ -40,12 +40,14 @@ from tests.support.scripted import (
     ScriptedServer,
     always,
     answer,
+    answering,
     error_answer,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from nimble_stop import AttemptRecord
     from tests.support.clock import ManualClock
 
 
@@ -352,3 +354,43 @@ def test_secrets_show_nowhere_in_success(
     assert "StopStreamingSession attempt 1: ok" in caplog.text
     for secret in (SECRET_ACCESS_KEY, SESSION_TOKEN, "AWS4-HMAC-SHA256", "Signature="):
         assert secret not in caplog.text
+
+
+def test_on_attempt(clock: ManualClock) -> None:
+    """The callback gets a record of every attempt of every call, also through a copy."""
+    records: list[AttemptRecord] = []
+    script = answering(error_answer(500, "InternalServerErrorException"), answer())
+    with (
+        ScriptedServer(script) as server,
+        make_client(server.url, clock, on_attempt=records.append) as client,
+    ):
+        client.with_options(deadline=9).stop_session("studio-1", "session-1", client_token="t")
+
+    assert [(each.attempt, each.http_status, each.client_token) for each in records] == [
+        (1, 500, "t"),
+        (2, 200, "t"),
+    ]
+
+
+def test_on_attempt_fails(clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
+    """What the callback raises is logged, and costs the call nothing."""
+
+    def fail(record: AttemptRecord) -> None:
+        raise KeyError(record.attempt)
+
+    with (
+        ScriptedServer(always(answer())) as server,
+        make_client(server.url, clock, on_attempt=fail) as client,
+    ):
+        assert client.get_session("a", "b").session_id == "session-1"
+
+    assert "on_attempt failed" in caplog.text
+    assert "KeyError: 1" in caplog.text
+
+
+def test_bad_on_attempt() -> None:
+    """What cannot be called is refused by its name."""
+    with pytest.raises(RequestValidationError, match=r"^on_attempt must be callable") as failure:
+        make_client("http://127.0.0.1:1", on_attempt=5)
+
+    assert failure.value.argument == "on_attempt"

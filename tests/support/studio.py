@@ -12,7 +12,7 @@ import attrs
 from nimble_stop._api.response import Response
 from nimble_stop._auth.signer import WireRequest
 from nimble_stop._call.engine import Engine
-from nimble_stop._call.steps import Sign, Sleep, drive
+from nimble_stop._call.steps import Send, Sign, Sleep, drive
 from nimble_stop._flows.bulk import BulkOptions, BulkStop
 from tests.support.clients import make_config
 
@@ -82,6 +82,7 @@ class Studio:
                 body=request.body,
                 secrets=(),
             )
+        assert isinstance(effect, Send)
         return self._answer(effect.request)
 
     def _answer(self, wire: WireRequest) -> Response:

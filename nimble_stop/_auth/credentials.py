@@ -46,9 +46,9 @@ class CredentialSource:
         self._lock = ForkSafeLock()
 
     @property
-    def given(self) -> bool:
-        """Whether they were passed in, rather than found."""
-        return self._given is not None
+    def given(self) -> Credentials | None:
+        """The credentials that were passed in, if they were."""
+        return self._given
 
     @property
     def may_block(self) -> bool:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from nimble_stop._api.request import Request
+    from nimble_stop._client.sync_client import NimbleClient
     from nimble_stop._flows.pages import Pages
     from nimble_stop._flows.tasks import AsyncStopRun
     from nimble_stop._transport.async_transport import AsyncTransport
@@ -152,18 +153,26 @@ class AsyncNimbleClient(BaseClient):
         Returns:
             An asynchronous iterator of `StopResult`, one as each session ends.
         """
-        from nimble_stop._flows.tasks import start_run
+        from nimble_stop._flows.bulk import bulk_options
 
-        plan = self._plan(
+        runtime = self._config.runtime
+        options = bulk_options(
+            runtime,
             studio_id,
-            session_ids,
             retention=retention,
             run_id=run_id,
             max_concurrency=max_concurrency,
             wait=wait,
-            executor=executor,
         )
-        return start_run(plan, self._perform)
+        if executor is None:
+            from nimble_stop._flows.tasks import task_run
+
+            return task_run(self._engine, self._perform, session_ids, options)
+        from nimble_stop._flows.executors import executor_run
+        from nimble_stop._flows.tasks import AsyncExecutorRun
+
+        run = executor_run(executor, self._sync_twin(), session_ids, options, runtime)
+        return AsyncExecutorRun(run)
 
     async def aclose(self) -> None:
         """Close the connections, also those of copies made by `with_options`."""
@@ -179,6 +188,12 @@ class AsyncNimbleClient(BaseClient):
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    def _sync_twin(self) -> NimbleClient:
+        """Make a sync client of the same options, for the workers of an executor."""
+        from nimble_stop._client.sync_client import NimbleClient
+
+        return NimbleClient(credentials=self._credentials.given, **self._arguments())
 
     async def _walk(self, pages: Pages) -> AsyncIterator[StreamingSession]:
         while not pages.exhausted:

@@ -19,7 +19,6 @@ from nimble_stop._config.options import (
     DEADLINE_SECONDS,
     DEFAULT_TIMEOUTS,
     MAX_CONNECTIONS,
-    WAIT_SECONDS,
     Options,
     Timeouts,
 )
@@ -29,17 +28,14 @@ from nimble_stop.exceptions import ConfigurationError, RequestValidationError
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable
-    from concurrent.futures import Executor
 
     from botocore.credentials import Credentials
 
     from nimble_stop._call.record import AttemptRecord
     from nimble_stop._call.steps import Steps
     from nimble_stop._config.retry_policy import RetryPolicy
-    from nimble_stop._flows.bulk import BulkStop
-    from nimble_stop._flows.executors import ExecutorCrew
     from nimble_stop._flows.pages import Pages
-    from nimble_stop.models import StreamingSession, VolumeRetentionMode
+    from nimble_stop.models import StreamingSession
 
 
 class BaseClient(ABC):
@@ -130,7 +126,7 @@ class BaseClient(ABC):
         copy._engine = self._engine.with_config(copy._config)
         return copy
 
-    # What lists, waits and stops many is loaded when it is used: most programs stop one session.
+    # What lists and waits is loaded when it is used: most programs stop one session.
 
     def _pages(
         self,
@@ -172,36 +168,6 @@ class BaseClient(ABC):
             on_poll=on_poll,
         )
 
-    def _plan(
-        self,
-        studio_id: str,
-        session_ids: Iterable[str],
-        *,
-        retention: VolumeRetentionMode | str | None,
-        run_id: str | None,
-        max_concurrency: int,
-        wait: bool,
-        executor: Executor | None,
-    ) -> BulkStop | ExecutorCrew:
-        from nimble_stop._flows.bulk import BulkOptions, BulkStop
-
-        options = BulkOptions(
-            studio_id=studio_id,
-            retention=retention,
-            run_id=self._config.runtime.new_id() if run_id is None else run_id,
-            max_concurrency=max_concurrency,
-            wait=wait,
-            deadline=WAIT_SECONDS,
-        )
-        if executor is None:
-            return BulkStop(self._engine, session_ids, options)
-        from nimble_stop._flows.executors import ExecutorCrew
-        from nimble_stop._flows.worker import source_for
-
-        source = source_for(executor, self, self._options, has_credentials=self._credentials.given)
-        now = self._config.runtime.now()
-        return ExecutorCrew(executor, source, session_ids, options, started=now)
-
     def __repr__(self) -> str:
         return (
             f"<{type(self).__name__} region_name={self.region_name!r} "
@@ -216,8 +182,11 @@ class BaseClient(ABC):
                 "pickle. Make the client where it is used, or leave credentials= out, so that the "
                 "other process finds its own by AWS_PROFILE, environment or role."
             )
-        options = attrs.asdict(self._options, recurse=False)
-        return _rebuild, (type(self), {**options, "on_attempt": self._on_attempt})
+        return _rebuild, (type(self), self._arguments())
+
+    def _arguments(self) -> dict[str, Any]:
+        """Give what the client was made with, but for the credentials."""
+        return {**attrs.asdict(self._options, recurse=False), "on_attempt": self._on_attempt}
 
 
 def _rebuild(kind: type[BaseClient], options: dict[str, Any]) -> BaseClient:

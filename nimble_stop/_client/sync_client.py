@@ -271,18 +271,24 @@ class NimbleClient(BaseClient):
                 the others is a result of its own.
             ConfigurationError: The executor would need the credentials that the client was given.
         """
-        from nimble_stop._flows.threads import start_run
+        from nimble_stop._flows.bulk import bulk_options
 
-        plan = self._plan(
+        runtime = self._config.runtime
+        options = bulk_options(
+            runtime,
             studio_id,
-            session_ids,
             retention=retention,
             run_id=run_id,
             max_concurrency=max_concurrency,
             wait=wait,
-            executor=executor,
         )
-        return start_run(plan, self._perform, self._config.runtime.sleep)
+        if executor is None:
+            from nimble_stop._flows.threads import thread_run
+
+            return thread_run(self._engine, self._perform, session_ids, options)
+        from nimble_stop._flows.executors import executor_run
+
+        return executor_run(executor, self, session_ids, options, runtime)
 
     def close(self) -> None:
         """Close the connections, also those of copies made by `with_options`."""

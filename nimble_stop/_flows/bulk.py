@@ -24,7 +24,7 @@ from nimble_stop._api.arguments import (
 from nimble_stop._api.request import stop_request
 from nimble_stop._call.record import CallRecord
 from nimble_stop._call.steps import Sleep
-from nimble_stop._config.options import POLL_SECONDS
+from nimble_stop._config.options import POLL_SECONDS, WAIT_SECONDS
 from nimble_stop._config.retry_policy import is_throttling
 from nimble_stop._flows.pace import Pace
 from nimble_stop._flows.polling import Looked, look_at_sessions
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from nimble_stop._call.deadline import Deadline
     from nimble_stop._call.engine import Engine
     from nimble_stop._call.steps import Steps
+    from nimble_stop._config.runtime import Runtime
     from nimble_stop.models import StreamingSession, VolumeRetentionMode
 
 # How often a session that was throttled to the end of its attempts gets a new turn.
@@ -133,13 +134,32 @@ class BulkOptions:
     run_id: str
     max_concurrency: int
     wait: bool
-    deadline: float
+    deadline: float = WAIT_SECONDS
 
     def __attrs_post_init__(self) -> None:
         checked_id("studio_id", self.studio_id)
         checked_retention(self.retention)
         checked_text("run_id", self.run_id)
         checked_count("max_concurrency", self.max_concurrency)
+
+
+def bulk_options(
+    runtime: Runtime,
+    studio_id: str,
+    *,
+    retention: VolumeRetentionMode | str | None,
+    run_id: str | None,
+    max_concurrency: int,
+    wait: bool,
+) -> BulkOptions:
+    """Check a run's options, and name the run when the caller does not."""
+    return BulkOptions(
+        studio_id=studio_id,
+        retention=retention,
+        run_id=runtime.new_id() if run_id is None else run_id,
+        max_concurrency=max_concurrency,
+        wait=wait,
+    )
 
 
 @attrs.frozen(eq=False)

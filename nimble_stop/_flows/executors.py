@@ -19,8 +19,8 @@ import attrs
 from nimble_stop._api.arguments import checked_id, checked_iterator
 from nimble_stop._api.operations import STOP_STREAMING_SESSION
 from nimble_stop._flows.bulk import StopResult, derived_token, stopped_before
-from nimble_stop._flows.threads import Crew
-from nimble_stop._flows.worker import Given, Recipe, stop_batch
+from nimble_stop._flows.threads import Crew, StopRun
+from nimble_stop._flows.worker import BatchClient, pack, stop_batch
 from nimble_stop.exceptions import (
     ConnectionLostError,
     NimbleStopError,
@@ -30,6 +30,7 @@ from nimble_stop.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from nimble_stop._config.runtime import Runtime
     from nimble_stop._flows.bulk import BulkOptions
 
 _logger = logging.getLogger("nimble_stop")
@@ -62,6 +63,22 @@ def _give_up(session_id: str, options: BulkOptions) -> StopResult:
     )
 
 
+def executor_run(
+    executor: Executor,
+    client: BatchClient,
+    session_ids: Iterable[str],
+    options: BulkOptions,
+    runtime: Runtime,
+) -> StopRun:
+    """Give the run that stops sessions in an executor.
+
+    Raises:
+        RequestValidationError: It is no executor.
+        ConfigurationError: Credentials that were passed in would have to be pickled.
+    """
+    return StopRun(ExecutorCrew(executor, client, session_ids, options, started=runtime.now()))
+
+
 class ExecutorCrew(Crew):
     """Runs batches in an executor, as many at a time as stops may be in flight.
 
@@ -72,7 +89,7 @@ class ExecutorCrew(Crew):
     def __init__(
         self,
         executor: Executor,
-        source: Recipe | Given,
+        client: BatchClient,
         session_ids: Iterable[str],
         options: BulkOptions,
         *,
@@ -80,8 +97,14 @@ class ExecutorCrew(Crew):
     ) -> None:
         self.run_id: str = options.run_id
         self.results: deque[StopResult] = deque()
+        if not callable(getattr(executor, "submit", None)):
+            raise RequestValidationError(
+                "executor must be a concurrent.futures.Executor or None, not "
+                f"{type(executor).__name__}."
+            )
         self._executor = executor
-        self._source = source
+        self._client = client
+        self._packed_client = pack(client, executor)
         self._options = options
         # A batch stops its sessions one after the other, so batches are what is in flight.
         self._batch_options = attrs.evolve(options, max_concurrency=1)
@@ -166,7 +189,7 @@ class ExecutorCrew(Crew):
         batch.tries += 1
         future = self._submit(batch) if batch.tries <= _MAX_TRIES else None
         if future is None:
-            self._tell(stop_batch(self._source, batch.session_ids, self._options))
+            self._tell(stop_batch(self._client, batch.session_ids, self._options))
         else:
             future.add_done_callback(self._note)
             self._in_flight[future] = batch
@@ -174,7 +197,7 @@ class ExecutorCrew(Crew):
     def _submit(self, batch: _Batch) -> Future[list[StopResult]] | None:
         try:
             return self._executor.submit(
-                stop_batch, self._source, batch.session_ids, self._batch_options, uuid4().hex
+                stop_batch, self._packed_client, batch.session_ids, self._batch_options, uuid4().hex
             )
         except Exception as error:  # noqa: BLE001 - every executor has its own word for it
             _logger.warning("The executor takes no work, so it is done here: %s", error)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Self
 
 from nimble_stop._call.steps import Effect, adrive
 from nimble_stop._flows.bulk import BulkStop, StopResult
-from nimble_stop._flows.threads import StopRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
-    from nimble_stop._flows.bulk import Outcome, Work
-    from nimble_stop._flows.executors import ExecutorCrew
+    from nimble_stop._call.engine import Engine
+    from nimble_stop._flows.bulk import BulkOptions, Outcome, Work
+    from nimble_stop._flows.threads import StopRun
 
 
 class AsyncStopRun(ABC, AsyncIterator[StopResult]):
@@ -127,9 +127,9 @@ class AsyncTaskRun(AsyncStopRun):
 class AsyncExecutorRun(AsyncStopRun):
     """A run whose work is done in an executor; waiting for it takes a thread, not the loop."""
 
-    def __init__(self, crew: ExecutorCrew) -> None:
-        self.run_id: str = crew.run_id
-        self._run = StopRun(crew)
+    def __init__(self, run: StopRun) -> None:
+        self.run_id: str = run.run_id
+        self._run = run
 
     async def __anext__(self) -> StopResult:
         try:
@@ -150,10 +150,18 @@ class AsyncExecutorRun(AsyncStopRun):
         await asyncio.to_thread(self._run.close)
 
 
-def start_run(
-    plan: BulkStop | ExecutorCrew, perform: Callable[[Effect], Awaitable[object]]
+def task_run(
+    engine: Engine,
+    perform: Callable[[Effect], Awaitable[object]],
+    session_ids: Iterable[str],
+    options: BulkOptions,
 ) -> AsyncStopRun:
-    """Give the run of a plan, with tasks, or with the crew that an executor makes."""
-    if isinstance(plan, BulkStop):
-        return AsyncTaskRun(plan, perform)
-    return AsyncExecutorRun(plan)
+    """Give the run that stops sessions in tasks of the event loop.
+
+    Args:
+        engine: Makes the calls.
+        perform: Does what a step asks for.
+        session_ids: The sessions' ids.
+        options: How to stop them.
+    """
+    return AsyncTaskRun(BulkStop(engine, session_ids, options), perform)

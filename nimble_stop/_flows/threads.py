@@ -6,7 +6,7 @@ import queue
 import threading
 import weakref
 from collections import deque  # noqa: TC003 - of a runtime protocol
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol, Self
 
 from nimble_stop._call.steps import Effect, Sleep, drive
@@ -15,8 +15,8 @@ from nimble_stop._flows.bulk import BulkStop, StopResult
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from nimble_stop._flows.bulk import Outcome, Work
-    from nimble_stop._flows.executors import ExecutorCrew
+    from nimble_stop._call.engine import Engine
+    from nimble_stop._flows.bulk import BulkOptions, Outcome, Work
 
 Perform = Callable[[Effect], object]
 
@@ -97,17 +97,19 @@ class StopRun(Iterator[StopResult]):
         self.close()
 
 
-def start_run(
-    plan: BulkStop | ExecutorCrew, perform: Perform, sleep: Callable[[float], object] | None
+def thread_run(
+    engine: Engine, perform: Perform, session_ids: Iterable[str], options: BulkOptions
 ) -> StopRun:
-    """Give the run of a plan, with threads, or with the crew that an executor makes.
+    """Give the run that stops sessions in threads of its own.
 
     Args:
-        plan: What to do, or the executor's crew that does it.
+        engine: Makes the calls.
         perform: Does what a step asks for.
-        sleep: The caller's own way to sleep, or None.
+        session_ids: The sessions' ids.
+        options: How to stop them.
     """
-    return StopRun(ThreadCrew(plan, perform, sleep) if isinstance(plan, BulkStop) else plan)
+    plan = BulkStop(engine, session_ids, options)
+    return StopRun(ThreadCrew(plan, perform, engine.runtime.sleep))
 
 
 class _DismissedError(BaseException):

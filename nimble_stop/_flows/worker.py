@@ -1,107 +1,83 @@
 """What runs in a worker of somebody else's executor: a client, and one batch of stops.
 
-What is pickled for it is how to make a client, never a client's credentials.
+A client is pickled for it as what it was asked for, never with credentials.
 """
 
 from __future__ import annotations
 
 import os
+import pickle
 import re
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
-import attrs
-
-from nimble_stop.exceptions import ConfigurationError, RequestValidationError
+from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from concurrent.futures import Executor
 
-    from nimble_stop._client.base import BaseClient
-    from nimble_stop._client.sync_client import NimbleClient
-    from nimble_stop._config.options import Options
     from nimble_stop._flows.bulk import BulkOptions, StopResult
+    from nimble_stop.models import VolumeRetentionMode
 
+# What a client may read from the environment: another value needs another client.
 _READ_BY_CLIENTS: Final = re.compile("HOME|AWS_.*|.*_PROXY", re.IGNORECASE)
 
 
-@attrs.frozen
-class Recipe:
-    """How a worker makes its client: from the same options, with credentials of its own."""
+class BatchClient(Protocol):
+    """What a batch needs of a client."""
 
-    options: Options
-
-    def client(self) -> NimbleClient:
-        """Give the worker's client; a process makes one and keeps it for further batches."""
-        return _client_of(self.options, _environment())
-
-
-@attrs.frozen
-class Given:
-    """The caller's own client, for executors whose workers are threads of this process."""
-
-    given: NimbleClient
-
-    def client(self) -> NimbleClient:
-        """Give the client."""
-        return self.given
+    def stop_sessions(
+        self,
+        studio_id: str,
+        session_ids: Iterable[str],
+        *,
+        retention: VolumeRetentionMode | str | None,
+        run_id: str,
+        max_concurrency: int,
+        wait: bool,
+    ) -> Iterable[StopResult]:
+        """Stop many sessions, and give a result for each."""
+        ...
 
 
-def _environment() -> tuple[tuple[str, str], ...]:
-    """Give what a client may read from the environment: another one needs another client."""
-    names = (name for name in sorted(os.environ) if _READ_BY_CLIENTS.fullmatch(name))
-    return tuple((name, os.environ[name]) for name in names)
-
-
-@lru_cache(maxsize=4)
-def _client_of(options: Options, environment: tuple[tuple[str, str], ...]) -> NimbleClient:
-    del environment
-    from nimble_stop._client.sync_client import NimbleClient
-
-    return NimbleClient(**attrs.asdict(options, recurse=False))
-
-
-def source_for(
-    executor: Executor, client: BaseClient, options: Options, *, has_credentials: bool
-) -> Recipe | Given:
-    """Choose how the workers get their client.
+def pack(client: BatchClient, executor: Executor) -> BatchClient | bytes:
+    """Prepare a client for the workers: threads of this process share it, others get a pickle.
 
     Raises:
-        RequestValidationError: It is no executor.
         ConfigurationError: Credentials that were passed in would have to be pickled.
     """
-    from nimble_stop._client.sync_client import NimbleClient
-
-    if not callable(getattr(executor, "submit", None)):
-        raise RequestValidationError(
-            "executor must be a concurrent.futures.Executor or None, not "
-            f"{type(executor).__name__}."
-        )
-    if isinstance(client, NimbleClient) and isinstance(executor, ThreadPoolExecutor):
-        return Given(client)
-    if has_credentials:
+    if isinstance(executor, ThreadPoolExecutor):
+        return client
+    try:
+        return pickle.dumps(client)
+    except (AttributeError, TypeError, pickle.PicklingError):
+        # One with a function of the caller's. It still serves an executor that does not pickle.
+        return client
+    except ConfigurationError as refusal:
         raise ConfigurationError(
             "credentials= would have to be pickled for the workers of the executor, secret and "
             "all. Leave credentials= out, so that each worker finds its own by AWS_PROFILE, "
             "environment or role, or use NimbleClient with a ThreadPoolExecutor."
-        )
-    return Recipe(options)
+        ) from refusal
 
 
 def stop_batch(
-    source: Recipe | Given, session_ids: list[str], options: BulkOptions, submission: str = ""
+    client: BatchClient | bytes, session_ids: list[str], options: BulkOptions, submission: str = ""
 ) -> list[StopResult]:
     """Stop the sessions of one batch; this is what runs in a worker.
 
     Args:
-        source: How to get a client.
+        client: The client, as `pack` prepared it.
         session_ids: The sessions' ids.
         options: How to stop them.
         submission: Makes this call unlike any other: Dask answers equal calls from one result.
     """
     del submission
-    run = source.client().stop_sessions(
+    if isinstance(client, bytes):
+        client = _unpacked(client, _environment())
+    run = client.stop_sessions(
         options.studio_id,
         session_ids,
         retention=options.retention,
@@ -110,3 +86,15 @@ def stop_batch(
         wait=options.wait,
     )
     return list(run)
+
+
+@lru_cache(maxsize=4)
+def _unpacked(packed: bytes, environment: tuple[tuple[str, str], ...]) -> BatchClient:
+    """Make the client that all batches of a process share."""
+    del environment
+    return cast("BatchClient", pickle.loads(packed))  # noqa: S301 - our own caller pickled it
+
+
+def _environment() -> tuple[tuple[str, str], ...]:
+    names = (name for name in sorted(os.environ) if _READ_BY_CLIENTS.fullmatch(name))
+    return tuple((name, os.environ[name]) for name in names)

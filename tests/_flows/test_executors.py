@@ -473,6 +473,15 @@ def test_given_credentials(
         assert word in str(failure.value)
 
 
+@pytest.mark.parametrize("kind", [NimbleClient, AsyncNimbleClient])
+@pytest.mark.parametrize("executor", ["pool", 7, object()])
+def test_no_executor(kind: type[NimbleClient | AsyncNimbleClient], executor: Any) -> None:  # noqa: ANN401 - wrong on purpose
+    """What is no executor is refused at once."""
+    client = kind(region_name="us-west-2", endpoint_url="http://127.0.0.1:1")
+    with pytest.raises(RequestValidationError, match="executor must be"):
+        client.stop_sessions(STUDIO, [], executor=executor)
+
+
 def test_nothing_secret_is_pickled(local: LocalNimble, client: NimbleClient) -> None:
     """What goes to the workers holds no credentials, also after they were used here."""
     client.get_session(STUDIO, "session-0")
@@ -484,8 +493,8 @@ def test_nothing_secret_is_pickled(local: LocalNimble, client: NimbleClient) -> 
         data = pickle.dumps((fn, args))
         assert local.credentials.secret_key.encode() not in data
         assert local.credentials.access_key.encode() not in data
-        source = pickle.loads(data)[1][0]  # noqa: S301 - our own
-        assert source.options.retry == RetryPolicy(max_attempts=5)
+        packed = pickle.loads(data)[1][0]  # noqa: S301 - our own
+        assert pickle.loads(packed)._options.retry == RetryPolicy(max_attempts=5)  # noqa: S301 - likewise
 
 
 def test_worker_without_a_region(

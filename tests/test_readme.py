@@ -14,7 +14,7 @@ from tests.support.documents import README, ROOT, blocks_of, run_python, run_she
 if TYPE_CHECKING:
     from pathlib import Path
 
-_INSTALL = "python -m pip install '.[{}]' && "
+_INSTALL = "python3 -m venv .venv && .venv/bin/python -m pip install --quiet '.[{}]' && .venv/bin/"
 
 
 def _quickstart() -> list[str]:
@@ -29,7 +29,7 @@ def test_quickstart_is_two_lines_that_install_and_run() -> None:
     run, test = _quickstart()
 
     assert run.startswith(_INSTALL.format("cli") + "nimble-stop --local stop ")
-    assert test == _INSTALL.format("dev") + "python -m pytest\n"
+    assert test == _INSTALL.format("dev") + "python -m pytest -n 2\n"
     assert run.count("\n") == 1
 
 

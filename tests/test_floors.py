@@ -58,4 +58,4 @@ def test_wrong_imports_are_found(module: str, wrong: str, copy: Path) -> None:
     name = module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     said = lint(copy)
     assert "BROKEN" in said
-    assert f"- nimble_stop.{name} -> nimble_stop." in said
+    assert f" nimble_stop.{name} -> nimble_stop." in said

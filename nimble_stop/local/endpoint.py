@@ -8,36 +8,30 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 import time
 from typing import TYPE_CHECKING, Final, Self
 
-from nimble_stop._api.converter import structure_session
 from nimble_stop.exceptions import ConfigurationError
 from nimble_stop.local import defaults
 from nimble_stop.local.api.signature import AccessKey
+from nimble_stop.local.control import Control, not_running
 from nimble_stop.local.defaults import REGION_NAME as DEFAULT_REGION_NAME
-from nimble_stop.local.faults.rules import FaultRule, FaultRules
-from nimble_stop.local.journal import Journal
 from nimble_stop.local.service import Service
-from nimble_stop.local.studio.clock import Clock, SessionClock
-from nimble_stop.local.studio.members import check_identifier, members_to_wire, state_to_wire
-from nimble_stop.local.studio.operations import Operations
-from nimble_stop.local.studio.sample import SAMPLE_STUDIO_ID, sample_sessions
-from nimble_stop.local.studio.session import new_session, session_to_wire
-from nimble_stop.local.studio.sessions_view import Sessions
-from nimble_stop.local.web.hosting import Hosting
-from nimble_stop.local.web.server_thread import url_of
+from nimble_stop.local.storage.store import Store
+from nimble_stop.local.web.admin import Admin
+from nimble_stop.local.web.handler import Handler
+from nimble_stop.local.web.server_thread import ServerThread, listen, url_of
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from botocore.credentials import Credentials
 
-    from nimble_stop.local.faults.kinds import Fault
     from nimble_stop.local.request_record import RequestRecord
-    from nimble_stop.local.storage.store import Store
-    from nimble_stop.models import StreamingSession
+    from nimble_stop.local.studio.clock import Clock
 
 __all__ = ["DEFAULT_REGION_NAME", "LocalNimble"]
 
@@ -45,7 +39,7 @@ __all__ = ["DEFAULT_REGION_NAME", "LocalNimble"]
 _REGION: Final = re.compile(r"(?!\d+\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
 
 
-class LocalNimble:
+class LocalNimble(Control):
     """A Nimble Studio of your own: a real HTTP server with sessions in a store.
 
     It checks signatures, keeps state and can be told to fail. Use it as a context manager, or call
@@ -99,23 +93,28 @@ class LocalNimble:
         keys = (credentials,) if isinstance(credentials, AccessKey) else tuple(credentials)
         if not keys:
             raise ValueError("credentials must hold at least one key pair")
-        self._db = db
-        self._host = host
-        self._port = port
-        self._transition_seconds = transition_seconds
-        self._keys = keys
         if _REGION.fullmatch(region_name) is None:
             raise ConfigurationError(
                 f"region_name is {region_name!r}, which is no region name: letters, digits and "
                 "hyphens, such as 'us-west-2'."
             )
-        self._region_name = region_name
+        super().__init__(
+            transition_seconds=transition_seconds,
+            access_key_id=keys[0].access_key_id,
+            region_name=region_name,
+            clock=clock,
+            journal_size=journal_size,
+            on_request=on_request,
+        )
+        self._db = db
+        self._host = host
+        self._port = port
+        self._keys = keys
         self._clock = clock
         self._max_skew_seconds = max_skew_seconds
-        self._session_clock = SessionClock(clock)
-        self._faults = FaultRules()
-        self._journal = Journal(journal_size, on_request)
-        self._hosting: Hosting | None = None
+        self._listener: socket.socket | None = None
+        self._thread: ServerThread | None = None
+        self._lifecycle = threading.Lock()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -129,7 +128,7 @@ class LocalNimble:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<LocalNimble {self.endpoint_url if self._hosting else 'not running'}>"
+        return f"<LocalNimble {self.endpoint_url if self._listener else 'not running'}>"
 
     # Its life
 
@@ -139,11 +138,22 @@ class LocalNimble:
         Raises:
             ConfigurationError: The store or the address cannot be used.
         """
-        if self._hosting is None:
-            self._hosting = Hosting(self._db, self._host, self._port)
-            # A restart comes back under the same address.
-            self._port = self._hosting.port
+        with self._lifecycle:
+            self._bind()
         return self
+
+    def _bind(self) -> socket.socket:
+        if self._listener is None:
+            store = Store(self._db)
+            try:
+                self._listener = listen(self._host, self._port)
+            except BaseException:
+                store.close()
+                raise
+            self._open_store = store
+            # A restart comes back under the same address.
+            self._port = self._listener.getsockname()[1]
+        return self._listener
 
     def start(self) -> Self:
         """Serve, in a thread of its own, until `close`.
@@ -154,10 +164,20 @@ class LocalNimble:
         Raises:
             ConfigurationError: The store or the address cannot be used.
         """
-        self.bind()
-        if self._running.is_serving:
-            return self
-        service = Service(
+        with self._lifecycle:
+            listener = self._bind()
+            if self._thread is None:
+                self._thread = ServerThread(
+                    Handler(self._make_service(), Admin(self)),
+                    listener,
+                    tick=self.complete_due_transitions,
+                    on_end=self._store.close,
+                )
+                self._thread.start()
+        return self
+
+    def _make_service(self) -> Service:
+        return Service(
             operations=self._operations,
             keys={key.access_key_id: key for key in self._keys},
             region_name=self._region_name,
@@ -166,17 +186,20 @@ class LocalNimble:
             faults=self._faults,
             journal=self._journal,
         )
-        self._running.serve(service)
-        return self
 
     def close(self) -> None:
         """Stop serving, within about a second, whatever connections are open.
 
         The journal stays readable. Calling it again does nothing.
         """
-        if self._hosting is not None:
-            self._hosting.close()
-            self._hosting = None
+        with self._lifecycle:
+            thread, listener, store = self._thread, self._listener, self._open_store
+            self._thread = self._listener = self._open_store = None
+        if thread is not None:
+            thread.stop()
+        elif listener is not None and store is not None:
+            listener.close()
+            store.close()
 
     # How to reach it
 
@@ -187,7 +210,9 @@ class LocalNimble:
         Raises:
             RuntimeError: It is not running, so it has no port yet.
         """
-        return url_of(self._host, self._running.port)
+        if self._listener is None:
+            raise not_running()
+        return url_of(self._host, self._port)
 
     @property
     def region_name(self) -> str:
@@ -219,194 +244,3 @@ class LocalNimble:
         if key.session_token is not None:
             variables["AWS_SESSION_TOKEN"] = key.session_token
         return variables
-
-    # Its sessions
-
-    @property
-    def sessions(self) -> Sessions:
-        """All sessions as they are now, deleted ones too.
-
-        Raises:
-            RuntimeError: It is not running.
-        """
-        return Sessions(self._store, self._session_clock)
-
-    def add_session(
-        self,
-        *,
-        studio_id: str,
-        session_id: str,
-        state: str = "READY",
-        **members: object,
-    ) -> StreamingSession:
-        """Add a session, as if somebody had created it before.
-
-        Args:
-            studio_id: The studio; it comes into being with its first session.
-            session_id: The session's id, new in its studio.
-            state: Its state. In a state of transition it is about to leave it.
-            **members: Its other members under snake_case or wire names. Times are aware datetimes
-                or RFC 3339 texts. None leaves a member out that has a default.
-
-        Returns:
-            The session as a client will read it.
-
-        Raises:
-            RuntimeError: It is not running.
-            TypeError: There is no such member, or its value is of a wrong type.
-            ValueError: The studio has a session of that id, or a value is not allowed.
-        """
-        operations = self._operations
-        now = self._session_clock()
-        session = new_session(
-            check_identifier("studio_id", studio_id),
-            check_identifier("session_id", session_id),
-            region_name=self._region_name,
-            state=state_to_wire(state),
-            now=now,
-            due=operations.due(now),
-            caller=self._keys[0].access_key_id,
-            members=members_to_wire(members),
-        )
-        if not operations.store.add(session):
-            raise ValueError(f"studio {studio_id!r} has a session {session_id!r} already")
-        return structure_session(session_to_wire(session))
-
-    def add_sample_studio(self, studio_id: str = SAMPLE_STUDIO_ID) -> None:
-        """Add a small animation studio with sessions in several states, to try things out.
-
-        Args:
-            studio_id: The studio's id.
-
-        Raises:
-            RuntimeError: It is not running.
-            ValueError: The studio has some of these sessions already.
-        """
-        for session_id, state, members in sample_sessions(self._session_clock()):
-            self.add_session(studio_id=studio_id, session_id=session_id, state=state, **members)
-
-    def complete(self, studio_id: str, session_id: str) -> None:
-        """Complete the transition that a session is in, now.
-
-        Raises:
-            RuntimeError: It is not running.
-            ValueError: The session is in no transition, or there is none of that id.
-        """
-        now = self._session_clock()
-        if not self._store.complete(now, studio_id=studio_id, session_id=session_id):
-            raise ValueError(f"session {session_id!r} of {studio_id!r} is in no transition")
-
-    def complete_all(self) -> int:
-        """Complete all transitions, now.
-
-        Returns:
-            How many there were.
-
-        Raises:
-            RuntimeError: It is not running.
-        """
-        return self._store.complete(self._session_clock(), studio_id=None, session_id=None)
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass for the sessions; signatures and the ``Date`` header do not notice.
-
-        Args:
-            seconds: How many seconds, 0 or more.
-
-        Raises:
-            RuntimeError: It is not running.
-            ValueError: The number is negative or not finite.
-        """
-        store = self._store
-        self._session_clock.advance(seconds)
-        store.settle(self._session_clock())
-
-    # What goes wrong, and what came in
-
-    def inject(
-        self,
-        fault: Fault,
-        *,
-        operation: str | None = None,
-        studio_id: str | None = None,
-        session_id: str | None = None,
-        times: int | None = None,
-        skip: int = 0,
-        probability: float = 1.0,
-        seed: int = 0,
-    ) -> FaultRule:
-        """Let something go wrong.
-
-        Args:
-            fault: What happens, one of `nimble_stop.local.faults.kinds`.
-            operation: Only to requests for this operation, such as ``"StopStreamingSession"``.
-            studio_id: Only to requests for this studio.
-            session_id: Only to requests for this session.
-            times: How often at most; None for ever.
-            skip: How many requests that fit are let through first.
-            probability: How likely it happens to a request that fits, from 0 to 1.
-            seed: What the probability's dice start from: the same seed, the same sequence.
-
-        Returns:
-            The rule; its ``fired`` tells how often it happened.
-
-        Raises:
-            TypeError: An argument is of a wrong type.
-            ValueError: An argument has a value that is not allowed.
-        """
-        rule = FaultRule(
-            fault,
-            operation=operation,
-            studio_id=studio_id,
-            session_id=session_id,
-            times=times,
-            skip=skip,
-            probability=probability,
-            seed=seed,
-        )
-        self.inject_rules([rule])
-        return rule
-
-    def inject_rules(self, rules: Sequence[FaultRule]) -> None:
-        """Let several things go wrong, such as `nimble_stop.local.load_faults` read from a file."""
-        for rule in rules:
-            self._faults.add(rule)
-
-    def clear_faults(self) -> None:
-        """Let nothing go wrong any more."""
-        self._faults.clear()
-
-    @property
-    def requests(self) -> Journal:
-        """What came in and how it was answered, oldest first."""
-        return self._journal
-
-    def reset(self) -> None:
-        """Forget everything: sessions, client tokens, faults, requests and the time skipped.
-
-        Raises:
-            RuntimeError: It is not running.
-        """
-        self._store.clear()
-        self._faults.clear()
-        self._journal.clear()
-        self._session_clock.reset()
-
-    @property
-    def _running(self) -> Hosting:
-        if self._hosting is None:
-            raise RuntimeError("the endpoint is not running; use 'with LocalNimble() as local:'")
-        return self._hosting
-
-    @property
-    def _store(self) -> Store:
-        return self._running.store
-
-    @property
-    def _operations(self) -> Operations:
-        return Operations(
-            store=self._store,
-            clock=self._session_clock,
-            transition_seconds=self._transition_seconds,
-            region_name=self._region_name,
-        )

@@ -61,6 +61,32 @@ class RequestRecord:
     faults: tuple[str, ...]
     seconds: float
 
+    def to_dict(self) -> dict[str, object]:
+        """Return the record in JSON's types: camelCase names, the time as RFC 3339 text.
+
+        The body is text; bytes in it that are not UTF-8 are replaced.
+        """
+        return {
+            "time": self.time.isoformat().removesuffix("+00:00") + "Z",
+            "method": self.method,
+            "path": self.path,
+            "operation": self.operation,
+            "studioId": self.studio_id,
+            "sessionId": self.session_id,
+            "caller": self.caller,
+            "clientToken": self.client_token,
+            "attempt": self.attempt,
+            "invocationId": self.invocation_id,
+            "userAgent": self.user_agent,
+            "body": self.body.decode(errors="replace"),
+            "status": self.status,
+            "errorCode": self.error_code,
+            "requestId": self.request_id,
+            "applied": self.applied,
+            "faults": list(self.faults),
+            "seconds": self.seconds,
+        }
+
     def __str__(self) -> str:
         what = self.operation or f"{self.method} {self.path!r}"
         where = "/".join(repr(name) for name in (self.studio_id, self.session_id) if name)

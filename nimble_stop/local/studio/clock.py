@@ -39,6 +39,11 @@ class SessionClock:
         """Tell the sessions' time, in seconds since 1970 UTC."""
         return self._clock() + self._skipped
 
+    @property
+    def skipped(self) -> float:
+        """How far the sessions' time is ahead of the server's, in seconds."""
+        return self._skipped
+
     def advance(self, seconds: float) -> None:
         """Skip some time.
 

@@ -1,7 +1,8 @@
-"""One connection, until a request is there.
+"""The request handler: where a request goes, decided from the bytes of its target.
 
-This module owns the limits that keep strangers from holding the server up: how long a request may
-take to arrive, and how much of it there may be. What is no request is answered here too.
+A target under ``/_nimble-stop/`` belongs to the admin API, every other one to the service. The
+prefix is compared as it was sent: a target that only decodes to it, or that reaches it through dot
+segments, is the service's, which refuses it. So neither can be taken for the other.
 """
 
 from __future__ import annotations
@@ -9,164 +10,104 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
-from aiohttp.http import HttpProcessingError
 
-from nimble_stop.local.api.exchange import SERVER, refused
+from nimble_stop.local.api.exchange import refused
 from nimble_stop.local.api.refusals import Refusal
+from nimble_stop.local.api.routes import Target, parse_target
+from nimble_stop.local.web.delivery import deliver
+from nimble_stop.local.web.request_body import read_body
 
-__all__ = ["Connection", "read_request_body"]
+if TYPE_CHECKING:
+    from nimble_stop.local.service import Service
+    from nimble_stop.local.web.admin import Admin
+
+__all__ = ["ADMIN_PREFIX", "Handler", "admin_target", "refusal_response"]
 
 _logger: Final = logging.getLogger("nimble_stop.local")
 
-REQUEST_SECONDS: Final = 10.0
-"""How long a request may take to arrive: its head, and then its body."""
-
-IDLE_SECONDS: Final = 75.0
-"""How long a connection is kept open for the next request."""
-
-BODY_BYTES: Final = 1024 * 1024
-"""How large a request's body may be."""
-
-LINE_BYTES: Final = 64 * 1024
-"""How long a request's target may be: two ids of 1,500 characters, each encoded in 12 bytes."""
-
-FIELD_BYTES: Final = 16 * 1024
-"""How long one header may be; session tokens are the longest."""
-
-_HEAD_BYTES: Final = 512 * 1024
-_LINGERING_SECONDS: Final = 2.0
+ADMIN_PREFIX: Final = b"/_nimble-stop/"
+"""What the target of every request to the admin API begins with, byte for byte."""
 
 
-class Connection(web.RequestHandler):
-    """A connection that is closed when no whole request arrives in time.
+class Handler:
+    """Answers each request; the handler of aiohttp's low-level server.
 
     Args:
-        manager: aiohttp's part that knows all connections.
-        loop: The event loop that it runs in.
+        service: Answers the requests for AWS's operations.
+        admin: Answers the requests under `ADMIN_PREFIX`; None leaves them to the service, which
+            has no such operation.
     """
 
-    def __init__(self, manager: web.Server, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(
-            manager,
-            loop=loop,
-            keepalive_timeout=IDLE_SECONDS,
-            access_log=None,  # type: ignore[arg-type]  # documented: None logs nothing
-            max_line_size=LINE_BYTES,
-            max_field_size=FIELD_BYTES,
-            lingering_time=_LINGERING_SECONDS,
-            # A signature covers the bytes that were sent, so they must stay as they are.
-            auto_decompress=False,
-        )
-        self._event_loop = loop
-        self._patience: asyncio.TimerHandle | None = None
-        self._has_request = False
-        self._head_bytes = 0
+    def __init__(self, service: Service, admin: Admin | None) -> None:
+        self._service = service
+        self._admin = admin
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to wait for the first request."""
-        super().connection_made(transport)
-        self._wait()
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request. Whatever fails is an answer too."""
+        raw_target = request.raw_path.encode("utf-8", "surrogateescape")
+        try:
+            if self._admin is not None and raw_target.startswith(ADMIN_PREFIX):
+                return await self._ask_admin(self._admin, request, raw_target)
+            return await self._ask_service(request, raw_target)
+        except ConnectionError:
+            # The client is gone; aiohttp notices it when it writes.
+            return web.Response()
+        except Exception:
+            _logger.exception("a request was not answered")
+            return refusal_response(
+                Refusal("InternalServerErrorException", "The endpoint failed."), request
+            )
 
-    def data_received(self, data: bytes) -> None:
-        """Take in more of a request's head; a body is not bounded here."""
-        if not self._has_request:
-            self._head_bytes += len(data)
-            if self._head_bytes > _HEAD_BYTES:
-                self.force_close()
-                return
-            if self._patience is None:
-                self._wait()
-        super().data_received(data)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """Stop waiting."""
-        self._stop_waiting()
-        super().connection_lost(exc)
-
-    def request_begins(self) -> None:
-        """Note that a request's head is there."""
-        self._stop_waiting()
-        self._has_request = True
-
-    def request_ends(self) -> None:
-        """Note that a request was answered; the next one may take its time to begin."""
-        self._has_request = False
-        self._head_bytes = 0
-
-    def _wait(self) -> None:
-        self._patience = self._event_loop.call_later(REQUEST_SECONDS, self.force_close)
-
-    def _stop_waiting(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
+    async def _ask_admin(
+        self, admin: Admin, request: web.BaseRequest, raw_target: bytes
     ) -> web.StreamResponse:
-        """Answer what is no HTTP, or what the endpoint fails at, as AWS would; then close."""
-        del request, message
-        if isinstance(exc, ConnectionError):
-            # The client has gone; aiohttp lets go of the connection.
-            raise exc
-        refusal = Refusal("MalformedHttpRequestException", "The request is not well-formed HTTP.")
-        if status != refusal.status:
-            _logger.error("a request was not answered", exc_info=exc)
-            refusal = Refusal("InternalServerErrorException", "The endpoint failed.")
-        answer = refused(refusal)
-        response = web.Response(
-            status=answer.status,
-            body=answer.body,
-            headers={
-                "Server": SERVER,
-                "x-amzn-RequestId": str(uuid.uuid4()),
-                **answer.headers,
-            },
-        )
-        response.force_close()
-        return response
+        try:
+            return await admin.handle(request, admin_target(raw_target))
+        except Refusal as refusal:
+            return refusal_response(refusal, request)
+
+    async def _ask_service(self, request: web.BaseRequest, raw_target: bytes) -> web.StreamResponse:
+        exchange = self._service.open(request.method, raw_target, request.raw_headers)
+        try:
+            exchange.body = await read_body(request)
+        except Refusal as refusal:
+            exchange.refusal = refusal
+        latency = self._service.latency(exchange)
+        if latency:
+            await asyncio.sleep(latency)
+        return await deliver(request, self._service.answer(exchange))
 
 
-async def read_request_body(request: web.BaseRequest) -> bytes:
-    """Read a request's whole body.
+def admin_target(raw_target: bytes) -> Target:
+    """Parse a target of the admin API.
+
+    Args:
+        raw_target: The target as it was sent; it begins with `ADMIN_PREFIX`.
+
+    Returns:
+        The target without the prefix: ``/_nimble-stop/sessions/a%2Fb?x=1`` has the segments
+        ``("sessions", "a/b")`` and the query ``x=1``; ``/_nimble-stop/`` has none.
 
     Raises:
-        Refusal: It is too large, or too slow. The connection is of no more use.
-        ConnectionError: The client went away.
+        Refusal: It holds a bad percent escape, an empty or dot segment, or text that is not UTF-8.
     """
-    if request.content_length is not None and request.content_length > BODY_BYTES:
-        raise _too_large()
-    if "Expect" in request.headers and request.transport is not None:
-        # The only expectation that there is (RFC 9110, 10.1.1).
-        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    try:
-        if request.content.is_eof():
-            # It came with its head, as it mostly does.
-            return await _read(request)
-        async with asyncio.timeout(REQUEST_SECONDS):
-            return await _read(request)
-    except TimeoutError:
-        raise Refusal("RequestTimeoutException", "The request's body did not arrive.") from None
-    except (web.RequestPayloadError, HttpProcessingError):
-        # aiohttp's C parser reports the first, its Python parser either.
-        raise Refusal("MalformedHttpRequestException", "The body is not well-formed.") from None
+    return parse_target(raw_target[len(ADMIN_PREFIX) - 1 :])
 
 
-async def _read(request: web.BaseRequest) -> bytes:
-    body = bytearray()
-    async for piece in request.content.iter_any():
-        body += piece
-        if len(body) > BODY_BYTES:
-            raise _too_large()
-    return bytes(body)
+def refusal_response(refusal: Refusal, request: web.BaseRequest) -> web.Response:
+    """Write the response of a refusal, with the headers that every answer has.
 
-
-def _too_large() -> Refusal:
-    return Refusal("RequestEntityTooLargeException", f"The body is larger than {BODY_BYTES} bytes.")
+    The connection is closed after it when a part of the request's body was not read.
+    """
+    answer = refused(refusal)
+    response = web.Response(
+        status=answer.status,
+        body=answer.body,
+        headers={"x-amzn-RequestId": str(uuid.uuid4()), **answer.headers},
+    )
+    if not request.content.is_eof():
+        response.force_close()
+    return response

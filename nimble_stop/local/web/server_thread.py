@@ -1,8 +1,7 @@
-"""The socket and the thread that serve, and aiohttp's part in it.
+"""The socket and the thread that serve, on aiohttp's low-level server.
 
 The port is taken before the thread starts, so that its number is known before anything is answered.
-No router and no application: what a target means is read in `nimble_stop.local.api.routes`, from
-the bytes that were sent.
+There is no router and no application: what a target means is decided from the bytes that were sent.
 """
 
 from __future__ import annotations
@@ -11,33 +10,59 @@ import asyncio
 import logging
 import socket
 import threading
+import uuid
+from contextlib import suppress
+from email.utils import formatdate
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
 from nimble_stop.exceptions import ConfigurationError
+from nimble_stop.local.api.exchange import SERVER, refused
 from nimble_stop.local.api.refusals import Refusal
-from nimble_stop.local.web.delivery import deliver
-from nimble_stop.local.web.handler import Connection, read_request_body
 
 if TYPE_CHECKING:
-    from nimble_stop.local.service import Service
+    from collections.abc import Callable
+
+    from nimble_stop.local.web.handler import Handler
 
 __all__ = ["ServerThread", "listen", "url_of"]
 
-_logger: Final = logging.getLogger("nimble_stop.local")
+LINE_BYTES: Final = 64 * 1024
+"""How long a request's target may be: two ids of 1,500 characters, each encoded in 12 bytes."""
+
+FIELD_BYTES: Final = 16 * 1024
+"""How long one header may be, in bytes; session tokens are the longest."""
+
+HEADERS: Final = 128
+"""How many headers a request may have. With `FIELD_BYTES` it bounds the head as a whole."""
+
+IDLE_SECONDS: Final = 30.0
+"""How long a connection may wait for a whole request head, from its start or the last answer."""
+
+TICK_SECONDS: Final = 0.2
+"""How often the server looks for transitions that are due while somebody watches the events."""
+
 _BACKLOG: Final = 512
-_ACCEPT_PAUSE_SECONDS: Final = 0.1
 _MAX_PORT: Final = 65_535
 # Of each address that means "all": the one at which this machine reaches itself.
 _LOOPBACKS: Final = MappingProxyType({"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"})  # noqa: S104  # none is listened on here
 # A request that is being answered gets this long to end; twice, by aiohttp's counting.
 _SHUTDOWN_SECONDS: Final = 0.5
+# aiohttp logs every malformed request with a traceback. Its sender has been answered, so these
+# records are for those who add a handler.
+_http_logger: Final = logging.getLogger("nimble_stop.local.http")
+_http_logger.addHandler(logging.NullHandler())
+_http_logger.propagate = False
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take a port and let connections queue up."""
+    """Take a port and let connections queue up.
+
+    Raises:
+        ConfigurationError: The address cannot be listened on.
+    """
     if not 0 <= port <= _MAX_PORT:
         raise ConfigurationError(f"The port must be from 0 to {_MAX_PORT}, not {port}.")
     try:
@@ -49,8 +74,6 @@ def listen(host: str, port: int) -> socket.socket:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             listener.listen(_BACKLOG)
-            # As asyncio wants it.
-            listener.settimeout(0)
         except BaseException:
             listener.close()
             raise
@@ -71,17 +94,26 @@ class ServerThread:
     """The thread that serves, and its event loop.
 
     Args:
-        service: What answers.
-        listener: The socket that connections come in by; it stays open afterwards.
+        handler: Answers the requests.
+        listener: The socket that connections come in by; closed when the thread ends.
+        tick: Called every `TICK_SECONDS` in the thread.
+        on_end: Called in the thread after everything else has ended.
     """
 
-    def __init__(self, service: Service, listener: socket.socket) -> None:
-        self._service = service
+    def __init__(
+        self,
+        handler: Handler,
+        listener: socket.socket,
+        *,
+        tick: Callable[[], None],
+        on_end: Callable[[], None],
+    ) -> None:
+        self._handler = handler
         self._listener = listener
-        # The loop that has `add_reader` on every system.
-        self._loop = asyncio.SelectorEventLoop()
+        self._tick = tick
+        self._on_end = on_end
+        self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
-        self._wake = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="nimble-stop-local", daemon=True)
 
     def start(self) -> None:
@@ -89,24 +121,34 @@ class ServerThread:
         self._thread.start()
 
     def stop(self) -> None:
-        """Close all connections, and wait until that is done."""
-        self._loop.call_soon_threadsafe(self._begin_to_stop)
-        self._thread.join()
+        """Close the port and all connections, and wait until that is done.
 
-    def _begin_to_stop(self) -> None:
-        self._stop.set()
-        self._wake.set()
+        Called in the thread itself, for instance by a listener to requests, it does not wait.
+        """
+        # The loop is closed when the thread has ended already.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._stop.set)
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
 
     def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._serve())
+        try:
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._serve())
+        finally:
+            self._on_end()
 
     async def _serve(self) -> None:
-        manager = web.Server(self._respond, loop=self._loop)
-        await self._accept_until_stopped(manager)
-        transports = [connection.transport for connection in manager.connections]
-        manager.pre_shutdown()
-        await manager.shutdown(_SHUTDOWN_SECONDS)
+        server = _make_server(self._handler)
+        runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
+        await runner.setup()
+        await web.SockSite(runner, self._listener, backlog=_BACKLOG).start()
+        while not self._stop.is_set():
+            self._tick()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), TICK_SECONDS)
+        transports = [connection.transport for connection in server.connections]
+        await runner.cleanup()
         for transport in transports:
             if transport is not None:
                 # Also where a client never reads what is still to be sent.
@@ -114,54 +156,48 @@ class ServerThread:
         # The loop closes the sockets in its next round.
         await asyncio.sleep(0)
 
-    async def _accept_until_stopped(self, manager: web.Server) -> None:
-        """Take connections in.
 
-        Not `asyncio.loop.create_server`: closing its server trips over a connection that has just
-        been accepted (Python 3.13.0), and tells nobody about it. Nor `asyncio.loop.sock_accept`:
-        cancelled at such a moment, it loses the connection (Python 3.11).
-        """
-        while not self._stop.is_set():
-            await self._wait_for_connection()
-            try:
-                connection, _ = self._listener.accept()
-            except (BlockingIOError, ConnectionAbortedError):
-                # It has gone again, or it is time to stop.
-                continue
-            except OSError as error:
-                # Too many open files, mostly: those that are open have to end first.
-                _logger.warning("a connection was not accepted: %s", error)
-                await asyncio.sleep(_ACCEPT_PAUSE_SECONDS)
-                continue
-            connection.setblocking(False)  # noqa: FBT003  # the standard library's own signature
-            await self._loop.connect_accepted_socket(
-                lambda: Connection(manager, self._loop), connection
-            )
+def _make_server(handler: Handler) -> web.Server:
+    server = web.Server(
+        handler,
+        access_log=None,
+        # A signature covers the bytes that were sent, so they must stay as they are.
+        auto_decompress=False,
+        keepalive_timeout=IDLE_SECONDS,
+        lingering_time=2.0,
+        logger=_http_logger,
+        max_field_size=FIELD_BYTES,
+        max_headers=HEADERS,
+        max_line_size=LINE_BYTES,
+    )
+    make_request = server.request_factory
 
-    async def _wait_for_connection(self) -> None:
-        """Wait until one comes, or until it is time to stop."""
-        self._loop.add_reader(self._listener, self._wake.set)
-        await self._wake.wait()
-        self._loop.remove_reader(self._listener)
-        self._wake.clear()
+    def make_and_check(message: Any, *rest: Any) -> web.BaseRequest:  # noqa: ANN401  # aiohttp's own, passed through
+        request: web.BaseRequest = make_request(message, *rest)
+        # aiohttp's stand-in for a request that it could not parse, and would answer with a text.
+        if message.method == "UNKNOWN" and not message.raw_headers:
+            _answer_malformed(request)
+        return request
 
-    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
-        connection = cast("Connection", request.protocol)
-        connection.request_begins()
-        exchange = self._service.open(
-            request.method,
-            request.raw_path.encode("utf-8", "surrogateescape"),
-            request.raw_headers,
-        )
-        try:
-            exchange.body = await read_request_body(request)
-        except Refusal as refusal:
-            exchange.refusal = refusal
-        latency = self._service.latency(exchange)
-        if latency:
-            await asyncio.sleep(latency)
-        response = await deliver(request, self._service.answer(exchange))
-        # Where it is False the rest of a request is still to come, and then the end.
-        if response.keep_alive is not False:
-            connection.request_ends()
-        return response
+    server.request_factory = make_and_check
+    return server
+
+
+def _answer_malformed(request: web.BaseRequest) -> None:
+    """Answer what is not HTTP as AWS would, and close the connection."""
+    answer = refused(
+        Refusal("MalformedHttpRequestException", "The request is not well-formed HTTP.")
+    )
+    headers = {
+        **answer.headers,
+        "Connection": "close",
+        "Content-Length": str(len(answer.body)),
+        "Date": formatdate(usegmt=True),
+        "Server": SERVER,
+        "x-amzn-RequestId": str(uuid.uuid4()),
+    }
+    if request.transport is not None:
+        lines = [f"HTTP/1.1 {answer.status} Bad Request"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        request.transport.write("\r\n".join([*lines, "", ""]).encode() + answer.body)
+        request.transport.close()

@@ -14,7 +14,7 @@ from aiohttp.http_exceptions import TransferEncodingError
 
 from nimble_stop.local import LocalNimble
 from nimble_stop.local.api.refusals import Refusal
-from nimble_stop.local.web import handler
+from nimble_stop.local.web import handler, request_body, server_thread
 from tests.local.support import (
     call,
     connect,
@@ -115,14 +115,6 @@ def _send_forever(client: socket.socket, data: bytes) -> None:
         client.sendall(data)
 
 
-def test_a_head_may_not_be_larger_than_any_needs_to_be(
-    local: LocalNimble, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The sum of all headers is bounded as well."""
-    monkeypatch.setattr(handler, "_HEAD_BYTES", 1000)
-    assert exchange_bytes(local, b"GET / HTTP/1.1\r\n" + HOST + b"X: " + b"a" * 1000) == b""
-
-
 @pytest.mark.parametrize(
     "data",
     [
@@ -141,22 +133,26 @@ def test_bodies_that_are_too_large(local: LocalNimble, data: bytes) -> None:
 
 def test_a_body_of_the_largest_size_is_read(local: LocalNimble) -> None:
     """The limit itself is still good."""
-    body = b"{" + b" " * (handler.BODY_BYTES - 2) + b"}"
+    body = b"{" + b" " * (request_body.BODY_BYTES - 2) + b"}"
     assert stop(local, "studio-1", "session-1", body=body).status == 200
 
 
-def test_silent_and_slow_connections(local: LocalNimble, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who sends nothing, half a head or half a body is let go."""
-    monkeypatch.setattr(handler, "REQUEST_SECONDS", 0.05)
-    assert exchange_bytes(local, b"") == b""
-    assert exchange_bytes(local, b"GET / HT") == b""
-    answer = exchange_bytes(local, b"POST /x HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\nabc")
-    assert status(answer) == 408
-    with connect(local) as client:
-        client.sendall(b"GET /x HTTP/1.1\r\n" + HOST + b"\r\n")
-        assert status(receive(client)) == 403
-        client.sendall(b"GET /x HT")
-        assert receive(client) == b""
+def test_silent_and_slow_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that sends nothing, half a head or half a body is disconnected."""
+    monkeypatch.setattr(server_thread, "IDLE_SECONDS", 0.05)
+    monkeypatch.setattr(request_body, "BODY_SECONDS", 0.05)
+    with LocalNimble() as local:
+        assert exchange_bytes(local, b"") == b""
+        assert exchange_bytes(local, b"GET / HT") == b""
+        answer = exchange_bytes(
+            local, b"POST /x HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\nabc"
+        )
+        assert status(answer) == 408
+        with connect(local) as client:
+            client.sendall(b"GET /x HTTP/1.1\r\n" + HOST + b"\r\n")
+            assert status(receive(client)) == 403
+            client.sendall(b"GET /x HT")
+            assert receive(client) == b""
 
 
 def test_half_open_connections(local: LocalNimble) -> None:
@@ -169,7 +165,7 @@ def test_half_open_connections(local: LocalNimble) -> None:
 
 def test_a_body_that_breaks_off(local: LocalNimble, monkeypatch: pytest.MonkeyPatch) -> None:
     """A chunked body that stops making sense is refused."""
-    monkeypatch.setattr(handler, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(request_body, "BODY_SECONDS", 0.2)
     with connect(local) as client:
         client.sendall(b"POST /x HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n")
         client.sendall(b"2\r\n{}\r\n")
@@ -229,5 +225,57 @@ def test_a_body_that_aiohttp_cannot_read(error: Exception) -> None:
     request.headers = {}
     request.content.iter_any.side_effect = error
     with pytest.raises(Refusal) as caught:
-        asyncio.run(handler.read_request_body(request))
+        asyncio.run(request_body.read_body(request))
     assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/%5fnimble-stop/health",
+        "/_Nimble-stop/health",
+        "/x/../_nimble-stop/health",
+        "/./_nimble-stop/health",
+        "//_nimble-stop/health",
+        "/_nimble-stop",
+        "http://localhost/_nimble-stop/health",
+    ],
+)
+def test_only_the_exact_prefix_is_the_admin_apis(local: LocalNimble, target: str) -> None:
+    """What another reader could take for the admin API is judged as a request for AWS's."""
+    answer = exchange_bytes(local, f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    assert status(answer) in {400, 403}
+    assert len(local.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "path", ["../2020-08-01/studios", "%2e%2e/2020-08-01", "/health", "health/", "./health", "%zz"]
+)
+def test_a_target_of_the_admin_api_is_read_strictly(local: LocalNimble, path: str) -> None:
+    """Empty and dot segments lead nowhere, and never out of the admin API."""
+    answer = exchange_bytes(local, f"GET /_nimble-stop/{path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    assert status(answer) == 400
+    assert len(local.requests) == 0
+
+
+@pytest.mark.parametrize(
+    ("target", "segments"),
+    [
+        (b"/_nimble-stop/", ()),
+        (b"/_nimble-stop/sessions/a%2Fb?x=1", ("sessions", "a/b")),
+    ],
+)
+def test_a_target_without_its_prefix(target: bytes, segments: tuple[str, ...]) -> None:
+    """The admin API reads decoded segments and the query as it was sent."""
+    parsed = handler.admin_target(target)
+    assert parsed.segments == segments
+    assert parsed.query == target.partition(b"?")[2]
+
+
+def test_every_answer_has_a_request_id_and_a_date(local: LocalNimble) -> None:
+    """Whoever answers, and whatever: AWS, the admin API, or what is not HTTP at all."""
+    for target in ("/x", "/_nimble-stop/health", "/_nimble-stop/x", "a b c"):
+        answer = exchange_bytes(local, f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        head = answer.partition(b"\r\n\r\n")[0].lower()
+        assert b"x-amzn-requestid: " in head
+        assert b"date: " in head

@@ -1,18 +1,19 @@
 from __future__ import annotations
 
-import errno
-import socket
 import threading
 import time
 from contextlib import closing, suppress
+from typing import TYPE_CHECKING
 
 import pytest
 
 from nimble_stop.exceptions import ConfigurationError
 from nimble_stop.local import Latency, LocalNimble
-from nimble_stop.local.web import server_thread
 from nimble_stop.local.web.server_thread import listen, url_of
 from tests.local.support import connect, get, stop, stop_bytes
+
+if TYPE_CHECKING:
+    import socket
 
 
 def test_a_free_port() -> None:
@@ -64,26 +65,6 @@ def test_connections_are_queued_before_it_serves() -> None:
             assert early.recv(65536).startswith(b"HTTP/1.1 403")
     finally:
         local.close()
-
-
-def test_a_connection_that_cannot_be_accepted(
-    local: LocalNimble, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """When there are too many open files, it goes on as soon as there are fewer."""
-    monkeypatch.setattr(server_thread, "_ACCEPT_PAUSE_SECONDS", 0.01)
-    failures = [OSError(errno.EMFILE, "Too many open files")]
-    accept = socket.socket.accept
-
-    def accept_later(listener: socket.socket) -> tuple[socket.socket, object]:
-        if failures:
-            raise failures.pop()
-        return accept(listener)
-
-    monkeypatch.setattr(socket.socket, "accept", accept_later)
-    with connect(local) as waiting:
-        waiting.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert waiting.recv(65536).startswith(b"HTTP/1.1 403")
-    assert "was not accepted: [Errno 24] Too many open files" in caplog.text
 
 
 def test_closing_does_not_wait_for_anybody() -> None:

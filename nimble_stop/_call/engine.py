@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from nimble_stop._api.request import Request
     from nimble_stop._auth.signer import WireRequest
+    from nimble_stop._call.observer import Observer
     from nimble_stop._call.steps import Steps
     from nimble_stop._config.config import Config
     from nimble_stop._config.retry_policy import RetryPolicy
@@ -53,20 +54,25 @@ class Engine:
     Args:
         config: The client's configuration.
         on_attempt: Called with the record of every attempt, or None.
+        observer: Watches the calls, or None.
     """
 
     def __init__(
-        self, config: Config, on_attempt: Callable[[AttemptRecord], object] | None = None
+        self,
+        config: Config,
+        on_attempt: Callable[[AttemptRecord], object] | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._config = config
         self._runtime = config.runtime
         self._on_attempt = on_attempt
+        self.observer = observer
         self._quota = RetryQuota()
         self._skew = ClockSkew(enabled=config.correct_clock_skew)
 
     def with_config(self, config: Config) -> Engine:
         """Make an engine with another configuration that shares what was learned."""
-        engine = Engine(config, self._on_attempt)
+        engine = Engine(config, self._on_attempt, self.observer)
         engine._quota, engine._skew = self._quota, self._skew
         return engine
 
@@ -108,7 +114,10 @@ class Engine:
         record = record or CallRecord()
         record.operation, record.client_token = request.operation.name, request.client_token
         try:
-            return (yield from self._attempts(request, record, deadline))
+            if self.observer is None:
+                return (yield from self._attempts(request, record, deadline))
+            with self.observer.call(request, record):
+                return (yield from self._attempts(request, record, deadline))
         except NimbleStopError as error:
             record.write_into(error)
             raise
@@ -183,9 +192,10 @@ class Engine:
         error: NimbleStopError | None = None,
         next_delay: float | None = None,
     ) -> Steps[None]:
-        """Log an attempt, and give its record to the user's callback."""
+        """Log an attempt, and give its record to whoever asked for it."""
         level = logging.INFO if error else logging.DEBUG
-        if self._on_attempt is None and not _logger.isEnabledFor(level):
+        asked = self._on_attempt or self.observer
+        if asked is None and not _logger.isEnabledFor(level):
             return
         attempt = AttemptRecord(
             operation=record.operation,
@@ -200,6 +210,8 @@ class Engine:
             next_delay=next_delay,
         )
         _log(level, attempt)
+        if self.observer is not None:
+            self.observer.attempt(attempt)
         if self._on_attempt is not None:
             yield Notify(self._on_attempt, attempt)
 

@@ -7,7 +7,7 @@ steps for it over the client's own transport.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import attrs
 
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
     from botocore.credentials import Credentials
 
+    from nimble_stop._call.observer import Observer
     from nimble_stop._call.record import AttemptRecord
     from nimble_stop._call.steps import Steps
+    from nimble_stop._config.config import Config
     from nimble_stop._config.retry_policy import RetryPolicy
     from nimble_stop._flows.pages import Pages
     from nimble_stop.models import StreamingSession
@@ -55,6 +57,7 @@ class BaseClient(ABC):
         ca_bundle: str | os.PathLike[str] | None = None,
         runtime: Runtime | None = None,
         on_attempt: Callable[[AttemptRecord], object] | None = None,
+        telemetry: Literal["opentelemetry"] | None = "opentelemetry",
     ) -> None:
         options = Options(
             region_name=region_name,
@@ -67,7 +70,7 @@ class BaseClient(ABC):
             ca_bundle=ca_bundle,
             runtime=runtime or Runtime(),
         )
-        self._options, self._on_attempt = options, on_attempt
+        self._options, self._on_attempt, self._telemetry = options, on_attempt, telemetry
         if on_attempt is not None and not callable(on_attempt):
             raise RequestValidationError(
                 f"on_attempt must be callable or None, not {type(on_attempt).__name__}.",
@@ -76,7 +79,7 @@ class BaseClient(ABC):
         self._config = resolve(options)
         self._credentials = CredentialSource(credentials, profile_name)
         self._signer = Signer(self._config, self._credentials)
-        self._engine = Engine(self._config, on_attempt)
+        self._engine = Engine(self._config, on_attempt, _observer(telemetry, self._config))
         self._open()
 
     @abstractmethod
@@ -186,7 +189,23 @@ class BaseClient(ABC):
 
     def _arguments(self) -> dict[str, Any]:
         """Give what the client was made with, but for the credentials."""
-        return {**attrs.asdict(self._options, recurse=False), "on_attempt": self._on_attempt}
+        options = attrs.asdict(self._options, recurse=False)
+        return {**options, "on_attempt": self._on_attempt, "telemetry": self._telemetry}
+
+
+def _observer(telemetry: object, config: Config) -> Observer | None:
+    """Give what watches the calls; None without OpenTelemetry's API."""
+    if telemetry is None:
+        return None
+    if telemetry != "opentelemetry":
+        raise RequestValidationError(
+            f"telemetry must be 'opentelemetry' or None, not {telemetry!r}.", argument="telemetry"
+        )
+    try:
+        from nimble_stop._client.telemetry import Telemetry
+    except ModuleNotFoundError:
+        return None
+    return Telemetry(config)
 
 
 def _rebuild(kind: type[BaseClient], options: dict[str, Any]) -> BaseClient:

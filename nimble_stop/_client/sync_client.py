@@ -52,6 +52,8 @@ class NimbleClient(BaseClient):
         runtime: Clocks, sleep, randomness and ids, for tests.
         on_attempt: Called with an `AttemptRecord` after each attempt, in the thread that made it.
             What it raises is logged, and the call goes on.
+        telemetry: ``"opentelemetry"`` makes spans and metrics with the process's providers, if the
+            package's extra ``otel`` is installed; None makes none.
 
     Raises:
         ConfigurationError: There is no region, or a setting is invalid. Credentials are looked

@@ -1,0 +1,252 @@
+"""OpenTelemetry, with the real SDK: spans and metrics say what the service saw."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+from opentelemetry import metrics, trace
+from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
+from opentelemetry.instrumentation.urllib3 import (  # pyright: ignore[reportMissingTypeStubs] - it has none
+    URLLib3Instrumentor,
+)
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
+
+from nimble_stop import AsyncNimbleClient, ThrottlingException
+from nimble_stop.exceptions import RequestValidationError
+from nimble_stop.local import LocalNimble, ServiceFailure
+from tests.support.clients import make_client
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from nimble_stop import NimbleClient
+    from tests.support.clock import ManualClock
+
+_EXPORTER = InMemorySpanExporter()
+_READER = InMemoryMetricReader()
+
+
+@attrs.frozen
+class Seen:
+    """The spans and metrics of one test."""
+
+    def spans(self, name: str = "") -> list[ReadableSpan]:
+        """Give the spans that ended, or those with a name that begins so."""
+        return [span for span in _EXPORTER.get_finished_spans() if span.name.startswith(name)]
+
+    def points(self, name: str) -> list[tuple[dict[str, Any], Any]]:
+        """Give the labels and the point of each series of a metric."""
+        data = _READER.get_metrics_data()
+        return [
+            (dict(point.attributes or {}), point)
+            for resource in (data.resource_metrics if data else ())
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+            if metric.name == name
+            for point in metric.data.data_points
+        ]
+
+
+@pytest.fixture(scope="module")
+def _providers() -> Iterator[None]:
+    """Set the process's providers, which OpenTelemetry allows once; keep nothing afterwards."""
+    spans, meters = TracerProvider(), MeterProvider([_READER])
+    spans.add_span_processor(SimpleSpanProcessor(_EXPORTER))
+    trace.set_tracer_provider(spans)
+    metrics.set_meter_provider(meters)
+    yield
+    spans.shutdown()
+    meters.shutdown()
+
+
+@pytest.fixture
+def seen(_providers: None) -> Seen:
+    """Give what this test's calls leave."""
+    _EXPORTER.clear()
+    return Seen()
+
+
+@pytest.fixture
+def local(clock: ManualClock) -> Iterator[LocalNimble]:
+    """Run an endpoint with a session, by the test's clock."""
+    with LocalNimble(clock=lambda: clock.epoch) as local:
+        local.add_session(studio_id="studio-1", session_id="session-1")
+        yield local
+
+
+@pytest.fixture
+def client(local: LocalNimble, clock: ManualClock) -> Iterator[NimbleClient]:
+    """Give a client of the endpoint that never sleeps."""
+    with make_client(local.endpoint_url, clock, credentials=local.credentials) as client:
+        yield client
+
+
+def test_call(seen: Seen, client: NimbleClient, local: LocalNimble) -> None:
+    """A call is one CLIENT span, named and described by the AWS SDK conventions."""
+    client.stop_session("studio-1", "session-1", client_token="token-1")
+
+    (span,) = seen.spans()
+    assert (span.name, span.kind) == ("nimble.StopStreamingSession", SpanKind.CLIENT)
+    assert dict(span.attributes or {}) == {
+        "rpc.system": "aws-api",
+        "rpc.service": "nimble",
+        "rpc.method": "StopStreamingSession",
+        "cloud.region": "us-west-2",
+        "server.address": "127.0.0.1",
+        "server.port": int(local.endpoint_url.rpartition(":")[2]),
+        "aws.request_id": local.requests[-1].request_id,
+        "http.response.status_code": 200,
+        "nimble_stop.studio_id": "studio-1",
+        "nimble_stop.session_id": "session-1",
+        "nimble_stop.client_token": "token-1",
+        "nimble_stop.attempts": 1,
+        "nimble_stop.waited": 0.0,
+    }
+    assert span.status.status_code is StatusCode.UNSET
+
+
+def test_retries(seen: Seen, client: NimbleClient, local: LocalNimble, clock: ManualClock) -> None:
+    """A span says how often the call was retried, why, and what it waited."""
+    local.inject(ServiceFailure("ThrottlingException"), times=2)
+    client.stop_session("studio-1", "session-1")
+
+    (span,) = seen.spans()
+    attributes = span.attributes or {}
+    assert attributes["nimble_stop.attempts"] == 3
+    assert attributes["http.request.resend_count"] == 2
+    assert attributes["nimble_stop.waited"] == sum(clock.slept)
+    assert [(event.name, dict(event.attributes or {})) for event in span.events] == [
+        (
+            "retry",
+            {
+                "error.type": "ThrottlingException",
+                "nimble_stop.attempt": number,
+                "nimble_stop.delay": delay,
+            },
+        )
+        for number, delay in enumerate(clock.slept, 1)
+    ]
+
+
+def test_failure(seen: Seen, client: NimbleClient, local: LocalNimble) -> None:
+    """A call that failed has an error status, the error's type and the last request id."""
+    local.inject(ServiceFailure("ThrottlingException"))
+    with pytest.raises(ThrottlingException) as failure:
+        client.get_session("studio-1", "session-1")
+
+    (span,) = seen.spans()
+    attributes = span.attributes or {}
+    assert span.status.status_code is StatusCode.ERROR
+    assert attributes["error.type"] == "ThrottlingException"
+    assert attributes["aws.request_id"] == failure.value.request_id
+
+
+def test_metrics(seen: Seen, client: NimbleClient, local: LocalNimble) -> None:
+    """Metrics count calls, attempts, errors and throttles by operation, without any id."""
+
+    def count(name: str, **labels: str) -> int:
+        wanted = {"rpc.service": "nimble", "rpc.method": "ListStreamingSessions"}
+        wanted |= {key.replace("_", "."): value for key, value in labels.items()}
+        return sum(
+            getattr(point, "value", None) or point.count
+            for given, point in seen.points(name)
+            if given == wanted
+        )
+
+    local.inject(ServiceFailure("ThrottlingException"), times=4)
+    with pytest.raises(ThrottlingException):
+        list(client.list_sessions("studio-1"))
+    list(client.list_sessions("studio-1"))
+
+    throttled = {"error_type": "ThrottlingException"}
+    assert count("smithy.client.call.duration") == 1
+    assert count("smithy.client.call.duration", **throttled) == 1
+    assert count("smithy.client.call.errors", **throttled) == 1
+    assert count("smithy.client.call.attempts") == 1
+    assert count("smithy.client.call.attempts", **throttled) == 4
+    assert count("smithy.client.call.attempt_duration", **throttled) == 4
+    assert count("nimble_stop.client.throttles") == 4
+    buckets = {point.explicit_bounds for _, point in seen.points("smithy.client.call.duration")}
+    assert [(bounds[0], bounds[-1]) for bounds in buckets] == [(0.005, 10)]
+
+
+def test_http_spans_are_children(seen: Seen, client: NimbleClient, local: LocalNimble) -> None:
+    """The HTTP spans that urllib3's instrumentation makes are children of the call's span."""
+    local.inject(ServiceFailure("InternalServerErrorException"), times=1)
+    URLLib3Instrumentor().instrument()
+    try:
+        client.stop_session("studio-1", "session-1")
+    finally:
+        URLLib3Instrumentor().uninstrument()
+
+    (call,) = seen.spans("nimble.")
+    sent = seen.spans("POST")
+    assert [span.parent for span in sent] == [call.context] * 2
+
+
+def test_async(seen: Seen, local: LocalNimble, clock: ManualClock) -> None:
+    """The async client's spans are the same, also in tasks side by side."""
+
+    async def main() -> None:
+        AioHttpClientInstrumentor().instrument()
+        try:
+            async with AsyncNimbleClient(
+                endpoint_url=local.endpoint_url,
+                region_name=local.region_name,
+                credentials=local.credentials,
+                runtime=clock.runtime,
+            ) as client:
+                calls = (client.get_session("studio-1", "session-1") for _ in range(3))
+                await asyncio.gather(*calls)
+        finally:
+            AioHttpClientInstrumentor().uninstrument()
+
+    asyncio.run(main())
+
+    calls = [span.context for span in seen.spans("nimble.")]
+    parents = [span.parent for span in seen.spans("GET")]
+    assert len(calls) == len(parents) == 3
+    assert all(call in parents for call in calls)
+
+
+def test_off(seen: Seen, local: LocalNimble, clock: ManualClock) -> None:
+    """With telemetry=None there is nothing, also in a copy."""
+    options = {"credentials": local.credentials, "telemetry": None}
+    with make_client(local.endpoint_url, clock, **options) as client:
+        client.with_options(deadline=9).get_session("studio-1", "session-1")
+
+    assert seen.spans() == []
+
+
+def test_bad_argument() -> None:
+    """Another value is refused by the argument's name."""
+    with pytest.raises(RequestValidationError, match=r"^telemetry must be") as failure:
+        make_client("http://127.0.0.1:1", telemetry=True)
+
+    assert failure.value.argument == "telemetry"
+
+
+def test_without_the_api() -> None:
+    """Where OpenTelemetry is not installed, a client is made without it."""
+    program = """
+import sys
+sys.modules["opentelemetry"] = None
+from nimble_stop import NimbleClient
+print(NimbleClient(region_name="us-west-2", endpoint_url="http://127.0.0.1:1")._engine.observer)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert ended.stdout == "None\n"

@@ -60,7 +60,7 @@ class Telemetry:
         self._throttles = meter.create_counter(
             "nimble_stop.client.throttles", "{attempt}", "Attempts that the service throttled"
         )
-        self._target = {
+        self._target: dict[str, str | int | float | None] = {
             "rpc.system": "aws-api",
             "rpc.service": _SERVICE,
             "cloud.region": config.region_name,

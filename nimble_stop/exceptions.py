@@ -85,10 +85,11 @@ class NimbleStopError(Exception):
     """
 
     advice: ClassVar[str] = "Read the message."
+    _retryable: ClassVar[bool | None] = None
 
     def __init__(self, message: str = "", *, retryable: bool | None = None) -> None:
         super().__init__(message)
-        self.retryable: bool | None = retryable
+        self.retryable: bool | None = self._retryable if retryable is None else retryable
         self.operation: str | None = None
         self.client_token: str | None = None
         self.attempts: int = 0
@@ -124,9 +125,10 @@ class RequestValidationError(NimbleStopError, ValueError):
     """
 
     advice = "Correct the argument; nothing was sent."
+    _retryable = False
 
     def __init__(self, message: str = "", *, argument: str | None = None) -> None:
-        super().__init__(message, retryable=False)
+        super().__init__(message)
         self.argument: str | None = argument
 
 
@@ -134,23 +136,19 @@ class ConfigurationError(NimbleStopError):
     """The client cannot be set up: no region, no credentials, a bad endpoint or setting."""
 
     advice = "Correct the setting that the message names; nothing was sent."
-
-    def __init__(self, message: str = "") -> None:
-        super().__init__(message, retryable=False)
+    _retryable = False
 
 
 class TransportError(NimbleStopError):
-    """No answer came. The subclasses say why."""
+    """No answer came. The subclasses say why.
+
+    Attributes:
+        request_sent: Whether the last attempt's request may have reached the service.
+    """
 
     advice = "Check the network and the endpoint, then repeat with the same client token."
-
-    def __init__(self, message: str = "", *, retryable: bool | None = True) -> None:
-        super().__init__(message, retryable=retryable)
-
-    @property
-    def request_sent(self) -> bool:
-        """Whether the last attempt's request may have reached the service."""
-        return False
+    request_sent: ClassVar[bool] = False
+    _retryable = True
 
 
 class ConnectionFailedError(TransportError):
@@ -165,9 +163,7 @@ class TLSError(TransportError):
     """The server's certificate or the TLS handshake was not accepted. Never retried."""
 
     advice = "Check the endpoint's certificate and AWS_CA_BUNDLE; the last attempt sent nothing."
-
-    def __init__(self, message: str = "") -> None:
-        super().__init__(message, retryable=False)
+    _retryable = False
 
 
 class ProxyError(TransportError):
@@ -179,17 +175,22 @@ class ProxyError(TransportError):
 class ConnectionLostError(TransportError):
     """The connection broke before the whole answer was there."""
 
-    @property
-    def request_sent(self) -> bool:
-        """Whether the last attempt's request may have reached the service."""
-        return True
+    request_sent = True
 
 
 class ReadTimeoutError(ConnectionLostError):
     """The answer did not come in time."""
 
 
-class DeadlineExceededError(NimbleStopError):
+class _SessionError(NimbleStopError):
+    """An error that carries a session."""
+
+    def __init__(self, message: str = "", *, session: StreamingSession | None = None) -> None:
+        super().__init__(message)
+        self.session: StreamingSession | None = session
+
+
+class DeadlineExceededError(_SessionError):
     """The time for the whole call is over.
 
     The last attempt's error, when there was one, is the ``__cause__``.
@@ -199,13 +200,24 @@ class DeadlineExceededError(NimbleStopError):
     """
 
     advice = "Allow more time with deadline=, or repeat with the same client token."
-
-    def __init__(self, message: str = "", *, session: StreamingSession | None = None) -> None:
-        super().__init__(message, retryable=True)
-        self.session: StreamingSession | None = session
+    _retryable = True
 
 
-class ResponseDecodeError(NimbleStopError):
+class _AnswerError(NimbleStopError):
+    """An answer came, and it is an error."""
+
+    http_status: int | None = None
+    request_id: str | None = None
+
+    def _details(self) -> Iterator[str]:
+        if self.http_status is not None:
+            yield f"HTTP {self.http_status}"
+        if self.request_id:
+            yield f"request id {self.request_id}"
+        yield from super()._details()
+
+
+class ResponseDecodeError(_AnswerError):
     """An answer came that cannot be understood.
 
     Attributes:
@@ -225,73 +237,42 @@ class ResponseDecodeError(NimbleStopError):
         body: bytes = b"",
     ) -> None:
         super().__init__(message)
-        self.http_status: int | None = http_status
-        self.request_id: str | None = request_id
+        self.http_status, self.request_id = http_status, request_id
         self.body: bytes = body
 
-    def _details(self) -> Iterator[str]:
-        if self.http_status is not None:
-            yield f"HTTP {self.http_status}"
-        if self.request_id:
-            yield f"request id {self.request_id}"
-        yield from super()._details()
 
-
-class _SessionStateError(NimbleStopError):
-    """A session that was waited for is in a state that does not lead to STOPPED.
-
-    Attributes:
-        session: The session as it was last read.
-    """
-
-    def __init__(self, message: str = "", *, session: StreamingSession | None = None) -> None:
-        super().__init__(message, retryable=False)
-        self.session: StreamingSession | None = session
-
-
-class StopFailedError(_SessionStateError):
-    """The session went to ``STOP_FAILED``; ``session`` tells more.
-
-    Attributes:
-        session: The session as it was last read, with its status code and message.
-    """
+class StopFailedError(_SessionError):
+    """The session went to ``STOP_FAILED``. ``session`` has its status code and message."""
 
     advice = "Read the session's status code; then delete the session or ask AWS support."
+    _retryable = False
 
 
-class UnexpectedStateError(_SessionStateError):
-    """The session is in a state that does not lead to ``STOPPED``; ``session`` tells more.
-
-    Attributes:
-        session: The session as it was last read.
-    """
+class UnexpectedStateError(_SessionError):
+    """The state of ``session``, as it was last read, does not lead to ``STOPPED``."""
 
     advice = "Read the session's state; stop it first if it is READY."
+    _retryable = False
 
 
-class ServiceError(NimbleStopError):
+class ServiceError(_AnswerError):
     """The service answered with an error. An unknown code is this class itself.
 
     Attributes:
         code: The error's type, such as ``"ThrottlingException"``; the HTTP status in digits when
             the answer names none.
-        message: The service's own words.
         context: The details that the service gave, a read-only mapping of strings.
         reason: The ``code`` member of the error's body, or None.
         http_status: The answer's status.
         request_id: The service's name for the request, for AWS support; or None.
         fault: ``"client"``, ``"server"``, or None for not known.
-        retryable: Whether the same call can succeed later: True, False, or None for not known.
         throttling: Whether the service asks for fewer requests.
         retry_after: How many seconds the answer asked to wait, or None.
-        asked_by_aws: Whether ``retry_after`` came in AWS's own header, ``x-amz-retry-after``,
-            rather than in ``Retry-After``, which proxies send too.
+        asked_by_aws: Whether ``retry_after`` came in AWS's own header, ``x-amz-retry-after``.
     """
 
-    advice = "Look the code up in AWS's list of common errors."
-    _code: ClassVar[str] = ""
+    advice = "Find the code in AWS's list of common errors."
     _fault: ClassVar[Literal["client", "server"] | None] = None
-    _retryable: ClassVar[bool | None] = None
     _throttling: ClassVar[bool] = False
 
     def __init__(
@@ -301,11 +282,10 @@ class ServiceError(NimbleStopError):
         code: str | None = None,
         context: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(message, retryable=self._retryable)
-        self.code: str = self._code if code is None else code
+        super().__init__(message)
+        named = "" if type(self) is ServiceError else type(self).__name__
+        self.code: str = named if code is None else code
         self.reason: str | None = None
-        self.http_status: int | None = None
-        self.request_id: str | None = None
         self.fault: Literal["client", "server"] | None = self._fault
         self.throttling: bool = self._throttling
         self.retry_after: float | None = None
@@ -320,70 +300,47 @@ class ServiceError(NimbleStopError):
     def _headline(self) -> str:
         return f"{self.code}: {self.message}" if self.message else self.code
 
-    def _details(self) -> Iterator[str]:
-        if self.http_status is not None:
-            yield f"HTTP {self.http_status}"
-        if self.request_id:
-            yield f"request id {self.request_id}"
-        yield from super()._details()
-
 
 class AccessDeniedException(ServiceError):
     """The caller may not do this (403)."""
 
     advice = "Check the credentials, the IAM policy and the studio membership."
-    _code = "AccessDeniedException"
-    _fault = "client"
-    _retryable = False
+    _fault, _retryable = "client", False
 
 
 class ConflictException(ServiceError):
-    """Another operation is in progress on the session (409).
+    """Another operation is in progress on the session (409). It can end, or have done the same."""
 
-    ``retryable`` is None: once the other operation has ended, the same call can succeed, or be
-    pointless because it did the same.
-    """
-
-    advice = "Look at the session's state; repeat when the other operation has ended."
-    _code = "ConflictException"
-    _fault = "client"
-    _retryable = None
+    advice = "Read the session's state; repeat when the other operation has ended."
+    _fault, _retryable = "client", None
 
 
 class InternalServerErrorException(ServiceError):
     """The service failed inside (500); AWS asks to retry."""
 
     advice = "Repeat later with the same client token."
-    _code = "InternalServerErrorException"
-    _fault = "server"
-    _retryable = True
+    _fault, _retryable = "server", True
 
 
 class ResourceNotFoundException(ServiceError):
     """The studio or the session does not exist, or was deleted (404)."""
 
     advice = "Check the studio id, the session id and the region."
-    _code = "ResourceNotFoundException"
-    _fault = "client"
-    _retryable = False
+    _fault, _retryable = "client", False
 
 
 class ServiceQuotaExceededException(ServiceError):
     """A quota of the account is used up (402)."""
 
     advice = "Ask AWS for a higher quota, or free what uses it."
-    _code = "ServiceQuotaExceededException"
-    _fault = "client"
-    _retryable = False
+    _fault, _retryable = "client", False
 
 
 class ThrottlingException(ServiceError):
     """Too many requests (429)."""
 
     advice = "Send fewer requests at a time; repeat later with the same client token."
-    _code = "ThrottlingException"
-    _fault = "client"
-    _retryable = True
+    _fault, _retryable = "client", True
     _throttling = True
 
 
@@ -391,6 +348,4 @@ class ValidationException(ServiceError):
     """The service does not accept the request (400)."""
 
     advice = "Correct the arguments that the message names."
-    _code = "ValidationException"
-    _fault = "client"
-    _retryable = False
+    _fault, _retryable = "client", False

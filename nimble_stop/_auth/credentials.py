@@ -68,7 +68,7 @@ class CredentialSource:
 
         Raises:
             ConfigurationError: There are none, or they cannot be refreshed; the message says where
-                they were looked for.
+                they were searched.
         """
         try:
             keys = _freeze(self._given or self._find())

@@ -109,7 +109,7 @@ class Engine:
             record: Filled with what the call goes through.
 
         Raises:
-            NimbleStopError: The call failed; the error tells of every attempt.
+            NimbleStopError: The call failed; the error describes every attempt.
         """
         record = record or CallRecord()
         record.operation, record.client_token = request.operation.name, request.client_token

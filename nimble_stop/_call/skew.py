@@ -60,7 +60,7 @@ class ClockSkew:
             self._seconds = seconds
 
     def explains(self, error: NimbleStopError, used: float) -> bool:
-        """Tell whether the skew explains a refusal, and another attempt would sign differently.
+        """Whether the skew explains a refusal, and another attempt would sign differently.
 
         Args:
             error: Why the attempt failed.

@@ -35,14 +35,14 @@ class AsyncNimbleClient(BaseClient):
 
     Tasks may share a client. It keeps connections open: close it with `aclose`, or use it as an
     async context manager. A call that is cancelled leaves a note on the `asyncio.CancelledError`
-    that tells its client token; pass a ``client_token`` of your own to know it beforehand.
+    that names its client token; pass a ``client_token`` of your own to know it beforehand.
 
     All arguments are those of `NimbleClient`. ``on_attempt`` may also return an awaitable, which is
     awaited; so may the ``sleep`` of a `Runtime`.
 
     Raises:
         ConfigurationError: aiohttp is not installed, there is no region, or a setting is invalid.
-            Credentials are looked for at the first call.
+            Credentials are searched at the first call.
         RequestValidationError: An argument has the wrong type or range.
     """
 

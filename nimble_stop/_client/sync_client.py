@@ -56,8 +56,8 @@ class NimbleClient(BaseClient):
             package's extra ``otel`` is installed; None makes none.
 
     Raises:
-        ConfigurationError: There is no region, or a setting is invalid. Credentials are looked
-            for at the first call.
+        ConfigurationError: There is no region, or a setting is invalid. Credentials are
+            searched at the first call.
         RequestValidationError: An argument has the wrong type or range.
     """
 
@@ -198,8 +198,8 @@ class NimbleClient(BaseClient):
     ) -> StreamingSession:
         """Wait until a session that is being stopped is ``STOPPED``.
 
-        The first looks come within a second, then every ``poll_interval`` seconds, spread by
-        chance. Throttling and outages end a look and not the wait. A session that is ``READY``
+        The first polls come within a second, then every ``poll_interval`` seconds, spread by
+        chance. Throttling and outages end a poll and not the wait. A session that is ``READY``
         counts as being stopped only if its times show a stop after its last start: the service
         moves a session to ``STOP_IN_PROGRESS`` before it answers the stop.
 
@@ -207,7 +207,7 @@ class NimbleClient(BaseClient):
             studio_id: The studio's id.
             session_id: The session's id.
             deadline: How many seconds to wait; AWS's own waiter waits 900.
-            poll_interval: The longest time between two looks, in seconds; AWS's waiter looks
+            poll_interval: The longest time between two polls, in seconds; AWS's waiter polls
                 every 5.
             on_poll: Called with every session that was read.
 
@@ -258,7 +258,7 @@ class NimbleClient(BaseClient):
             retention: Whether the sessions' EBS volumes are kept (``RETAIN``) or deleted
                 (``DELETE``). None leaves it to each session's own setting.
             run_id: A name for this run; the client tokens are derived from it. None for a new
-                one, which the run's ``run_id`` tells.
+                one; the run has it as ``run_id``.
             max_concurrency: How many stops are in flight at most.
             wait: Whether a session's result comes when it is ``STOPPED``, rather than when its
                 stop has begun. A session that is not, within 900 seconds, is a failure.

@@ -72,8 +72,8 @@ def resolve(options: Options) -> Config:
     """Resolve a client's configuration.
 
     Raises:
-        ConfigurationError: A setting is missing or invalid; the message says where it was looked
-            for.
+        ConfigurationError: A setting is missing or invalid; the message says where it was
+            searched.
         RequestValidationError: An argument has the wrong type or range.
     """
     check_types(options)

@@ -69,7 +69,7 @@ class RetryPolicy:
     retry_conflicts: bool = False
 
     def retries(self, error: NimbleStopError) -> bool:
-        """Tell whether this failure is worth another attempt at once."""
+        """Whether this failure is worth another attempt at once."""
         if isinstance(error, ConflictException) and self.retry_conflicts:
             return True
         return error.retryable is True
@@ -94,5 +94,5 @@ class RetryPolicy:
 
 
 def is_throttling(error: NimbleStopError) -> bool:
-    """Tell whether the service asked for fewer requests."""
+    """Whether the service asked for fewer requests."""
     return isinstance(error, ServiceError) and error.throttling

@@ -55,7 +55,7 @@ class Settings:
         self._profile = self._read(lambda session: session.get_scoped_config())
 
     def find(self, variables: tuple[str, ...], key: str) -> Found | None:
-        """Look in the environment, then in the profile."""
+        """Search the environment, then in the profile."""
         for name in variables:
             if value := os.environ.get(name):
                 return Found(value, name)
@@ -65,7 +65,7 @@ class Settings:
         return None
 
     def flag(self, variable: str, key: str) -> bool:
-        """Look for a setting that is true or false."""
+        """Find a setting that is true or false."""
         found = self.find((variable,), key)
         if found is None or found.value.lower() == "false":
             return False
@@ -74,7 +74,7 @@ class Settings:
         raise ConfigurationError(f"{found.source} is {found.value!r}; it must be true or false.")
 
     def service_endpoint_url(self) -> Found | None:
-        """Look for the endpoint in the ``[services ...]`` section that the profile names."""
+        """Find the endpoint in the ``[services ...]`` section that the profile names."""
         name = self._profile.get("services")
         if not name:
             return None

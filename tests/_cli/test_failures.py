@@ -58,7 +58,7 @@ def test_an_error_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert out == ""
     assert err == (
         "nimble-stop: ConflictException: Another operation is in progress (HTTP 409, request id "
-        "request-1, 2 attempts). Look at the session's state; repeat when the other operation has "
+        "request-1, 2 attempts). Read the session's state; repeat when the other operation has "
         "ended. Then smile.\n"
     )
 

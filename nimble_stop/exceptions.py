@@ -26,8 +26,8 @@
         └── ValidationException
 
 Names that end in ``Exception`` are AWS's own; names that end in ``Error`` are ours. Every one of
-them can be pickled and copied: the constructor takes the message alone, and all else is an
-attribute with a default. A new error is one class here and its name in ``__all__``.
+them can be pickled and copied: all but the message is an attribute with a default. A new error is
+one class here and its name in ``__all__``.
 """
 
 from __future__ import annotations

@@ -90,7 +90,8 @@ def test_configuration_files_configure_a_client(
 def test_examples_of_a_command_name_its_options(name: str) -> None:
     """The examples that the command line's page shows begin with a command and have its options."""
     shared = {option for parameter in program.params for option in parameter.opts}
-    lines = [line for line in getattr(program.commands[name], "examples", ()) if "|" not in line]
+    epilog = (program.commands[name].epilog or "").splitlines()
+    lines = [line for line in epilog if line.startswith("  ") and "|" not in line]
     for line in lines:
         words = re.findall(r"[\w-]+", line)
         command = next(word for word in words if word in program.commands)

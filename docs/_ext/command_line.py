@@ -11,7 +11,7 @@ from sphinx.util.docutils import SphinxDirective
 from tables import table
 
 from nimble_stop._cli.app import program
-from nimble_stop._cli.failures import PROGRAM
+from nimble_stop._cli.failures import PROGRAM, ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -31,9 +31,8 @@ def reference() -> str:
     parts.append("## Options of every command\n")
     parts.append("They may stand before the command's name or behind it.\n")
     parts.append(_options(program, context, ()))
-    for heading, lines in getattr(program, "closing", {}).items():
-        if not heading.startswith("Try"):
-            parts += [f"## {heading}\n", _closing(lines)]
+    codes = [(f"`{code:d}`", code.meaning) for code in ExitCode]
+    parts += ["## Exit codes\n", table(("Code", "Meaning"), codes)]
     return "\n".join(parts)
 
 
@@ -47,9 +46,8 @@ def _command(
     options = _options(command, context, shared)
     if options:
         yield options
-    examples: Sequence[str] = getattr(command, "examples", ())
-    if examples:
-        yield _text_block(examples)
+    if command.epilog:
+        yield _text_block(line.strip() for line in command.epilog.splitlines()[2:])
 
 
 def _usage(command: click.Command, context: click.Context) -> str:
@@ -77,12 +75,6 @@ def _markdown(text: str) -> str:
 
 def _text_block(lines: Iterable[str]) -> str:
     return "\n".join(["```text", *lines, "```", ""])
-
-
-def _closing(lines: Sequence[str]) -> str:
-    """Write lines of a word and its meaning as a table."""
-    rows = [line.split(None, 1) for line in lines]
-    return table(("Code", "Meaning"), [(f"`{word}`", text) for word, text in rows])
 
 
 class CommandLine(SphinxDirective):

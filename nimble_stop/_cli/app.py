@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
-from nimble_stop._cli.command import Group
-from nimble_stop._cli.completion import completion
+from nimble_stop._cli.command import Group, as_written
+from nimble_stop._cli.commands.completion import completion
+from nimble_stop._cli.commands.list import list_
+from nimble_stop._cli.commands.serve import serve
+from nimble_stop._cli.commands.show import show
+from nimble_stop._cli.commands.stop import stop
+from nimble_stop._cli.commands.wait import wait
 from nimble_stop._cli.failures import PROGRAM, ExitCode, report
-from nimble_stop._cli.reading import list_, show, wait
-from nimble_stop._cli.serving import serve
-from nimble_stop._cli.settings import Settings, global_options
-from nimble_stop._cli.stopping import stop
+from nimble_stop._cli.global_options import GlobalOptions, global_options
 from nimble_stop._version import __version__
 
 if TYPE_CHECKING:
@@ -31,27 +33,21 @@ _STREAMS: Final = (
     ("stdout", "w", "backslashreplace"),
     ("stderr", "w", "backslashreplace"),
 )
-
-_MEANINGS: Final = {
-    ExitCode.OK: "done",
-    ExitCode.SOME_FAILED: "some sessions of several failed",
-    ExitCode.USAGE: "the command line is wrong",
-    ExitCode.DEADLINE: "the deadline is over",
-    ExitCode.INTERRUPTED: "interrupted",
-    ExitCode.CONFIGURATION: "configuration or credentials",
-    ExitCode.REFUSED: "the service refused",
-    ExitCode.OTHER: "anything else",
-}
-_CLOSING: Final = {
-    "Try it without AWS": (
-        "nimble-stop --local list demo-studio",
-        "nimble-stop --local stop demo-studio artist-1 --wait",
-    ),
-    "Exit codes": tuple(f"{code:<4} {meaning}" for code, meaning in _MEANINGS.items()),
-}
+_EPILOG: Final = "\n\n".join(
+    (
+        as_written(
+            "Try it without AWS",
+            (
+                "nimble-stop --local list demo-studio",
+                "nimble-stop --local stop demo-studio artist-1 --wait",
+            ),
+        ),
+        as_written("Exit codes", (f"{code:<4} {code.meaning}" for code in ExitCode)),
+    )
+)
 
 
-@click.group(cls=Group, closing=_CLOSING, context_settings={"help_option_names": _HELP})
+@click.group(cls=Group, epilog=_EPILOG, context_settings={"help_option_names": _HELP})
 @click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
 @global_options
 def program() -> None:
@@ -79,11 +75,11 @@ def run(arguments: Sequence[str]) -> int:
         error.show()
         return error.exit_code
     except click.Abort:
-        return report(KeyboardInterrupt(), Settings())
+        return report(KeyboardInterrupt(), GlobalOptions())
     except BrokenPipeError:
         return ExitCode.OK
     except OSError as error:
-        return report(error, Settings())
+        return report(error, GlobalOptions())
 
 
 def _prepare_streams() -> None:

@@ -1,6 +1,6 @@
 """What makes a function a command: the options of every command, and an exit code in any case.
 
-A command's function gets the settings first, then its own arguments, and gives its exit code. Help
+A command's function gets the global options first, then its own, and gives its exit code. Help
 lists its own options and those of every command apart, and ends with examples.
 """
 
@@ -13,64 +13,61 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final
 import click
 
 from nimble_stop._cli.failures import ExitCode, report
-from nimble_stop._cli.interruption import sigterm_as_interrupt
-from nimble_stop._cli.logs import log_lines
-from nimble_stop._cli.settings import (
-    GlobalOption,
-    Settings,
+from nimble_stop._cli.global_options import (
+    GlobalOptions,
+    SharedOption,
     global_options,
-    read_settings,
+    read_global_options,
     remember_words,
     spell_out_local,
 )
+from nimble_stop._cli.signals import sigterm_as_interrupt
+from nimble_stop._cli.terminal.logs import log_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable
 
 _WIDEST_NAME: Final = 30
 
 
 def command(
-    name: str, *, examples: Sequence[str] = ()
-) -> Callable[[Callable[Concatenate[Settings, ...], int]], click.Command]:
+    name: str, *, examples: Iterable[str] = ()
+) -> Callable[[Callable[Concatenate[GlobalOptions, ...], int]], click.Command]:
     """Make a function a command of this name; its docstring is the help, closed by examples."""
 
-    def decorate(function: Callable[Concatenate[Settings, ...], int]) -> click.Command:
+    def decorate(function: Callable[Concatenate[GlobalOptions, ...], int]) -> click.Command:
         @functools.wraps(function)
         def run(**arguments: Any) -> int:  # noqa: ANN401  # click passes what the options are
-            settings = read_settings(click.get_current_context())
-            return _guarded(settings, lambda: function(settings, **arguments))
+            options = read_global_options(click.get_current_context())
+            return _guarded(options, lambda: function(options, **arguments))
 
-        return click.command(name, cls=Command, examples=examples)(global_options(run))
+        make = click.command(name, cls=Command, epilog=as_written("Examples", examples))
+        return make(global_options(run))
 
     return decorate
 
 
-def _guarded(settings: Settings, work: Callable[[], int]) -> int:
+def as_written(heading: str, lines: Iterable[str]) -> str:
+    """Make a section of an epilog, whose lines click does not wrap."""
+    return "\n".join(("\b", f"{heading}:", *(f"  {line}" for line in lines)))
+
+
+def _guarded(options: GlobalOptions, work: Callable[[], int]) -> int:
     """Do a command's work and give its exit code, whatever happens."""
-    with log_lines() if settings.debug else nullcontext(), sigterm_as_interrupt():
+    with log_lines() if options.debug else nullcontext(), sigterm_as_interrupt():
         try:
             return work()
         except BrokenPipeError:
             # Whoever read our output has what they wanted.
             return ExitCode.OK
-        except (ModuleNotFoundError, click.ClickException):
+        except (ModuleNotFoundError, click.ClickException, click.Abort):
             raise
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # no traceback ever reaches a user
-            return report(error, settings)
+            return report(error, options)
 
 
 class Command(click.Command):
-    """A command with the options of every command listed apart in its help, and examples.
-
-    Args:
-        examples: Lines that help shows as they are.
-        **attributes: What click's own class takes.
-    """
-
-    def __init__(self, *, examples: Sequence[str] = (), **attributes: Any) -> None:  # noqa: ANN401  # click's own
-        super().__init__(**attributes)
-        self.examples = examples
+    """A command whose help lists the options of every command apart."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the command's words."""
@@ -80,28 +77,9 @@ class Command(click.Command):
         """List the options in the command's help."""
         _write_options(self, ctx, formatter)
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """End the command's help with the examples."""
-        del ctx
-        _write_lines(formatter, "Examples", self.examples)
-
 
 class Group(click.Group):
-    """The program itself, with the same manners as its commands.
-
-    Args:
-        closing: Headings and lines that end the help.
-        **attributes: What click's own class takes.
-    """
-
-    def __init__(
-        self,
-        *,
-        closing: Mapping[str, Sequence[str]],
-        **attributes: Any,  # noqa: ANN401  # click's own
-    ) -> None:
-        super().__init__(**attributes)
-        self.closing = closing
+    """The program itself, with the same manners as its commands."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the whole line's words, and keep them as they are."""
@@ -113,19 +91,6 @@ class Group(click.Group):
         self.format_commands(ctx, formatter)
         _write_options(self, ctx, formatter)
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """End the program's help with what is good to know."""
-        del ctx
-        for heading, lines in self.closing.items():
-            _write_lines(formatter, heading, lines)
-
-
-def _write_lines(formatter: click.HelpFormatter, heading: str, lines: Sequence[str]) -> None:
-    """Write lines under a heading, without filling them up to paragraphs."""
-    with formatter.section(heading):
-        for line in lines:
-            formatter.write(f"{' ' * formatter.current_indent}{line}\n")
-
 
 def _write_options(
     command: click.Command, context: click.Context, formatter: click.HelpFormatter
@@ -135,7 +100,7 @@ def _write_options(
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
         if record is not None and isinstance(parameter, click.Option):
-            (shared if isinstance(parameter, GlobalOption) else own).append(record)
+            (shared if isinstance(parameter, SharedOption) else own).append(record)
     # In a narrow terminal the texts need the room more than the names do.
     name_width = min(_WIDEST_NAME, formatter.width // 3)
     with formatter.section("Options"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -15,9 +16,8 @@ import requests
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
+import nimble_stop
 from nimble_stop.__main__ import main
-from nimble_stop._cli.order import Order
-from nimble_stop._cli.selection import Filters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,24 +35,26 @@ def plain(text: str) -> str:
     return _CONTROL.sub("", text)
 
 
-def make_order(**changes: Any) -> Order:  # noqa: ANN401  # whatever the order's members are
-    """Make an order to stop one session by name, with some changes."""
-    members: dict[str, Any] = {
-        "studio_id": "studio-1",
-        "session_ids": ("artist-1",),
-        "everything": False,
-        "filters": Filters(),
-        "retention": None,
-        "dry_run": False,
-        "yes": False,
-        "wait": False,
-        "deadline": None,
-        "max_concurrency": 8,
-        "fail_fast": False,
-        "run_id": "run-1",
-        "resumed": False,
-    }
-    return Order(**members | changes)
+def make_result(
+    session_id: str = "artist-1",
+    *,
+    state: str | None = "STOPPED",
+    error: nimble_stop.NimbleStopError | None = None,
+    repeated: bool = False,
+) -> nimble_stop.StopResult:
+    """Make the result of one session of a run."""
+    session = nimble_stop.StreamingSession(
+        state=None if state is None else nimble_stop.StreamingSessionState(state),
+        volume_retention_mode=nimble_stop.VolumeRetentionMode.RETAIN,
+    )
+    return nimble_stop.StopResult(
+        session_id=session_id,
+        session=None if error else session,
+        error=error,
+        client_token="token-1",
+        attempts=1,
+        repeated=repeated,
+    )
 
 
 def start_again(local: LocalNimble, session_id: str) -> None:
@@ -67,6 +69,28 @@ def start_again(local: LocalNimble, session_id: str) -> None:
     )
     answer.raise_for_status()
     local.advance(60)
+
+
+class FakeStream(io.StringIO):
+    """A standard stream that no process owns, and that fails.
+
+    Args:
+        error: What writing comes to.
+        after: How many texts are written before it does.
+    """
+
+    def __init__(self, error: OSError, *, after: int = 0) -> None:
+        super().__init__()
+        self.written: list[str] = []
+        self._error = error
+        self._after = after
+
+    def write(self, text: str) -> int:
+        """Keep a text, and fail when it is time to."""
+        self.written.append(text)
+        if len(self.written) > self._after:
+            raise self._error
+        return len(text)
 
 
 @attrs.frozen

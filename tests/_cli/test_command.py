@@ -7,8 +7,8 @@ import click
 import pytest
 
 from nimble_stop._cli.command import command
-from nimble_stop._cli.output import Output
-from nimble_stop._cli.settings import Settings
+from nimble_stop._cli.global_options import GlobalOptions
+from nimble_stop._cli.terminal.writing import Output
 
 if TYPE_CHECKING:
     from tests._cli.support import Cli
@@ -18,7 +18,7 @@ def run_failing(error: BaseException, *words: str) -> object:
     """Run a command that raises an error, and give its exit code."""
 
     @command("fail")
-    def fail(_: Settings) -> int:
+    def fail(_: GlobalOptions) -> int:
         raise error
 
     return fail.main(list(words), standalone_mode=False)
@@ -26,11 +26,11 @@ def run_failing(error: BaseException, *words: str) -> object:
 
 def test_a_function_becomes_a_command() -> None:
     """It gets the settings and its own arguments; its docstring is the help."""
-    seen: list[tuple[Settings, str]] = []
+    seen: list[tuple[GlobalOptions, str]] = []
 
     @command("look", examples=("look here",))
     @click.argument("name")
-    def look(settings: Settings, name: str) -> int:
+    def look(settings: GlobalOptions, name: str) -> int:
         """Look at something."""
         seen.append((settings, name))
         return 7
@@ -38,7 +38,7 @@ def test_a_function_becomes_a_command() -> None:
     assert look.name == "look"
     assert look.help == "Look at something."
     assert look.main(["x", "--output", "json"], standalone_mode=False) == 7
-    assert seen == [(Settings(output=Output.JSON), "x")]
+    assert seen == [(GlobalOptions(output=Output.JSON), "x")]
 
 
 def test_an_error_becomes_a_sentence_and_an_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,7 +72,7 @@ def test_debug_shows_the_log_and_the_traceback(capsys: pytest.CaptureFixture[str
     """Without it there is neither."""
 
     @command("fail")
-    def fail(_: Settings) -> int:
+    def fail(_: GlobalOptions) -> int:
         logging.getLogger("nimble_stop").debug("logged")
         raise RuntimeError
 

@@ -1,0 +1,134 @@
+"""``nimble-stop stop``: its options, and its stages: select the sessions, run, present."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from nimble_stop._cli.command import command
+from nimble_stop._cli.connect import open_client, poll_seconds
+from nimble_stop._cli.failures import ExitCode
+from nimble_stop._cli.filters import Filters, filter_options
+from nimble_stop._cli.parameters import deadline_option, one_of
+from nimble_stop._cli.stopping.confirmation import check_confirmable, confirm_deletion
+from nimble_stop._cli.stopping.dry_run import show_dry_run
+from nimble_stop._cli.stopping.presentation import Presentation
+from nimble_stop._cli.stopping.resuming import ResumeHint, RunId
+from nimble_stop._cli.stopping.run import ManyStops, RunOptions
+from nimble_stop._cli.stopping.selection import Selection, select
+from nimble_stop._cli.stopping.single import OneStop
+from nimble_stop._cli.terminal.writing import note
+from nimble_stop._config.options import DEADLINE_SECONDS, MAX_CONCURRENCY, WAIT_SECONDS
+from nimble_stop.models import VolumeRetentionMode
+
+if TYPE_CHECKING:
+    from nimble_stop._call.deadline import Deadline
+    from nimble_stop._cli.global_options import GlobalOptions
+
+
+@command(
+    "stop",
+    examples=(
+        "nimble-stop stop studio-1 session-1 --wait",
+        "nimble-stop stop studio-1 session-1 session-2 --retention RETAIN",
+        "nimble-stop stop studio-1 --all --tag department=lighting --dry-run",
+        "nimble-stop list studio-1 --owned-by amara | nimble-stop stop studio-1 -",
+        "nimble-stop --local stop demo-studio --all --wait",
+    ),
+)
+@click.argument("studio_id")
+@click.argument("session_ids", nargs=-1, metavar="[SESSION_ID... | -]")
+@click.option("--all", "everything", is_flag=True, help="All READY sessions of the studio.")
+@filter_options
+@click.option(
+    "--retention",
+    **one_of(VolumeRetentionMode),
+    metavar="|".join(VolumeRetentionMode),
+    help="Keep or delete the volumes; else each session's own setting decides.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be stopped, and stop nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before volumes are deleted.")
+@click.option("--wait", is_flag=True, help="Wait until they are STOPPED.")
+@deadline_option(
+    f"How long everything may take. Else {DEADLINE_SECONDS:.0f} seconds a request, and "
+    f"{WAIT_SECONDS:.0f} to wait for a session."
+)
+@click.option(
+    "--max-concurrency",
+    type=click.IntRange(min=1),
+    default=MAX_CONCURRENCY,
+    metavar="NUMBER",
+    help=f"How many stops are under way at a time.  [default: {MAX_CONCURRENCY}]",
+)
+@click.option("--fail-fast", is_flag=True, help="Begin no further stop after a failure.")
+@click.option(
+    "--run-id",
+    metavar="TEXT",
+    help="Names the run. Repeating a run with its id completes it, and stops nothing twice. Use a "
+    "new id for a new night: the same one does not stop a session that was started again.",
+)
+def stop(
+    shared: GlobalOptions,
+    studio_id: str,
+    session_ids: tuple[str, ...],
+    *,
+    everything: bool,
+    retention: str | None,
+    dry_run: bool,
+    yes: bool,
+    wait: bool,
+    deadline: Deadline | None,
+    max_concurrency: int,
+    fail_fast: bool,
+    run_id: str | None,
+    **filters: tuple[str, ...] | str | None,
+) -> int:
+    """Stop sessions.
+
+    Stops those that are named, those whose ids come on standard input (-), or --all. An id on
+    standard input is a line up to its first tab. Of one session that is named, the result is the
+    session; of several, a result for each.
+    """
+    run = RunId.from_option(run_id)
+    selection = Selection(
+        studio_id=studio_id,
+        session_ids=session_ids,
+        everything=everything,
+        filters=Filters.from_options(filters),
+        resumed=run.given,
+    )
+    to_confirm = retention == VolumeRetentionMode.DELETE and not yes and not dry_run
+    if to_confirm:
+        check_confirmable(from_stdin=selection.from_stdin)
+    options = RunOptions(
+        run_id=run,
+        retention=retention,
+        wait=wait,
+        max_concurrency=max_concurrency,
+        fail_fast=fail_fast,
+        poll_seconds=poll_seconds(shared),
+        deadline=deadline,
+    )
+    presentation = Presentation(
+        output=shared.output,
+        debug=shared.debug,
+        hint=ResumeHint(
+            words=shared.words,
+            run_id=run.text,
+            from_stdin=selection.from_stdin,
+            in_memory=shared.in_memory,
+        ),
+    )
+    with open_client(shared, deadline=deadline) as client:
+        if dry_run:
+            return show_dry_run(client, selection, retention, shared.output, deadline)
+        targets = select(client, selection, deadline)
+        if not targets.session_ids:
+            return presentation.nothing(selection)
+        if to_confirm and not confirm_deletion(targets):
+            note("Nothing was stopped.")
+            return ExitCode.INTERRUPTED
+        if selection.single is not None:
+            return presentation.one(OneStop(client, studio_id, selection.single, options))
+        return presentation.many(ManyStops(client, targets, options))

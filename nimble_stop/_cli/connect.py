@@ -1,0 +1,108 @@
+"""The client that a command works with, and the embedded endpoint of ``--local``.
+
+The rule of this module: with ``--local`` nothing of AWS's configuration is read, so that it works,
+and works the same, wherever it is tried.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from nimble_stop._config.options import POLL_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from nimble_stop import NimbleClient
+    from nimble_stop._call.deadline import Deadline
+    from nimble_stop._cli.global_options import GlobalOptions
+
+# Long enough for a person to see STOP_IN_PROGRESS, short enough to wait for.
+LOCAL_TRANSITION_SECONDS: Final = 2.0
+# So that the wait for it does not outlast it by much.
+_LOCAL_POLL_SECONDS: Final = 0.5
+_HINT: Final = "Here they are --region and --profile. To try without AWS, add --local."
+_FILE_VARIABLES: Final = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
+_PROXY_EXCEPTIONS: Final = ("NO_PROXY", "no_proxy")
+
+
+@contextmanager
+def open_client(
+    options: GlobalOptions, *, deadline: Deadline | None = None
+) -> Generator[NimbleClient]:
+    """Make the client that the options ask for, and its endpoint if it is the embedded one.
+
+    Args:
+        options: The global options.
+        deadline: When the command must be over; None for the client's own limit of each call.
+
+    Raises:
+        ConfigurationError: There is no region, or a setting is invalid.
+    """
+    from nimble_stop import NimbleClient
+    from nimble_stop.exceptions import ConfigurationError
+
+    arguments: dict[str, Any] = {} if deadline is None else {"deadline": deadline.seconds}
+    with ExitStack() as stack:
+        if options.local is None:
+            arguments |= {
+                "region_name": options.region_name,
+                "profile_name": options.profile_name,
+                "endpoint_url": options.endpoint_url,
+            }
+        else:
+            stack.enter_context(_without_aws_configuration())
+            arguments |= stack.enter_context(_local_endpoint(options))
+        try:
+            yield stack.enter_context(NimbleClient(**arguments))
+        except ConfigurationError as error:
+            if options.local is None:
+                error.add_note(_HINT)
+            raise
+
+
+def poll_seconds(options: GlobalOptions) -> float:
+    """Choose the longest time between two polls of a wait."""
+    return POLL_SECONDS if options.local is None else _LOCAL_POLL_SECONDS
+
+
+@contextmanager
+def _local_endpoint(options: GlobalOptions) -> Generator[dict[str, Any]]:
+    from nimble_stop.local import LocalNimble
+    from nimble_stop.local.endpoint import DEFAULT_REGION_NAME
+
+    with LocalNimble(
+        db=options.local or "",
+        transition_seconds=LOCAL_TRANSITION_SECONDS,
+        region_name=options.region_name or DEFAULT_REGION_NAME,
+    ) as local:
+        if not local.sessions:
+            local.add_sample_studio()
+        yield {
+            "endpoint_url": local.endpoint_url,
+            "region_name": local.region_name,
+            "credentials": local.credentials,
+        }
+
+
+@contextmanager
+def _without_aws_configuration() -> Generator[None]:
+    """Hide AWS's variables and files from this process, and proxies from the loopback."""
+    hidden = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    exceptions = {name: os.environ.get(name) for name in _PROXY_EXCEPTIONS}
+    for name in hidden:
+        del os.environ[name]
+    for name in _FILE_VARIABLES:
+        # No file can be there.
+        os.environ[name] = os.path.join(os.devnull, "none")  # noqa: PTH118  # it is no path to open
+    for name, value in exceptions.items():
+        os.environ[name] = f"127.0.0.1,{value}" if value else "127.0.0.1"
+    try:
+        yield
+    finally:
+        for name in (*_FILE_VARIABLES, *_PROXY_EXCEPTIONS):
+            os.environ.pop(name, None)
+        os.environ.update(hidden)
+        os.environ.update({name: value for name, value in exceptions.items() if value is not None})

@@ -1,0 +1,91 @@
+"""Ending early without losing anything: Ctrl-C, SIGTERM and the deadline.
+
+In a run over many sessions the first signal lets the stops in flight end and shows their results;
+the second one ends the program at once.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from nimble_stop._call.deadline import Deadline
+
+
+@attrs.define
+class Ending:
+    """Why a run ended early, if it did."""
+
+    interrupted: bool = False
+    deadline_exceeded: bool = False
+
+
+@contextmanager
+def ending_early(
+    cancel: Callable[[], object], deadline: Deadline | None, say: Callable[[str], object]
+) -> Generator[Ending]:
+    """Call ``cancel``, in another thread, at the first signal or when the deadline is over.
+
+    Args:
+        cancel: Keeps further stops from beginning; may be called in any thread.
+        deadline: When it is over; None for never.
+        say: Shows a line of text; may be called in any thread.
+    """
+    ending = Ending()
+
+    def over() -> None:
+        ending.deadline_exceeded = True
+        cancel()
+
+    def interrupt() -> None:
+        say("Interrupted; the stops under way are being finished. Ctrl-C again leaves them.")
+        cancel()
+
+    def on_signal(*_: object) -> None:
+        if ending.interrupted:
+            raise KeyboardInterrupt
+        ending.interrupted = True
+        # Not in the handler: whatever was interrupted may hold the locks that this needs.
+        threading.Thread(target=interrupt, daemon=True).start()
+
+    timer = None
+    if deadline is not None:
+        # No lock waits longer than that: some 292 years.
+        seconds = min(max(deadline.remaining, 0.0), threading.TIMEOUT_MAX)
+        timer = threading.Timer(seconds, over)
+        timer.daemon = True
+        timer.start()
+    try:
+        with _handling(on_signal, signal.SIGINT, signal.SIGTERM):
+            yield ending
+    finally:
+        if timer is not None:
+            timer.cancel()
+
+
+@contextmanager
+def sigterm_as_interrupt() -> Generator[None]:
+    """Let SIGTERM end a command as Ctrl-C does: with a message, and the terminal as it was."""
+    with _handling(signal.default_int_handler, signal.SIGTERM):
+        yield
+
+
+@contextmanager
+def _handling(handler: Callable[..., object], *numbers: signal.Signals) -> Generator[None]:
+    """Handle signals; only the main thread may, and only there they arrive."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = [(number, signal.signal(number, handler)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, old in previous:
+            signal.signal(number, old)

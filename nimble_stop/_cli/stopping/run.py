@@ -1,0 +1,117 @@
+"""Stopping several sessions in one run: what is sent, and what ends it early."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import attrs
+
+from nimble_stop._cli.signals import ending_early
+from nimble_stop.exceptions import ConfigurationError, ConflictException
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+    from nimble_stop import NimbleClient, StopResult
+    from nimble_stop._call.deadline import Deadline
+    from nimble_stop._cli.signals import Ending
+    from nimble_stop._cli.stopping.resuming import RunId
+    from nimble_stop._cli.stopping.selection import Targets
+
+
+@attrs.frozen(kw_only=True)
+class RunOptions:
+    """How sessions are stopped.
+
+    Args:
+        run_id: What the client tokens are derived from.
+        retention: What is to happen to the volumes.
+        wait: Whether to wait until they have stopped.
+        max_concurrency: How many stops may be in flight.
+        fail_fast: Whether the first failure keeps further stops from beginning.
+        poll_seconds: The longest time between two polls of a wait.
+        deadline: When everything must be over, or None.
+    """
+
+    run_id: RunId
+    retention: str | None
+    wait: bool
+    max_concurrency: int
+    fail_fast: bool
+    poll_seconds: float
+    deadline: Deadline | None
+
+
+@attrs.frozen
+class Run:
+    """A run that is going on.
+
+    Args:
+        results: One result for each session, as it ends.
+        ending: Why the run ended early, if it did.
+    """
+
+    results: Iterator[StopResult]
+    ending: Ending
+
+
+@attrs.frozen
+class ManyStops:
+    """A run that can be begun.
+
+    Args:
+        client: Sends the requests.
+        targets: The sessions.
+        options: How they are stopped.
+    """
+
+    client: NimbleClient
+    targets: Targets
+    options: RunOptions
+
+    @contextmanager
+    def begin(
+        self, feed: Callable[[Iterable[str]], Iterable[str]], say: Callable[[str], object]
+    ) -> Generator[Run]:
+        """Stop the sessions.
+
+        Args:
+            feed: Gives the ids on, as they are taken.
+            say: Shows a line of text to the person.
+
+        Raises:
+            ConfigurationError: There are no credentials; nothing was sent.
+        """
+        options = self.options
+        with (
+            self.client.stop_sessions(
+                self.targets.studio_id,
+                feed(self.targets.session_ids),
+                retention=options.retention,
+                run_id=options.run_id.text,
+                max_concurrency=options.max_concurrency,
+                wait=options.wait,
+            ) as run,
+            ending_early(run.cancel, options.deadline, say) as ending,
+        ):
+            yield Run(self._results(run, run.cancel), ending)
+
+    def _results(
+        self, run: Iterable[StopResult], cancel: Callable[[], object]
+    ) -> Iterator[StopResult]:
+        for result in map(self._without_conflict, run):
+            if isinstance(result.error, ConfigurationError):
+                raise result.error
+            if result.error is not None:
+                self.options.run_id.explain(result.error)
+            yield result
+            if result.error is not None and self.options.fail_fast:
+                cancel()
+
+    def _without_conflict(self, result: StopResult) -> StopResult:
+        """Accept that another run is stopping a session that was being stopped already."""
+        session = self.targets.stopping.get(result.session_id)
+        if session is not None and isinstance(result.error, ConflictException):
+            return attrs.evolve(result, session=session, error=None)
+        return result

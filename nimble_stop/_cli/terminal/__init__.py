@@ -1,0 +1,1 @@
+"""What is written, and where: results to standard output, everything else to standard error."""

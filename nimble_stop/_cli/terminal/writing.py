@@ -1,0 +1,160 @@
+"""Writing: results to standard output, everything else to standard error.
+
+A reader that went away (``nimble-stop list ... | head``) is no error: `write` says so by
+`BrokenPipeError`, once and quietly. Notes that cannot be written are dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import textwrap
+from contextlib import contextmanager, suppress
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Mapping
+
+    from rich.console import Console, RenderableType
+
+
+class Output(StrEnum):
+    """What standard output is written for."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+
+
+def write(text: str, stream: TextIO | None = None, *, end: str = "\n") -> None:
+    """Write results, as a rule a line, to standard output if no other stream is given.
+
+    Raises:
+        BrokenPipeError: Nobody reads any more.
+        OSError: It cannot be written, as on a full disk.
+    """
+    target: TextIO = stream or sys.stdout
+    try:
+        target.write(f"{text}{end}")
+        target.flush()
+    except OSError:
+        _discard(target)
+        raise
+
+
+def note(text: str, *, end: str = "\n") -> None:
+    """Write a line for the person at the terminal, or for the log."""
+    with suppress(OSError):
+        write(text, sys.stderr, end=end)
+
+
+def folded(text: str) -> str:
+    """Break a text for the terminal that shows it, between words only; elsewhere leave it."""
+    if not is_terminal(sys.stderr):
+        return text
+    return textwrap.fill(
+        text, console(sys.stderr).width, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _discard(stream: TextIO) -> None:
+    """Let the interpreter's last flush of a standard stream of the process succeed.
+
+    Any other stream belongs to whoever put it in place, and so does what its descriptor leads to.
+    """
+    if stream not in (sys.__stdout__, sys.__stderr__):
+        return
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, stream.fileno())
+        finally:
+            os.close(nowhere)
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether the stream is a terminal that can move its cursor."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def console(stream: TextIO) -> Console:
+    """Make a console that writes what it is given: no markup, no guesses about colours."""
+    from rich.console import Console
+
+    return Console(file=stream, markup=False, highlight=False, emoji=False)
+
+
+def write_rich(renderable: RenderableType, stream: TextIO | None = None) -> None:
+    """Write what rich renders to a terminal; standard output if None."""
+    terminal = console(stream or sys.stdout)
+    with terminal.capture() as capture:
+        terminal.print(renderable)
+    write(capture.get().rstrip("\n"), stream)
+
+
+def write_rows(
+    rows: Iterable[tuple[str, str]],
+    *,
+    styles: Mapping[str, str] | None = None,
+    stream: TextIO | None = None,
+) -> None:
+    """Write labels and values: wrapped beside their labels in a terminal, else a line each.
+
+    Args:
+        rows: The labels and values; values without text are left out.
+        styles: How rich shows the values of some labels.
+        stream: Where to; standard output if None.
+    """
+    shown = [(label, value) for label, value in rows if value]
+    target: TextIO = stream or sys.stdout
+    if not is_terminal(target):
+        width = max(len(label) for label, _ in shown)
+        write("\n".join(f"{label:<{width}}  {value}" for label, value in shown), target)
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, value in shown:
+        grid.add_row(Text(label, "dim"), Text(value, (styles or {}).get(label, "")))
+    write_rich(grid, target)
+
+
+def write_json(document: Mapping[str, Any], output: Output) -> None:
+    """Write one JSON object: on one line for jsonl, to be read by people too for json."""
+    write(_line(document) if output is Output.JSONL else json.dumps(document, indent=2))
+
+
+@contextmanager
+def json_writer(output: Output) -> Generator[Callable[[Mapping[str, Any]], None]]:
+    """Write JSON objects as they come: a line each for jsonl, one array for json.
+
+    The array is closed whatever happens, so that what was written can be read.
+    """
+    if output is Output.JSONL:
+        yield lambda document: write(_line(document))
+        return
+    before, after = "[\n", "[]"
+
+    def write_element(document: Mapping[str, Any]) -> None:
+        nonlocal before, after
+        write(f"{before}{_line(document)}", end="")
+        before, after = ",\n", "\n]"
+
+    try:
+        yield write_element
+    except BrokenPipeError:
+        raise
+    except BaseException:
+        write(after)
+        raise
+    write(after)
+
+
+def _line(document: Mapping[str, Any]) -> str:
+    # ASCII only: a program may read it in any encoding.
+    return json.dumps(document, separators=(", ", ": "))

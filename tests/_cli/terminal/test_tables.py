@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+
+from nimble_stop import (
+    AutomaticTerminationMode,
+    SessionBackupMode,
+    SessionPersistenceMode,
+    StreamingSession,
+    StreamingSessionState,
+    StreamingSessionStatusCode,
+    VolumeConfiguration,
+    VolumeRetentionMode,
+)
+from nimble_stop._cli.terminal.tables import session_rows, write_session, write_sessions
+from tests._cli.support import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
+SESSIONS = [
+    StreamingSession(
+        session_id="artist-1",
+        state=StreamingSessionState.STOP_IN_PROGRESS,
+        owned_by="amara",
+        ec2_instance_type="g5.2xlarge",
+        updated_at=NOW - timedelta(hours=2),
+    ),
+    StreamingSession(session_id="x\x1b[2J", created_at=NOW - timedelta(days=1)),
+    StreamingSession(),
+]
+FULL = StreamingSession(
+    arn="arn:aws:nimble:us-west-2:1:streaming-session/artist-1",
+    automatic_termination_mode=AutomaticTerminationMode.ACTIVATED,
+    backup_mode=SessionBackupMode.AUTOMATIC,
+    created_at=NOW - timedelta(hours=9),
+    created_by="creator",
+    ec2_instance_type="g5.2xlarge",
+    launch_profile_id="lp-1",
+    max_backups_to_retain=3,
+    owned_by="owner",
+    session_id="artist-1",
+    session_persistence_mode=SessionPersistenceMode.ACTIVATED,
+    started_at=NOW - timedelta(hours=8),
+    started_by="starter",
+    started_from_backup_id="backup-1",
+    state=StreamingSessionState.READY,
+    status_code=StreamingSessionStatusCode.STREAMING_SESSION_READY,
+    status_message="Ready\nto go.",
+    stop_at=NOW + timedelta(hours=1),
+    stopped_at=NOW - timedelta(days=2),
+    stopped_by="stopper",
+    streaming_image_id="image-1",
+    tags={"department": "lighting", "project": "x\x1b"},
+    terminate_at=NOW + timedelta(days=3),
+    updated_at=NOW - timedelta(minutes=4),
+    updated_by="updater",
+    volume_configuration=VolumeConfiguration(iops=3000, size=500, throughput=125),
+    volume_retention_mode=VolumeRetentionMode.DELETE,
+)
+
+
+def test_in_a_pipe_fields_are_separated_by_tabs(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every session is one line with all five fields, and there is no heading."""
+    assert write_sessions(iter(SESSIONS), NOW) == 3
+    assert capsys.readouterr().out == (
+        "artist-1\tSTOP_IN_PROGRESS\tamara\tg5.2xlarge\t2026-11-23T18:00:00+00:00\n"
+        "x\\x1b[2J\t\t\t\t2026-11-22T20:00:00+00:00\n"
+        "\t\t\t\t\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "titles"),
+    [
+        (40, ["SESSION", "STATE"]),
+        (60, ["SESSION", "STATE", "OWNER"]),
+        (80, ["SESSION", "STATE", "OWNER", "INSTANCE", "CHANGED"]),
+    ],
+)
+def test_a_terminal_gets_the_columns_that_fit(
+    columns: int,
+    titles: list[str],
+    as_terminal: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A narrow terminal has fewer columns, and no line goes beyond it."""
+    as_terminal("stdout", columns=columns)
+    assert write_sessions(SESSIONS, NOW) == 3
+    lines = plain(capsys.readouterr().out).splitlines()
+    assert lines[0].split() == titles
+    assert all(len(line) <= columns for line in lines)
+
+
+def test_an_id_is_never_cut(
+    as_terminal: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A long id goes on in the next line, so that it can be copied."""
+    as_terminal("stdout", columns=40)
+    name = "artist-" + "0123456789" * 6
+    write_sessions([StreamingSession(session_id=name)], NOW)
+    lines = plain(capsys.readouterr().out).splitlines()[1:]
+    assert "".join("".join(lines).split()) == name
+
+
+def test_no_sessions_make_no_table(
+    as_terminal: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An empty table has no heading either."""
+    as_terminal("stdout")
+    assert write_sessions([], NOW) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_every_member_is_told() -> None:
+    """No member that the service can send is missing, and each has its place."""
+    assert all(getattr(FULL, field.name) is not None for field in attrs.fields(StreamingSession)), (
+        "the example should have every member"
+    )
+    assert dict(session_rows(FULL, NOW)) == {
+        "session": "artist-1",
+        "state": "READY",
+        "status": "STREAMING_SESSION_READY: Ready to go.",
+        "owner": "owner",
+        "instance": "g5.2xlarge",
+        "volumes": "500 GiB, 3000 IOPS, 125 MiB/s, deleted when it stops",
+        "persistence": "ACTIVATED",
+        "backups": "AUTOMATIC, at most 3 kept, started from backup-1",
+        "created": "2026-11-23 11:00 UTC (9 h ago) by creator",
+        "started": "2026-11-23 12:00 UTC (8 h ago) by starter",
+        "stopped": "2026-11-21 20:00 UTC (2 d ago) by stopper",
+        "updated": "2026-11-23 19:56 UTC (4 min ago) by updater",
+        "stops": "2026-11-23 21:00 UTC (in 1 h)",
+        "terminates": "2026-11-26 20:00 UTC (in 3 d)",
+        "termination": "ACTIVATED",
+        "profile": "lp-1",
+        "image": "image-1",
+        "tags": "department=lighting, project=x\\x1b",
+        "arn": "arn:aws:nimble:us-west-2:1:streaming-session/artist-1",
+    }
+
+
+def test_what_the_service_did_not_send_is_empty() -> None:
+    """A session without members is no failure."""
+    told = {label for label, text in session_rows(StreamingSession(), NOW) if text}
+    assert told == {"session", "volumes"}
+
+
+def test_one_session_is_a_line_for_each_member(capsys: pytest.CaptureFixture[str]) -> None:
+    """The first line says which session, the second what its state is."""
+    write_session(FULL, NOW)
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert (first.split(), second.split()) == (["session", "artist-1"], ["state", "READY"])

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+from nimble_stop._call.deadline import Deadline
+from nimble_stop._cli.parameters import deadline_option, one_of, remaining_seconds
+
+if TYPE_CHECKING:
+    from tests.support.clock import ManualClock
+
+
+def parse(*words: str) -> object:
+    """Read two options, one of them repeatable."""
+
+    @click.command
+    @click.option("--one", **one_of(["READY", "STOPPED"]))
+    @click.option("--many", multiple=True, **one_of(["READY", "STOPPED"]))
+    def command(**options: object) -> object:
+        return options
+
+    return command.main(list(words), standalone_mode=False)
+
+
+def test_a_word_is_taken_in_any_case() -> None:
+    """What comes out is the API's own spelling; nothing given is nothing."""
+    assert parse("--one", "ready") == {"one": "READY", "many": ()}
+    assert parse("--many", "Stopped", "--many", "READY") == {
+        "one": None,
+        "many": ("STOPPED", "READY"),
+    }
+
+
+@pytest.mark.parametrize("option", ["--one", "--many"])
+def test_another_word_is_a_usage_error(option: str) -> None:
+    """The message shows the words that there are, as they are spelled."""
+    with pytest.raises(click.BadParameter, match="'REDY' is none of READY, STOPPED"):
+        parse(option, "REDY")
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [([], 900.0), (["--deadline", "0.5"], 0.5), (["--deadline", "1e10"], 1e10)],
+)
+def test_a_deadline_runs_from_the_parsing_on(words: list[str], seconds: float) -> None:
+    """It is one point in time for the whole command."""
+
+    @click.command
+    @deadline_option("How long.", 900.0)
+    def command(deadline: Deadline) -> Deadline:
+        return deadline
+
+    deadline = command.main(words, standalone_mode=False)
+    assert deadline.seconds == seconds
+    assert 0 < deadline.remaining <= seconds
+
+
+@pytest.mark.parametrize("word", ["0", "-1", "nan", "inf", "soon"])
+def test_a_deadline_leaves_time(word: str) -> None:
+    """It is a finite number of seconds above zero."""
+
+    @click.command
+    @deadline_option("How long.")
+    def command(deadline: Deadline) -> None:
+        raise AssertionError(deadline)
+
+    with pytest.raises(click.BadParameter):
+        command.main(["--deadline", word], standalone_mode=False)
+
+
+def test_what_is_left_of_a_deadline_can_be_given_to_a_call(clock: ManualClock) -> None:
+    """It shrinks, is never too little for a call to take, and without a deadline it is nothing."""
+    deadline = Deadline(5, lambda: clock.monotonic)
+    clock.advance(2)
+    assert remaining_seconds(deadline) == 3
+    clock.advance(4)
+    assert 0 < (remaining_seconds(deadline) or 0) < 0.1
+    assert remaining_seconds(None) is None
+
+
+def test_a_shell_completes_the_words_in_any_case() -> None:
+    """What was typed so far is completed to the words' own spelling."""
+    complete = one_of(["STOPPED", "STOP_FAILED", "READY"])["shell_complete"]
+    assert complete(None, None, "stop_") == ["STOP_FAILED"]
+    assert len(complete(None, None, "")) == 3

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         VolumeRetentionMode,
     )
 
-__all__ = [
+__all__: list[str] = [
     "AsyncNimbleClient",
     "AsyncStopRun",
     "AttemptRecord",

@@ -191,9 +191,7 @@ class _SessionError(NimbleStopError):
 
 
 class DeadlineExceededError(_SessionError):
-    """The time for the whole call is over.
-
-    The last attempt's error, when there was one, is the ``__cause__``.
+    """The time for the whole call is over. The ``__cause__`` is the last attempt's error, if any.
 
     Attributes:
         session: The session as it was last read, when one was being waited for; or None.

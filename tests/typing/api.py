@@ -51,6 +51,7 @@ def calls(client: NimbleClient) -> None:
 
 def wrong_calls(client: NimbleClient) -> None:
     """Calls that must not pass."""
+    nimble_stop.NimbelClient()  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
     client.stop_session("a")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     client.stop_session("a", None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     client.stop_session("a", "b", "RETAIN")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]

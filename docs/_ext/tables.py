@@ -18,9 +18,11 @@ from nimble_stop._call.quota import RetryQuota
 from nimble_stop._config import options as _defaults
 from nimble_stop._transport import http as _http
 from nimble_stop.exceptions import NimbleStopError, ServiceError
-from nimble_stop.local import connection, operations
 from nimble_stop.local.api.refusals import STATUSES
 from nimble_stop.local.studio.lifecycle import STATUS_CODES, TRANSITIONS
+from nimble_stop.local.studio.operations import PAGE_SIZE
+from nimble_stop.local.web.request_body import BODY_BYTES, BODY_SECONDS
+from nimble_stop.local.web.server_thread import FIELD_BYTES, HEADERS, IDLE_SECONDS, LINE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -149,7 +151,7 @@ def defaults() -> str:
         (
             "`wait_until_stopped(poll_interval=)`",
             f"{_defaults.POLL_SECONDS:g} s",
-            "between looks",
+            "between two polls",
         ),
         (
             "`stop_sessions(max_concurrency=)`",
@@ -165,12 +167,13 @@ def limits() -> str:
     """Write what the endpoint takes from a client."""
     kib = 1024
     rows = [
-        ("time for a request to arrive", f"{connection.REQUEST_SECONDS:g} s"),
-        ("time that an idle connection stays open", f"{connection.IDLE_SECONDS:g} s"),
-        ("a request's body", f"{connection.BODY_BYTES // kib} KiB"),
-        ("a request's target", f"{connection.LINE_BYTES // kib} KiB"),
-        ("one header", f"{connection.FIELD_BYTES // kib} KiB"),
-        ("sessions a page of a list", f"{operations.PAGE_SIZE}"),
+        ("time that a connection waits for a request's head", f"{IDLE_SECONDS:g} s"),
+        ("time for a request's body", f"{BODY_SECONDS:g} s"),
+        ("a request's body", f"{BODY_BYTES // kib} KiB"),
+        ("a request's target", f"{LINE_BYTES // kib} KiB"),
+        ("one header", f"{FIELD_BYTES // kib} KiB"),
+        ("headers of a request", f"{HEADERS}"),
+        ("sessions in a page of a list", f"{PAGE_SIZE}"),
     ]
     return table(("What", "At most"), rows)
 

@@ -22,6 +22,7 @@ extensions = [
     "command_line",
     "docstring_links",
     "pictures",
+    "signatures",
     "tables",
 ]
 exclude_patterns = ["_build"]
@@ -33,7 +34,7 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(asyncio|collections|concurrent|datetime|math|os|pytest|time)\..*"),
     (r"py:class", r"Credentials|Executor|PathLike|datetime"),
     (r"py:class", r"Clock|Fault|Store|nimble_stop\._config\.Options"),
-    (r"py:obj", r"DEFAULT_ACCESS_KEY|nimble_stop\.local\.fault(s|_file)"),
+    (r"py:obj", r"DEFAULT_ACCESS_KEY|nimble_stop\.local\.faults\..*"),
 ]
 highlight_language = "text"
 

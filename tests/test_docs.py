@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from configparser import ConfigParser
 from typing import TYPE_CHECKING
@@ -117,19 +118,37 @@ def test_reference_has_every_public_name() -> None:
     assert public - described == {"nimble_stop.__version__", "nimble_stop.local.Fault"}
 
 
-def test_modules_in_the_table_exist() -> None:
-    """Every module that the page on a call places is there."""
+def test_page_on_a_call_names_each_floor() -> None:
+    """The table of the floors has every folder and module of the package, and no other."""
     page = ROOT / "docs" / "background" / "one-call.md"
-    rows = re.findall(r"^\| (`.*?) \|", page.read_text(encoding="utf-8"), re.MULTILINE)
+    table = page.read_text(encoding="utf-8").partition("## The floors")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
     named = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
 
+    assert sorted(named) == sorted(_floors())
+
+
+def test_drawing_of_a_call_names_folders() -> None:
+    """What looks like a folder in the drawing of a call is one."""
+    drawing = (ROOT / "docs" / "background" / "one-call.svg").read_text(encoding="utf-8")
+    named = set(re.findall(r"(?<!\w)_\w+", "".join(re.findall(r">([^<]+)<", drawing))))
+
     assert named
-    package = ROOT / "nimble_stop"
-    assert [
-        name
-        for name in named
-        if not ((package / name).is_dir() or (package / f"{name}.py").is_file())
-    ] == []
+    assert named <= _floors()
+
+
+def test_floors_are_drawn_from_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The drawing of the floors has a box for every folder and module of the package."""
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_ext")
+    drawing: str = importlib.import_module("floors").draw()
+
+    assert set(re.findall(r'class="code"[^>]*>(\w+)<', drawing)) == _floors()
+
+
+def _floors() -> set[str]:
+    """List the folders and modules of the package that stand on a floor."""
+    names = {path.stem for path in (ROOT / "nimble_stop").iterdir() if path.suffix in {"", ".py"}}
+    return {name for name in names if not name.startswith("__")} - {"_version"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
@@ -138,6 +157,19 @@ def test_files_that_are_named_exist(page: Path) -> None:
     named = re.findall(r"`((?:nimble_stop|tests|docs)/[^`\s]*)`", page.read_text(encoding="utf-8"))
 
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_each_change_has_its_files_and_its_test() -> None:
+    """Each row of the table for contributors names files and tests that are there."""
+    page = ROOT / "docs" / "contributing.md"
+    text = page.read_text(encoding="utf-8").partition("## Where to change what")[2]
+    rows = re.findall(r"^\| (?!What you want|---)(.*) \| (`.*) \| (.*) \|$", text, re.MULTILINE)
+    for what, files, test in rows:
+        named = re.findall(r"`([^`]+)`", f"{files} {test}")
+
+        assert [name for name in named if not (ROOT / name).exists()] == [], what
+
+    assert len(rows) > 30
 
 
 def test_every_example_file_is_shown() -> None:

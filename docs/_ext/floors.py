@@ -58,7 +58,7 @@ def draw() -> str:
     beside = [y for y, row in enumerate(rows) if not {*row} & (above | below)]
     top, bottom = _y(beside[0]), _y(beside[-1]) + BOX_HEIGHT
     middle = _ENDPOINT_LEFT + _ENDPOINT_WIDTH / 2
-    parts = [box(_ENDPOINT, _ENDPOINT_LEFT, top, _ENDPOINT_WIDTH, "lasting", bottom - top)]
+    parts = [box(_ENDPOINT, _ENDPOINT_LEFT, top, _ENDPOINT_WIDTH, "lasting", height=bottom - top)]
     for number, row in enumerate(rows):
         parts += _row(row, _y(number), last=number == len(rows) - 1)
         center = _y(number) + BOX_HEIGHT / 2
@@ -69,8 +69,9 @@ def draw() -> str:
             turn = f"V{center - 6:g} Q{middle:g} {center:g} {middle - 6:g} {center:g}"
             parts.append(arrow(_NAME, f"M{middle:g} {bottom:g} {turn} H{_FLOOR_WIDTH + 2:g}"))
     parts.append(text("the endpoint", middle, (top + bottom) / 2 + 20, "quiet", "middle"))
-    title = "The floors of the package from the top, each of which imports from those below it: " + (
-        "; ".join(" and ".join(row) for row in rows)
+    title = (
+        "The floors of the package from the top, each of which imports from those below it: "
+        + ("; ".join(" and ".join(row) for row in rows))
     )
     return drawing(_NAME, title, _WIDTH, _y(len(rows) - 1) + BOX_HEIGHT + _TOP, parts)
 

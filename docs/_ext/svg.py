@@ -35,7 +35,9 @@ def drawing(name: str, title: str, width: float, height: float, parts: Iterable[
     )
 
 
-def box(words: str, x: float, y: float, width: float, kind: str, height: float = BOX_HEIGHT) -> str:
+def box(
+    words: str, x: float, y: float, width: float, kind: str, *, height: float = BOX_HEIGHT
+) -> str:
     """Draw a box with a word of code in its middle."""
     return (
         f'<rect class="{kind}" x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="5"/>'

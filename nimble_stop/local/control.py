@@ -252,7 +252,7 @@ class Control:
         waits for events reads nothing, so the server calls this now and then.
         """
         store = self._open_store
-        if store is not None and self._events.is_watched:
+        if store is not None and self._events.reader_count:
             store.settle(self._session_clock())
 
     def _publish_request(self, record: RequestRecord) -> None:

@@ -195,6 +195,7 @@ class LocalNimble(Control):
         with self._lifecycle:
             thread, listener, store = self._thread, self._listener, self._open_store
             self._thread = self._listener = self._open_store = None
+        self.events.disconnect()
         if thread is not None:
             thread.stop()
         elif listener is not None and store is not None:

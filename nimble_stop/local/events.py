@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
-from contextlib import contextmanager
+from contextlib import suppress
 from enum import StrEnum
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
 __all__ = ["Event", "EventHub", "EventKind", "Replay"]
 
@@ -51,7 +53,7 @@ class Event:
     """One change.
 
     Args:
-        id: Its number; each event has a larger one than the event before it, from 1.
+        id: Its number, one more than that of the event before it.
         kind: What it is about.
         read_data: Returns its data, ready for JSON. It is called by those who read the event, so
             that an event that nobody reads costs nothing.
@@ -72,13 +74,15 @@ class Replay:
     """Events that were published after a given one.
 
     Args:
-        events: The events that the buffer still holds, oldest first.
+        events: The events, oldest first; none when some are lost.
+        last_id: The number of the last event that the reader need not ask for again.
         lost: Whether some of those asked for are gone, so that the reader must read everything
             again.
     """
 
     events: tuple[Event, ...]
-    lost: bool
+    last_id: int
+    lost: bool = False
 
 
 class EventHub:
@@ -90,19 +94,21 @@ class EventHub:
 
     def __init__(self, capacity: int = _CAPACITY) -> None:
         self._events: deque[Event] = deque(maxlen=capacity)
-        self._last_id = 0
+        # Greater than any number of an endpoint that ran before: none of its readers can take our
+        # events for those that it has seen. JavaScript's numbers hold it exactly.
+        self._first_id = self._last_id = time.time_ns() // 1000
         self._lock = threading.Lock()
-        self._wakers: list[Callable[[], object]] = []
+        self._readers: list[_Reader] = []
 
     @property
     def last_id(self) -> int:
-        """The number of the newest event; 0 before the first."""
+        """The number of the newest event, or one less than that of the first."""
         return self._last_id
 
     @property
-    def is_watched(self) -> bool:
-        """Whether somebody reads the events now."""
-        return bool(self._wakers)
+    def reader_count(self) -> int:
+        """How many streams read the events now."""
+        return len(self._readers)
 
     def publish(self, kind: EventKind, read_data: Callable[[], Mapping[str, object]]) -> None:
         """Append an event and wake the readers; never waits for any of them.
@@ -114,54 +120,94 @@ class EventHub:
         with self._lock:
             self._last_id += 1
             self._events.append(Event(self._last_id, kind, read_data))
-            wakers = tuple(self._wakers)
-        for wake in wakers:
-            wake()
+            readers = tuple(self._readers)
+        for reader in readers:
+            reader.wake()
 
-    def after(self, event_id: int) -> Replay:
+    def after(self, event_id: int, limit: int | None = None) -> Replay:
         """Read the events that were published after one.
 
         Args:
-            event_id: The last event that the reader has seen; 0 for none. An id that was never
+            event_id: The last event that the reader has seen; 0 for none. A number that was never
                 given, such as one of an endpoint that ran before, counts as lost events.
+            limit: How many events at most; None for all.
         """
         with self._lock:
-            if event_id > self._last_id:
-                return Replay(tuple(self._events), lost=True)
-            newer = self._last_id - event_id
-            lost = newer > len(self._events)
-            start = 0 if lost else len(self._events) - newer
-            return Replay(tuple(self._events)[start:], lost=lost)
+            newer = self._last_id - (event_id or self._first_id)
+            if not 0 <= newer <= len(self._events):
+                return Replay((), self._last_id, lost=True)
+            start = len(self._events) - newer
+            events = tuple(islice(self._events, start, None if limit is None else start + limit))
+            return Replay(events, events[-1].id if events else self._last_id)
 
-    async def stream(self, after: int | None = None) -> AsyncGenerator[Replay]:
-        """Read events as they are published, on the running event loop, until cancelled.
+    async def stream(
+        self, after: int, *, limit: int | None = None, idle_seconds: float | None = None
+    ) -> AsyncGenerator[Replay]:
+        """Read events as they are published, on the running event loop, until `disconnect`.
 
         Args:
-            after: The last event that the reader has seen; None begins with the next one.
+            after: The last event that the reader has seen; 0 for none.
+            limit: How many events come at once at most; None for all that there are.
+            idle_seconds: After how many seconds without an event a `Replay` without one comes.
 
         Yields:
-            The new events, each time there are some, never an empty `Replay`. A reader that is
-            slower than the publishers receives what the buffer still holds, with `Replay.lost`.
+            The new events. A reader that is slower than the publishers gets `Replay.lost` and
+            continues with the newest.
         """
-        loop = asyncio.get_running_loop()
-        published = asyncio.Event()
-        last_id = self._last_id if after is None else after
-        with self._woken(lambda: loop.call_soon_threadsafe(published.set)):
-            while True:
-                published.clear()
-                replay = self.after(last_id)
-                if replay.events or replay.lost:
-                    last_id = self._last_id if not replay.events else replay.events[-1].id
-                    yield replay
-                else:
-                    await published.wait()
-
-    @contextmanager
-    def _woken(self, wake: Callable[[], object]) -> Generator[None]:
+        reader = _Reader(asyncio.get_running_loop())
         with self._lock:
-            self._wakers.append(wake)
+            self._readers.append(reader)
         try:
-            yield
+            while not reader.is_disconnected:
+                reader.sleep()
+                replay = self.after(after, limit)
+                if replay.events or replay.lost or not await reader.wait(idle_seconds):
+                    after = replay.last_id
+                    yield replay
         finally:
             with self._lock:
-                self._wakers.remove(wake)
+                self._readers.remove(reader)
+
+    def disconnect(self) -> None:
+        """End all streams that read now."""
+        with self._lock:
+            readers = tuple(self._readers)
+        for reader in readers:
+            reader.is_disconnected = True
+            reader.wake()
+
+
+class _Reader:
+    """A stream that waits for events on its event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.is_disconnected = False
+        self._loop = loop
+        self._woken = asyncio.Event()
+        self._is_awake = True
+
+    def wake(self) -> None:
+        """Let the reader go on, from any thread; costs nothing when it is awake already."""
+        if not self._is_awake:
+            self._is_awake = True
+            # The loop is closed when its program has ended.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._woken.set)
+
+    def sleep(self) -> None:
+        """Notice from now on what wakes the reader."""
+        self._woken.clear()
+        self._is_awake = False
+
+    async def wait(self, seconds: float | None) -> bool:
+        """Wait until the reader is woken.
+
+        Returns:
+            False when the time was over before.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            return False
+        return True

@@ -2,15 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import aclosing
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import pytest
 
+from nimble_stop.local import events
 from nimble_stop.local.events import EventHub, EventKind, Replay
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
 
 
 def publish(hub: EventHub, *numbers: int) -> None:
@@ -28,28 +26,46 @@ def test_a_reader_resumes_after_what_it_has_seen() -> None:
     """Ids grow by one, and only newer events are replayed."""
     hub = EventHub()
     publish(hub, 1, 2, 3)
-    assert [event.id for event in hub.after(0).events] == [1, 2, 3]
-    assert numbers(hub.after(2)) == [3]
-    assert hub.after(3) == Replay((), lost=False)
-    assert hub.last_id == 3
+    first, second, third = hub.after(0).events
+    assert (second.id, third.id) == (first.id + 1, first.id + 2)
+    assert numbers(hub.after(second.id)) == [3]
+    assert hub.after(third.id) == Replay((), third.id)
+    assert hub.last_id == third.id
 
 
 def test_the_buffer_is_bounded() -> None:
-    """A reader that was away for too long gets the newest events and is informed of the loss."""
+    """A reader that was away for too long is informed of the loss, and goes on with the newest."""
     hub = EventHub(capacity=2)
+    start = hub.last_id
     publish(hub, 1, 2, 3)
-    assert numbers(hub.after(1)) == [2, 3]
-    assert not hub.after(1).lost
-    assert numbers(hub.after(0)) == [2, 3]
+    assert numbers(hub.after(start + 1)) == [2, 3]
+    assert hub.after(start) == Replay((), hub.last_id, lost=True)
     assert hub.after(0).lost
 
 
-def test_an_id_of_another_run() -> None:
-    """An id that this hub never gave cannot be resumed from."""
+def test_reading_in_portions() -> None:
+    """A limit gives the oldest events, and where to go on."""
     hub = EventHub()
+    publish(hub, 1, 2, 3)
+    replay = hub.after(0, 2)
+    assert numbers(replay) == [1, 2]
+    assert numbers(hub.after(replay.last_id, 2)) == [3]
+
+
+@pytest.mark.parametrize("ahead", [-1, 2])
+def test_an_id_of_another_run(ahead: int) -> None:
+    """An id that this hub never gave cannot be resumed from, be it smaller or greater."""
+    hub = EventHub()
+    foreign = hub.last_id + ahead
     publish(hub, 1)
-    assert hub.after(7).lost
-    assert numbers(hub.after(7)) == [1]
+    assert hub.after(foreign).lost
+
+
+def test_ids_grow_over_restarts() -> None:
+    """The ids of a hub are greater than those of one before it."""
+    earlier = EventHub()
+    publish(earlier, 1)
+    assert EventHub().last_id > earlier.last_id
 
 
 def test_data_is_made_for_readers_only() -> None:
@@ -59,14 +75,14 @@ def test_data_is_made_for_readers_only() -> None:
     assert hub.after(0).events[0].kind == "reset"
 
 
-async def take(stream: AsyncGenerator[Replay], count: int) -> list[object]:
+async def take(hub: EventHub, count: int, after: int) -> list[object]:
     """Read numbers from a stream until there are enough."""
     taken: list[object] = []
-    async for replay in stream:
-        taken += numbers(replay)
-        if len(taken) >= count:
-            break
-    await stream.aclose()
+    async with aclosing(hub.stream(after)) as stream:
+        async for replay in stream:
+            taken += numbers(replay)
+            if len(taken) >= count:
+                break
     return taken
 
 
@@ -75,11 +91,10 @@ def test_a_stream_yields_what_other_threads_publish() -> None:
     hub = EventHub()
 
     async def read() -> list[object]:
-        stream = hub.stream()
-        reading = asyncio.create_task(take(stream, 100))
+        reading = asyncio.create_task(take(hub, 100, hub.last_id))
         # The reader runs until it waits.
         await asyncio.sleep(0)
-        assert hub.is_watched
+        assert hub.reader_count == 1
         publisher = threading.Thread(target=publish, args=(hub, *range(100)))
         publisher.start()
         taken = await reading
@@ -87,31 +102,67 @@ def test_a_stream_yields_what_other_threads_publish() -> None:
         return taken
 
     assert asyncio.run(read()) == list(range(100))
-    assert not hub.is_watched
+    assert hub.reader_count == 0
 
 
 def test_a_stream_resumes() -> None:
     """With the id of the last event seen, a stream begins behind it."""
     hub = EventHub()
     publish(hub, 1, 2, 3)
-    assert asyncio.run(take(hub.stream(after=1), 2)) == [2, 3]
+    first = hub.after(0).events[0].id
+    assert asyncio.run(take(hub, 2, first)) == [2, 3]
 
 
 def test_a_slow_stream_loses_the_oldest() -> None:
     """A reader that is slower than the publisher costs no memory, and continues with the newest."""
     hub = EventHub(capacity=2)
 
-    async def read() -> list[bool]:
-        lost: list[bool] = []
-        publish(hub, 0)
-        async for replay in hub.stream(after=0):
-            lost.append(replay.lost)
-            if len(lost) == 2:
-                break
-            publish(hub, 1, 2, 3)
-        return lost
+    async def read() -> list[tuple[list[object], bool]]:
+        seen: list[tuple[list[object], bool]] = []
+        async with aclosing(hub.stream(hub.last_id)) as stream:
+            publish(hub, 0)
+            for after in ((1, 2, 3), (4,), ()):
+                replay = await anext(stream)
+                seen.append((numbers(replay), replay.lost))
+                publish(hub, *after)
+        return seen
 
-    assert asyncio.run(read()) == [False, True]
+    assert asyncio.run(read()) == [([0], False), ([], True), ([4], False)]
+
+
+def test_an_idle_stream() -> None:
+    """A reader can have a sign of life when nothing happens."""
+    hub = EventHub()
+
+    async def read() -> Replay:
+        async with aclosing(hub.stream(0, idle_seconds=0)) as stream:
+            return await anext(stream)
+
+    assert asyncio.run(read()) == Replay((), hub.last_id)
+
+
+def test_disconnecting() -> None:
+    """All streams end at once, also those that wait; new ones are served."""
+    hub = EventHub()
+
+    async def read() -> list[object]:
+        waiting = asyncio.create_task(take(hub, 1, hub.last_id))
+        await asyncio.sleep(0)
+        hub.disconnect()
+        return await waiting
+
+    assert asyncio.run(read()) == []
+    publish(hub, 1)
+    assert asyncio.run(take(hub, 1, 0)) == [1]
+
+
+def test_a_loop_that_is_closed() -> None:
+    """A reader whose event loop has ended in between does not hurt who publishes."""
+    loop = asyncio.new_event_loop()
+    reader = events._Reader(loop)
+    loop.close()
+    reader.sleep()
+    reader.wake()
 
 
 def test_publishing_from_many_threads() -> None:

@@ -1,47 +1,115 @@
-"""The admin API: what a program in any language may do to the endpoint, beside AWS's paths."""
+"""The admin API on aiohttp: reads a request, has its action done, and sends the reply.
+
+This module owns two rules. Nothing that may wait for the store runs on the event loop. And every
+answer, an error too, carries the headers that keep a browser from using it for another site.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import uuid
-from typing import TYPE_CHECKING
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from nimble_stop.local.admin.context import Context
+from nimble_stop.local.admin.inputs import read_call
+from nimble_stop.local.admin.replies import EventStream, Problem
+from nimble_stop.local.admin.routing import PREFIX, find_route
+from nimble_stop.local.admin.table import ROUTES
+from nimble_stop.local.api.exchange import SERVER
 from nimble_stop.local.api.refusals import Refusal
+from nimble_stop.local.api.routes import parse_target
+from nimble_stop.local.web.event_stream import stream_events
+from nimble_stop.local.web.request_body import read_body
 
 if TYPE_CHECKING:
-    from nimble_stop.local.api.routes import Target
+    from collections.abc import Mapping
+
+    from nimble_stop.local.admin.replies import Content, Reply
     from nimble_stop.local.control import Control
 
-__all__ = ["Admin"]
+__all__ = ["ADMIN_PREFIX", "Admin"]
+
+_logger: Final = logging.getLogger("nimble_stop.local")
+
+ADMIN_PREFIX: Final = f"{PREFIX}/".encode()
+"""What the target of every request to the admin API begins with, byte for byte."""
+
+_HEADERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": (
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+            "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        ),
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Referrer-Policy": "no-referrer",
+        "Server": SERVER,
+        "X-Content-Type-Options": "nosniff",
+    }
+)
 
 
 class Admin:
-    """Answers the requests under ``/_nimble-stop/``.
+    """Answers the requests under `ADMIN_PREFIX`.
 
     Args:
-        control: The endpoint's sessions, faults, journal, clock and events. Its methods may be
-            called from any thread and may wait for a busy store: run those that touch the store
-            with `asyncio.to_thread`, so that other requests go on.
+        control: The endpoint's sessions, faults, journal, clock and events.
     """
 
     def __init__(self, control: Control) -> None:
-        self._control = control
+        self._context = Context(control)
 
-    async def handle(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+    async def handle(self, request: web.BaseRequest, raw_target: bytes) -> web.StreamResponse:
         """Answer one request.
 
         Args:
-            request: The request; `nimble_stop.local.web.request_body.read_body` reads its body.
-            target: Its target behind the prefix; ``segments`` are decoded.
-
-        Raises:
-            Refusal: The request is refused; the handler writes the response.
+            request: The request.
+            raw_target: Its target as it was sent; it begins with `ADMIN_PREFIX`.
         """
-        if request.method == "GET" and target.segments == ("health",):
-            return web.json_response(
-                {"status": "ok"}, headers={"x-amzn-RequestId": str(uuid.uuid4())}
-            )
-        raise Refusal(
-            "UnknownOperationException", "The admin API has no such path; it has GET health."
-        )
+        try:
+            reply = await self._act(request, raw_target)
+        except Problem as problem:
+            reply = problem.reply
+        except Refusal as refusal:
+            reply = Problem(refusal.status, refusal.message).reply
+        except ConnectionError:
+            raise
+        except Exception:
+            _logger.exception("a request to the admin API was not answered")
+            reply = Problem(500, "The endpoint failed; its log says why.").reply
+        if isinstance(reply, EventStream):
+            hub = self._context.control.events
+            return await stream_events(request, hub, reply.after, _own_headers())
+        return _respond(request, reply)
+
+    async def _act(self, request: web.BaseRequest, raw_target: bytes) -> Reply:
+        target = parse_target(raw_target[len(PREFIX) :])
+        route, path = find_route(ROUTES, request.method, target.segments)
+        body = await read_body(request)
+
+        def act() -> Reply:
+            call = read_call(route, path, query=target.query, headers=request.headers, body=body)
+            return route.action(self._context, call)
+
+        return await asyncio.to_thread(act) if route.may_wait else act()
+
+
+def _respond(request: web.BaseRequest, content: Content) -> web.Response:
+    headers = {**_own_headers(), **content.headers}
+    if "ETag" in headers and request.headers.get("If-None-Match") == headers["ETag"]:
+        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    response = web.Response(status=content.status, body=content.content, headers=headers)
+    if not request.content.is_eof():
+        # The rest of a refused body would be taken for the next request.
+        response.force_close()
+    return response
+
+
+def _own_headers() -> dict[str, str]:
+    return {**_HEADERS, "x-amzn-RequestId": str(uuid.uuid4())}

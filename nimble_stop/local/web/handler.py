@@ -16,7 +16,7 @@ from aiohttp import web
 
 from nimble_stop.local.api.exchange import refused
 from nimble_stop.local.api.refusals import Refusal
-from nimble_stop.local.api.routes import Target, parse_target
+from nimble_stop.local.web.admin import ADMIN_PREFIX
 from nimble_stop.local.web.delivery import deliver
 from nimble_stop.local.web.request_body import read_body
 
@@ -24,12 +24,9 @@ if TYPE_CHECKING:
     from nimble_stop.local.service import Service
     from nimble_stop.local.web.admin import Admin
 
-__all__ = ["ADMIN_PREFIX", "Handler", "admin_target", "refusal_response"]
+__all__ = ["Handler", "refusal_response"]
 
 _logger: Final = logging.getLogger("nimble_stop.local")
-
-ADMIN_PREFIX: Final = b"/_nimble-stop/"
-"""What the target of every request to the admin API begins with, byte for byte."""
 
 
 class Handler:
@@ -50,7 +47,7 @@ class Handler:
         raw_target = request.raw_path.encode("utf-8", "surrogateescape")
         try:
             if self._admin is not None and raw_target.startswith(ADMIN_PREFIX):
-                return await self._ask_admin(self._admin, request, raw_target)
+                return await self._admin.handle(request, raw_target)
             return await self._ask_service(request, raw_target)
         except ConnectionError:
             # The client is gone; aiohttp notices it when it writes.
@@ -60,14 +57,6 @@ class Handler:
             return refusal_response(
                 Refusal("InternalServerErrorException", "The endpoint failed."), request
             )
-
-    async def _ask_admin(
-        self, admin: Admin, request: web.BaseRequest, raw_target: bytes
-    ) -> web.StreamResponse:
-        try:
-            return await admin.handle(request, admin_target(raw_target))
-        except Refusal as refusal:
-            return refusal_response(refusal, request)
 
     async def _ask_service(self, request: web.BaseRequest, raw_target: bytes) -> web.StreamResponse:
         exchange = self._service.open(request.method, raw_target, request.raw_headers)
@@ -79,22 +68,6 @@ class Handler:
         if latency:
             await asyncio.sleep(latency)
         return await deliver(request, self._service.answer(exchange))
-
-
-def admin_target(raw_target: bytes) -> Target:
-    """Parse a target of the admin API.
-
-    Args:
-        raw_target: The target as it was sent; it begins with `ADMIN_PREFIX`.
-
-    Returns:
-        The target without the prefix: ``/_nimble-stop/sessions/a%2Fb?x=1`` has the segments
-        ``("sessions", "a/b")`` and the query ``x=1``; ``/_nimble-stop/`` has none.
-
-    Raises:
-        Refusal: It holds a bad percent escape, an empty or dot segment, or text that is not UTF-8.
-    """
-    return parse_target(raw_target[len(ADMIN_PREFIX) - 1 :])
 
 
 def refusal_response(refusal: Refusal, request: web.BaseRequest) -> web.Response:

@@ -14,7 +14,7 @@ from aiohttp.http_exceptions import TransferEncodingError
 
 from nimble_stop.local import LocalNimble
 from nimble_stop.local.api.refusals import Refusal
-from nimble_stop.local.web import handler, request_body, server_thread
+from nimble_stop.local.web import request_body, server_thread
 from tests.local.support import (
     call,
     connect,
@@ -256,20 +256,6 @@ def test_a_target_of_the_admin_api_is_read_strictly(local: LocalNimble, path: st
     answer = exchange_bytes(local, f"GET /_nimble-stop/{path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     assert status(answer) == 400
     assert len(local.requests) == 0
-
-
-@pytest.mark.parametrize(
-    ("target", "segments"),
-    [
-        (b"/_nimble-stop/", ()),
-        (b"/_nimble-stop/sessions/a%2Fb?x=1", ("sessions", "a/b")),
-    ],
-)
-def test_a_target_without_its_prefix(target: bytes, segments: tuple[str, ...]) -> None:
-    """The admin API reads decoded segments and the query as it was sent."""
-    parsed = handler.admin_target(target)
-    assert parsed.segments == segments
-    assert parsed.query == target.partition(b"?")[2]
 
 
 def test_every_answer_has_a_request_id_and_a_date(local: LocalNimble) -> None:

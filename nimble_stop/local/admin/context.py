@@ -1,0 +1,26 @@
+"""What the actions of the admin API act on."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from nimble_stop.local.control import Control
+
+__all__ = ["Context"]
+
+
+@attrs.frozen
+class Context:
+    """The endpoint, as actions see it.
+
+    Args:
+        control: Its sessions, faults, journal, clock and events.
+        started: When it began to serve, by `time.monotonic`.
+    """
+
+    control: Control
+    started: float = attrs.field(factory=time.monotonic)

@@ -1,0 +1,86 @@
+"""The endpoint's events as server-sent events.
+
+This module owns the rule that a reader costs nothing but its socket's buffer. All readers share the
+hub's buffer. One that falls behind it is sent a ``resync`` event, and one that takes nothing at all
+for a while is disconnected. Nobody who publishes ever waits for a reader.
+
+See https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nimble_stop.local.events import EventHub, Replay
+
+__all__ = ["RESYNC", "stream_events"]
+
+RESYNC: Final = "resync"
+"""The event that says that some were lost, and that everything is to be read again."""
+
+# How long nothing is sent at most; proxies and clients close connections that are silent.
+_HEARTBEAT_SECONDS: Final = 15.0
+# A reader that takes nothing for so long is gone, or stopped in a debugger.
+_STALL_SECONDS: Final = 30.0
+# Events that come close together are sent together: a write for each would slow the requests down.
+_GATHER_SECONDS: Final = 0.02
+# How many events are written at once; what a slow reader keeps alive besides the shared buffer.
+_BATCH: Final = 100
+# What a browser waits before it connects again.
+_RECONNECT_MILLISECONDS: Final = 1000
+
+
+async def stream_events(
+    request: web.BaseRequest, hub: EventHub, after: int | None, headers: Mapping[str, str]
+) -> web.StreamResponse:
+    """Send events until the reader is gone, or the server ends.
+
+    Args:
+        request: The reader's request.
+        hub: Where the events come from.
+        after: The last event that the reader has seen; None begins with the next one.
+        headers: The response's headers.
+
+    Raises:
+        ConnectionError: The reader is gone, or takes nothing.
+    """
+    response = web.StreamResponse(headers={**headers, "Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    start = hub.last_id if after is None else after
+    # The number lets a reader resume that is disconnected before the first event.
+    await _write(request, response, f"retry: {_RECONNECT_MILLISECONDS}\nid: {start}\n\n")
+    replays = hub.stream(start, limit=_BATCH, idle_seconds=_HEARTBEAT_SECONDS)
+    async with aclosing(replays):
+        async for replay in replays:
+            await _write(request, response, _text(replay))
+            await asyncio.sleep(_GATHER_SECONDS)
+    return response
+
+
+def _text(replay: Replay) -> str:
+    if replay.lost:
+        return f"id: {replay.last_id}\nevent: {RESYNC}\ndata: {{}}\n\n"
+    if not replay.events:
+        return ": nothing new\n\n"
+    return "".join(
+        f"id: {event.id}\nevent: {event.kind}\ndata: {json.dumps(event.data)}\n\n"
+        for event in replay.events
+    )
+
+
+async def _write(request: web.BaseRequest, response: web.StreamResponse, text: str) -> None:
+    try:
+        async with asyncio.timeout(_STALL_SECONDS):
+            await response.write(text.encode())
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError("the reader takes nothing") from None

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from nimble_stop.local.admin.routing import PREFIX
+from nimble_stop.local.admin.table import ROUTES
+from tests.local.admin.support import DOCUMENT, ask
+
+if TYPE_CHECKING:
+    from nimble_stop.local import LocalNimble
+
+
+def test_it_is_valid() -> None:
+    """It is OpenAPI 3.1, by the specification's own schema."""
+    OpenAPIV31SpecValidator(DOCUMENT).validate()
+
+
+def test_it_is_served(local: LocalNimble) -> None:
+    """What a client reads is what the tests check answers against."""
+    assert ask(local, "GET", "/openapi.json").json == DOCUMENT
+
+
+def test_every_schema_is_one() -> None:
+    """The components are JSON Schemas, and whatever they refer to is there."""
+    schemas = DOCUMENT["components"]["schemas"]
+    for schema in schemas.values():
+        Draft202012Validator.check_schema(schema)
+    referred = json.dumps(DOCUMENT).split('"$ref": "#/components/schemas/')[1:]
+    assert {text.partition('"')[0] for text in referred} <= schemas.keys()
+
+
+def test_every_route_is_described() -> None:
+    """Each route is in the document, with its own name and a summary."""
+    names = {route.name for route in ROUTES}
+    assert len(names) == len(ROUTES)
+    for route in ROUTES:
+        operation = DOCUMENT["paths"][PREFIX + route.path][route.method.lower()]
+        assert operation["operationId"] == route.name
+        assert operation["summary"]
+
+
+@pytest.mark.parametrize("name", ["Session", "NewSession", "Request", "Latency"])
+def test_members_are_described(name: str) -> None:
+    """The descriptions come from the docstrings of the classes."""
+    members = DOCUMENT["components"]["schemas"][name]["properties"]
+    described = [member for member in members.values() if "description" in member]
+    assert len(described) > len(members) // 2

@@ -9,21 +9,34 @@ if TYPE_CHECKING:
 
 
 class Deadline:
-    """A point in time by which everything must be over."""
+    """A point in time by which everything must be over.
 
-    def __init__(self, seconds: float, monotonic: Callable[[], float]) -> None:
+    Args:
+        seconds: How far away it is.
+        monotonic: Seconds on a clock that never goes back.
+        within: A deadline that holds too, such as that of a whole command; or None.
+    """
+
+    def __init__(
+        self, seconds: float, monotonic: Callable[[], float], *, within: Deadline | None = None
+    ) -> None:
         self.seconds = seconds
         self._monotonic = monotonic
+        self._within = within
         self._paused_at = monotonic()
         self._end = self._paused_at + seconds
 
     def __str__(self) -> str:
+        if self._within is not None and self._within.remaining < self._own_remaining:
+            return str(self._within)
         return f"The deadline of {self.seconds:g} s"
 
     @property
     def remaining(self) -> float:
         """How many seconds are left; less than nothing when it has passed."""
-        return self._end - self._monotonic()
+        if self._within is None:
+            return self._own_remaining
+        return min(self._own_remaining, self._within.remaining)
 
     def pause(self) -> None:
         """Let the time until `resume` not count."""
@@ -32,3 +45,7 @@ class Deadline:
     def resume(self) -> None:
         """Let the time count again."""
         self._end += self._monotonic() - self._paused_at
+
+    @property
+    def _own_remaining(self) -> float:
+        return self._end - self._monotonic()

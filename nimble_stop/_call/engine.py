@@ -67,13 +67,20 @@ class Engine:
         self._runtime = config.runtime
         self._on_attempt = on_attempt
         self.observer = observer
+        self._limit: Deadline | None = None
         self._quota = RetryQuota()
         self._skew = ClockSkew(enabled=config.correct_clock_skew)
 
     def with_config(self, config: Config) -> Engine:
         """Make an engine with another configuration that shares what was learned."""
         engine = Engine(config, self._on_attempt, self.observer)
-        engine._quota, engine._skew = self._quota, self._skew
+        engine._quota, engine._skew, engine._limit = self._quota, self._skew, self._limit
+        return engine
+
+    def within(self, limit: Deadline) -> Engine:
+        """Make an engine that shares what was learned, and all of whose calls end by a deadline."""
+        engine = self.with_config(self._config)
+        engine._limit = limit
         return engine
 
     @property
@@ -96,7 +103,9 @@ class Engine:
         """Start a deadline; None takes the client's."""
         if seconds is None:
             seconds = self._config.deadline
-        return Deadline(checked_seconds("deadline", seconds), self._runtime.monotonic)
+        return Deadline(
+            checked_seconds("deadline", seconds), self._runtime.monotonic, within=self._limit
+        )
 
     def call(
         self, request: Request[ModelT], deadline: Deadline, record: CallRecord | None = None

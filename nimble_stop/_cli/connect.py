@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nimble_stop._config.options import POLL_SECONDS
@@ -56,11 +57,17 @@ def open_client(
             stack.enter_context(_without_aws_configuration())
             arguments |= stack.enter_context(_local_endpoint(options))
         try:
-            yield stack.enter_context(NimbleClient(**arguments))
+            client = stack.enter_context(NimbleClient(**arguments))
+            yield client if deadline is None else client._within(deadline)
         except ConfigurationError as error:
             if options.local is None:
                 error.add_note(_HINT)
             raise
+
+
+def endpoint_name(options: GlobalOptions, client: NimbleClient) -> str:
+    """Say what tells the service that a client calls from others, also when its port changes."""
+    return client.endpoint_url if options.local is None else Path(options.local).resolve().as_uri()
 
 
 def poll_seconds(options: GlobalOptions) -> float:

@@ -13,7 +13,7 @@ import traceback
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final, Self
 
-from nimble_stop._cli.terminal.documents import error_document
+from nimble_stop._cli.terminal.documents import failure_document
 from nimble_stop._cli.terminal.logs import without_secrets
 from nimble_stop._cli.terminal.wording import SomeFailedError, advice, headline
 from nimble_stop._cli.terminal.writing import Output, folded, is_terminal, note
@@ -108,8 +108,7 @@ def report(failure: BaseException, options: GlobalOptions) -> ExitCode:
         else:
             _write(_joined(sentence, next_step))
     else:
-        described = error_document(error) | ({"next": next_step} if next_step else {})
-        _write(json.dumps({"error": described, "exitCode": int(code)}))
+        _write(json.dumps(failure_document(error, code, next_step)))
     return code
 
 

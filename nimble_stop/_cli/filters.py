@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import attrs
 import click
 
-from nimble_stop._cli.parameters import one_of, remaining_seconds
+from nimble_stop._cli.parameters import one_of
 from nimble_stop._cli.terminal.text import printable
 from nimble_stop.models import StreamingSessionState
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from nimble_stop import NimbleClient
-    from nimble_stop._call.deadline import Deadline
     from nimble_stop.models import StreamingSession
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
@@ -81,21 +80,10 @@ class Filters:
         """Take the values of `filter_options`."""
         return cls(**cast("dict[str, Any]", options))
 
-    def sessions(
-        self, client: NimbleClient, studio_id: str, deadline: Deadline | None
-    ) -> Iterator[StreamingSession]:
-        """Read the studio's sessions that fit.
-
-        Args:
-            client: Reads them.
-            studio_id: The studio.
-            deadline: When the command must be over; None for the client's own limit.
-        """
+    def sessions(self, client: NimbleClient, studio_id: str) -> Iterator[StreamingSession]:
+        """Read the studio's sessions that fit."""
         for session in client.list_sessions(
-            studio_id,
-            owned_by=self.owned_by,
-            created_by=self.created_by,
-            deadline=remaining_seconds(deadline),
+            studio_id, owned_by=self.owned_by, created_by=self.created_by
         ):
             if self._fits(session):
                 yield session

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -13,9 +13,6 @@ from nimble_stop._config.options import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-# The library refuses a deadline of no time at all; a call that gets so little ends at once.
-_LEAST_SECONDS: Final = 0.001
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
@@ -47,9 +44,9 @@ requests_deadline_option = deadline_option(
 )
 
 
-def remaining_seconds(deadline: Deadline | None) -> float | None:
-    """Give what is left of a deadline, for a call that refuses none at all."""
-    return None if deadline is None else max(deadline.remaining, _LEAST_SECONDS)
+quiet_option = click.option(
+    "-q", "--quiet", is_flag=True, help="Write only what failed, and why; JSON is written whole."
+)
 
 
 def one_of(names: Iterable[str]) -> dict[str, Any]:

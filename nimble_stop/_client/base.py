@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from botocore.credentials import Credentials
 
+    from nimble_stop._call.deadline import Deadline
     from nimble_stop._call.observer import Observer
     from nimble_stop._call.record import AttemptRecord
     from nimble_stop._call.steps import Steps
@@ -127,6 +128,12 @@ class BaseClient(ABC):
         )
         copy._config = adjusted(self._config, copy._options)
         copy._engine = self._engine.with_config(copy._config)
+        return copy
+
+    def _within(self, deadline: Deadline) -> Self:
+        """Make a copy that shares this client's connections, and all of whose calls end in time."""
+        copy = self.with_options()
+        copy._engine = self._engine.within(deadline)
         return copy
 
     # What lists and waits is loaded when it is used: most programs stop one session.

@@ -31,3 +31,25 @@ def test_paused_deadline(clock: ManualClock) -> None:
     deadline.resume()
 
     assert deadline.remaining == 9
+
+
+def test_deadline_within_another(clock: ManualClock) -> None:
+    """The one that is over first holds, and is the one that is named."""
+    whole = Deadline(10, lambda: clock.monotonic)
+    clock.advance(7)
+    long = Deadline(90, lambda: clock.monotonic, within=whole)
+    short = Deadline(2, lambda: clock.monotonic, within=whole)
+
+    assert (long.remaining, str(long)) == (3, "The deadline of 10 s")
+    assert (short.remaining, str(short)) == (2, "The deadline of 2 s")
+
+
+def test_paused_deadline_within_another(clock: ManualClock) -> None:
+    """A pause gives no more time than the other one has."""
+    whole = Deadline(10, lambda: clock.monotonic)
+    page = Deadline(5, lambda: clock.monotonic, within=whole)
+    page.pause()
+    clock.advance(8)
+    page.resume()
+
+    assert page.remaining == 2

@@ -587,6 +587,17 @@ def test_on_attempt(clock: ManualClock) -> None:
     assert records[0].error.client_token == "token-1"
 
 
+def test_calls_within_a_deadline(clock: ManualClock) -> None:
+    """A limit that holds for several calls leaves each of them what is left of it."""
+    engine = Play(clock, []).engine
+    bounded = engine.within(engine.deadline(60))
+    clock.advance(50)
+
+    assert bounded.deadline(90).remaining == 10
+    assert bounded.deadline(5).remaining == 5
+    assert engine.deadline(90).remaining == 90
+
+
 ECHOES = [
     refusal("InvalidSignatureException", 403, f"signature {SECRET} does not match"),
     refusal(SECRET, 403),

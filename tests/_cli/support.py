@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,13 @@ def make_result(
         attempts=1,
         repeated=repeated,
     )
+
+
+def resume_of(text: str) -> list[str]:
+    """Read the command that a message advises, without the program's name."""
+    words = shlex.split(text.splitlines()[-1].partition(": nimble-stop ")[2])
+    assert words[-2] == "--run-id"
+    return words
 
 
 def start_again(local: LocalNimble, session_id: str) -> None:

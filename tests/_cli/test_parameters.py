@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from nimble_stop._call.deadline import Deadline
-from nimble_stop._cli.parameters import deadline_option, one_of, remaining_seconds
+from nimble_stop._cli.parameters import deadline_option, one_of
 
 if TYPE_CHECKING:
-    from tests.support.clock import ManualClock
+    from nimble_stop._call.deadline import Deadline
 
 
 def parse(*words: str) -> object:
@@ -68,16 +67,6 @@ def test_a_deadline_leaves_time(word: str) -> None:
 
     with pytest.raises(click.BadParameter):
         command.main(["--deadline", word], standalone_mode=False)
-
-
-def test_what_is_left_of_a_deadline_can_be_given_to_a_call(clock: ManualClock) -> None:
-    """It shrinks, is never too little for a call to take, and without a deadline it is nothing."""
-    deadline = Deadline(5, lambda: clock.monotonic)
-    clock.advance(2)
-    assert remaining_seconds(deadline) == 3
-    clock.advance(4)
-    assert 0 < (remaining_seconds(deadline) or 0) < 0.1
-    assert remaining_seconds(None) is None
 
 
 def test_a_shell_completes_the_words_in_any_case() -> None:

@@ -11,6 +11,7 @@ from nimble_stop._cli.command import command
 from nimble_stop._cli.connect import open_client
 from nimble_stop._cli.filters import Filters, filter_options
 from nimble_stop._cli.parameters import requests_deadline_option
+from nimble_stop._cli.terminal.documents import session_document
 from nimble_stop._cli.terminal.tables import write_sessions
 from nimble_stop._cli.terminal.text import printable
 from nimble_stop._cli.terminal.writing import Output, json_writer, note
@@ -44,11 +45,11 @@ def list_(
     """
     chosen = Filters.from_options(filters)
     with open_client(shared, deadline=deadline) as client:
-        sessions = chosen.sessions(client, studio_id, deadline)
+        sessions = chosen.sessions(client, studio_id)
         if shared.output is not Output.TABLE:
             with json_writer(shared.output) as write_object:
                 for session in sessions:
-                    write_object(session.to_dict())
+                    write_object(session_document(session))
         elif not write_sessions(sessions, datetime.now(UTC)):
             note(f"No sessions in {printable(studio_id)}{chosen}.")
     return 0

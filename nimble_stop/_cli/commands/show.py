@@ -10,6 +10,7 @@ import click
 from nimble_stop._cli.command import command
 from nimble_stop._cli.connect import open_client
 from nimble_stop._cli.parameters import requests_deadline_option
+from nimble_stop._cli.terminal.documents import session_document
 from nimble_stop._cli.terminal.tables import write_session
 from nimble_stop._cli.terminal.writing import Output, write_json
 
@@ -34,7 +35,7 @@ def show(shared: GlobalOptions, studio_id: str, session_id: str, deadline: Deadl
     with open_client(shared, deadline=deadline) as client:
         session = client.get_session(studio_id, session_id)
     if shared.output is not Output.TABLE:
-        write_json(session.to_dict(), shared.output)
+        write_json(session_document(session), shared.output)
     else:
         write_session(session, datetime.now(UTC))
     return 0

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from nimble_stop._cli.command import command
-from nimble_stop._cli.connect import open_client, poll_seconds
+from nimble_stop._cli.connect import endpoint_name, open_client, poll_seconds
 from nimble_stop._cli.failures import ExitCode
 from nimble_stop._cli.filters import Filters, filter_options
-from nimble_stop._cli.parameters import deadline_option, one_of
+from nimble_stop._cli.parameters import deadline_option, one_of, quiet_option
 from nimble_stop._cli.stopping.confirmation import check_confirmable, confirm_deletion
 from nimble_stop._cli.stopping.dry_run import show_dry_run
 from nimble_stop._cli.stopping.presentation import Presentation
 from nimble_stop._cli.stopping.resuming import ResumeHint, RunId
 from nimble_stop._cli.stopping.run import ManyStops, RunOptions
+from nimble_stop._cli.stopping.run_record import RunRecord
 from nimble_stop._cli.stopping.selection import Selection, select
 from nimble_stop._cli.stopping.single import OneStop
 from nimble_stop._cli.terminal.writing import note
@@ -62,11 +63,13 @@ if TYPE_CHECKING:
     help=f"How many stops are under way at a time.  [default: {MAX_CONCURRENCY}]",
 )
 @click.option("--fail-fast", is_flag=True, help="Begin no further stop after a failure.")
+@quiet_option
 @click.option(
     "--run-id",
     metavar="TEXT",
-    help="Names the run. Repeating a run with its id completes it, and stops nothing twice. Use a "
-    "new id for a new night: the same one does not stop a session that was started again.",
+    help="Names the run. Repeating a run with its id completes it, and stops nothing twice; with "
+    "--all it ends well only when every session that the run has named is STOPPED. Use a new id "
+    "for a new night: the same one does not stop a session that was started again.",
 )
 def stop(
     shared: GlobalOptions,
@@ -81,6 +84,7 @@ def stop(
     deadline: Deadline | None,
     max_concurrency: int,
     fail_fast: bool,
+    quiet: bool,
     run_id: str | None,
     **filters: tuple[str, ...] | str | None,
 ) -> int:
@@ -112,6 +116,7 @@ def stop(
     )
     presentation = Presentation(
         output=shared.output,
+        quiet=quiet,
         debug=shared.debug,
         hint=ResumeHint(
             words=shared.words,
@@ -121,14 +126,18 @@ def stop(
         ),
     )
     with open_client(shared, deadline=deadline) as client:
+        record = RunRecord.of(endpoint_name(shared, client), studio_id, run.text)
+        named_before = record.read() if run.given and not shared.in_memory else ()
         if dry_run:
-            return show_dry_run(client, selection, retention, shared.output, deadline)
-        targets = select(client, selection, deadline)
-        if not targets.session_ids:
+            return show_dry_run(client, selection, named_before, retention, shared.output)
+        targets = select(client, selection, named_before)
+        if not targets:
             return presentation.nothing(selection)
-        if to_confirm and not confirm_deletion(targets):
+        if to_confirm and targets.session_ids and not confirm_deletion(targets):
             note("Nothing was stopped.")
             return ExitCode.INTERRUPTED
+        if (run.given or everything) and not shared.in_memory:
+            record.add(targets.session_ids)
         if selection.single is not None:
             return presentation.one(OneStop(client, studio_id, selection.single, options))
         return presentation.many(ManyStops(client, targets, options))

@@ -9,8 +9,9 @@ import click
 
 from nimble_stop._cli.command import command
 from nimble_stop._cli.connect import open_client, poll_seconds
-from nimble_stop._cli.parameters import deadline_option
+from nimble_stop._cli.parameters import deadline_option, quiet_option
 from nimble_stop._cli.stopping.single import wait_until_stopped
+from nimble_stop._cli.terminal.documents import session_document
 from nimble_stop._cli.terminal.states import show_states, write_states
 from nimble_stop._cli.terminal.writing import Output, write_json
 from nimble_stop._config.options import WAIT_SECONDS
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
 @click.argument("studio_id")
 @click.argument("session_id")
 @deadline_option(f"How long to wait.  [default: {WAIT_SECONDS:.0f}]", WAIT_SECONDS)
-def wait(shared: GlobalOptions, studio_id: str, session_id: str, deadline: Deadline) -> int:
+@quiet_option
+def wait(
+    shared: GlobalOptions, studio_id: str, session_id: str, *, deadline: Deadline, quiet: bool
+) -> int:
     """Wait until a session that is being stopped has stopped.
 
     Ends at once, with an error, when the session is in a state that does not lead to STOPPED.
@@ -39,7 +43,7 @@ def wait(shared: GlobalOptions, studio_id: str, session_id: str, deadline: Deadl
     programs = shared.output is not Output.TABLE
     with (
         open_client(shared, deadline=deadline) as client,
-        show_states(session_id, quiet=programs, plain=shared.debug) as history,
+        show_states(session_id, quiet=quiet or programs, plain=shared.debug) as history,
     ):
         session = None
         # A wait outlasts outages, but not an endpoint that cannot be reached from the beginning.
@@ -56,7 +60,7 @@ def wait(shared: GlobalOptions, studio_id: str, session_id: str, deadline: Deadl
             known=session,
         )
     if programs:
-        write_json(session.to_dict(), shared.output)
-    else:
+        write_json(session_document(session), shared.output)
+    elif not quiet:
         write_states(history, session)
     return 0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nimble_stop._cli.terminal.progress import Snapshot
 from nimble_stop._cli.terminal.text import duration, printable, volumes
 from nimble_stop._cli.terminal.wording import advice, headline
-from nimble_stop.exceptions import DeadlineExceededError
+from nimble_stop.exceptions import DeadlineExceededError, StopFailedError, UnexpectedStateError
 from nimble_stop.models import StreamingSession
 
 if TYPE_CHECKING:
@@ -17,43 +17,61 @@ if TYPE_CHECKING:
 
     from nimble_stop import StopResult
 
+# From fewer sessions nothing is to be learned about the others.
+_ENOUGH: Final = 5
+# What a session came to that no repetition of the run can change.
+_FINAL: Final = (StopFailedError, UnexpectedStateError)
+
 
 class Counts:
     """How far a run is.
 
     Attributes:
         total: How many sessions there are.
-        begun: How many stops have begun.
+        begun: How many stops have begun, or were never needed.
         states: How many ended in each state.
         failed: How many failed.
+        final: How many of those no repetition of the run can stop.
         retentions: What happens to how many sessions' volumes.
         repeated: How many an earlier run with the same id had stopped before.
         deadline_exceeded: Whether one of the failures is that the time was over.
+
+    Args:
+        total: How many sessions there are.
+        settled: How many of them no stop is sent for.
+        clock: Seconds on a clock that never goes back.
     """
 
-    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, total: int, settled: int = 0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.total = total
-        self.begun = 0
+        self.begun = settled
         self.states: Counter[str] = Counter()
         self.failed = 0
+        self.final = 0
         self.retentions: Counter[str] = Counter()
         self.repeated = 0
         self.deadline_exceeded = False
         self._clock = clock
         self._started = clock()
+        self._time_left = _TimeLeft()
 
     def feed(self, session_ids: Iterable[str]) -> Iterator[str]:
         """Give ids, counting them as begun when they are taken."""
         for session_id in session_ids:
             self.begun += 1
+            self._time_left.begin(session_id, self._clock())
             yield session_id
 
     def add(self, result: StopResult) -> None:
         """Count a result."""
         if result.error is not None:
             self.failed += 1
+            self.final += isinstance(result.error, _FINAL)
             self.deadline_exceeded |= isinstance(result.error, DeadlineExceededError)
             return
+        self._time_left.succeed(result.session_id, self._clock())
         session = result.session or StreamingSession()
         self.states[printable(session.state or "UNKNOWN")] += 1
         self.retentions[volumes(session)] += 1
@@ -70,25 +88,19 @@ class Counts:
         return self.total - self.begun
 
     @property
-    def seconds(self) -> float:
-        """How long it has taken so far."""
-        return self._clock() - self._started
-
-    @property
     def snapshot(self) -> Snapshot:
         """How far the run is now."""
         return Snapshot(self.total, self.ended, self.pace, self.in_words)
 
     @property
     def pace(self) -> str:
-        """How far the run is, how fast, and how long it will still take at that rate."""
-        text = f"{self.ended:,} of {self.total:,} in {duration(self.seconds)}"
-        if not self.ended or self.seconds <= 0:
+        """How far the run is, how fast, and how long it may still take."""
+        text = f"{self.ended:,} of {self.total:,} in {duration(self._seconds)}"
+        if not self.ended or self._seconds <= 0:
             return text
-        rate = self.ended / self.seconds
-        remaining = (self.total - self.ended) / rate
-        end = f", about {duration(remaining)} left" if self.ended < self.total else ""
-        return f"{text}, {rate:.1f} a second{end}"
+        left = self._time_left.estimate(self.left, self._clock())
+        end = "" if self.ended == self.total or left is None else f", about {duration(left)} left"
+        return f"{text}, {self.ended / self._seconds:.1f} a second{end}"
 
     @property
     def in_words(self) -> str:
@@ -118,8 +130,50 @@ class Counts:
             "repeated",
             f"{self.repeated:,} that this run had stopped before" * bool(self.repeated),
         )
-        yield "took", duration(self.seconds)
+        yield "took", duration(self._seconds)
         yield "run id", printable(run_id)
+
+    @property
+    def _seconds(self) -> float:
+        return self._clock() - self._started
+
+
+class _TimeLeft:
+    """An estimate of the time that a run still takes.
+
+    Failures say nothing about it: some come at once, others only after many attempts. So it is
+    made of what has succeeded: how fast sessions have begun since then, and how long one takes.
+    """
+
+    def __init__(self) -> None:
+        self._begun_at: dict[str, float] = {}
+        self._last_begin = 0.0
+        self._successes = 0
+        self._success_seconds = 0.0
+        self._first_success = 0.0
+        self._begun_since = 0
+
+    def begin(self, session_id: str, now: float) -> None:
+        """Note that a session's stop begins."""
+        self._begun_at[session_id] = self._last_begin = now
+        self._begun_since += bool(self._successes) and now > self._first_success
+
+    def succeed(self, session_id: str, now: float) -> None:
+        """Note that a session has ended well."""
+        began = self._begun_at.pop(session_id, None)
+        if began is not None:
+            self._first_success = self._first_success if self._successes else now
+            self._successes += 1
+            self._success_seconds += now - began
+
+    def estimate(self, not_begun: int, now: float) -> float | None:
+        """Give the seconds left; None while too little is known."""
+        if self._successes < _ENOUGH or (not_begun and not self._begun_since):
+            return None
+        one = self._success_seconds / self._successes
+        if not not_begun:
+            return max(one - (now - self._last_begin), 0.0)
+        return not_begun * (now - self._first_success) / self._begun_since + one
 
 
 def result_line(result: StopResult) -> str:

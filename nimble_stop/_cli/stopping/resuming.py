@@ -47,15 +47,10 @@ class RunId:
         """Advise another id, where a session that was stopped with this one is READY again."""
         session = error.session if isinstance(error, UnexpectedStateError) else None
         if self.given and session is not None and session.state == State.READY:
-            error.add_note(self.restart_advice)
-
-    @property
-    def restart_advice(self) -> str:
-        """Why the run does not stop a session that is READY, and what does."""
-        return (
-            f"Run {printable(self.text)} had stopped it before, and it was started again: stop it "
-            "with another --run-id."
-        )
+            error.add_note(
+                f"Run {printable(self.text)} had stopped it before, and it was started again: "
+                "stop it with another --run-id."
+            )
 
 
 def new_run_id(now: datetime | None = None) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from nimble_stop._cli.signals import ending_early
-from nimble_stop.exceptions import ConfigurationError, ConflictException
+from nimble_stop.exceptions import ConfigurationError, ConflictException, NimbleStopError
+from nimble_stop.models import StreamingSession, StreamingSessionState as State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -100,6 +101,7 @@ class ManyStops:
     def _results(
         self, run: Iterable[StopResult], cancel: Callable[[], object]
     ) -> Iterator[StopResult]:
+        yield from self._settled()
         for result in map(self._without_conflict, run):
             if isinstance(result.error, ConfigurationError):
                 raise result.error
@@ -109,9 +111,28 @@ class ManyStops:
             if result.error is not None and self.options.fail_fast:
                 cancel()
 
+    def _settled(self) -> Iterator[StopResult]:
+        """Give the results of the sessions that no stop is sent for."""
+        from nimble_stop import StopResult
+        from nimble_stop._flows.bulk import derived_token
+
+        options, studio_id = self.options, self.targets.studio_id
+        for session_id, found in self.targets.settled.items():
+            yield StopResult(
+                session_id=session_id,
+                session=found if isinstance(found, StreamingSession) else None,
+                error=found if isinstance(found, NimbleStopError) else None,
+                client_token=derived_token(
+                    options.run_id.text, studio_id, session_id, options.retention
+                ),
+                attempts=0,
+                repeated=True,
+            )
+
     def _without_conflict(self, result: StopResult) -> StopResult:
         """Accept that another run is stopping a session that was being stopped already."""
-        session = self.targets.stopping.get(result.session_id)
-        if session is not None and isinstance(result.error, ConflictException):
+        session = self.targets.listed.get(result.session_id)
+        under_way = session is not None and session.state == State.STOP_IN_PROGRESS
+        if under_way and isinstance(result.error, ConflictException):
             return attrs.evolve(result, session=session, error=None)
         return result

@@ -7,20 +7,28 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from nimble_stop._api.arguments import checked_id
 from nimble_stop._cli.filters import Filters
 from nimble_stop._cli.global_options import usage_error
 from nimble_stop._cli.terminal.text import printable
 from nimble_stop._cli.terminal.writing import note
+from nimble_stop.exceptions import (
+    NimbleStopError,
+    RequestValidationError,
+    ResourceNotFoundException,
+    UnexpectedStateError,
+)
 from nimble_stop.models import StreamingSessionState as State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from nimble_stop import NimbleClient
-    from nimble_stop._call.deadline import Deadline
     from nimble_stop.models import StreamingSession
 
 _STDIN: Final = "-"
+# Only a READY session can be stopped. One whose stop is under way is taken up by a repetition.
+_TO_STOP: Final = (State.READY, State.STOP_IN_PROGRESS)
 
 
 @attrs.frozen(kw_only=True)
@@ -68,16 +76,11 @@ class Selection:
         """Give the ids that are named or come on standard input, each once, in their order."""
         return tuple(dict.fromkeys(_stdin_ids() if self.from_stdin else self.session_ids))
 
-    def sessions(
-        self, client: NimbleClient, deadline: Deadline | None
-    ) -> Iterator[StreamingSession]:
+    def sessions(self, client: NimbleClient) -> Iterator[StreamingSession]:
         """Read the sessions that ``--all`` means."""
-        # Only a READY session can be stopped. One that an earlier run began to stop belongs to it.
-        states = self.filters.states or (
-            (State.READY, State.STOP_IN_PROGRESS) if self.resumed else (State.READY,)
-        )
+        states = self.filters.states or (_TO_STOP if self.resumed else (State.READY,))
         filters = attrs.evolve(self.filters, states=states)
-        return filters.sessions(client, self.studio_id, deadline)
+        return filters.sessions(client, self.studio_id)
 
     def __str__(self) -> str:
         """Describe the sessions, to be put behind the word."""
@@ -89,41 +92,99 @@ class Selection:
 
 @attrs.frozen(kw_only=True)
 class Targets:
-    """The sessions to stop.
+    """The sessions of a run.
 
     Args:
         studio_id: Their studio.
-        session_ids: Their ids, each once.
-        stopping: Those of them that were being stopped already when the studio was listed.
+        session_ids: The ids of those to stop, each once.
+        listed: Those of them that were read, as they were.
+        settled: Other sessions that the run has named before, and that no stop is sent for: as
+            they are, or why they are not stopped.
     """
 
     studio_id: str
     session_ids: tuple[str, ...]
-    stopping: dict[str, StreamingSession] = attrs.field(factory=dict["str", "StreamingSession"])
+    listed: dict[str, StreamingSession] = attrs.field(factory=dict["str", "StreamingSession"])
+    settled: dict[str, StreamingSession | NimbleStopError] = attrs.field(
+        factory=dict["str", "StreamingSession | NimbleStopError"]
+    )
+
+    def __len__(self) -> int:
+        return len(self.session_ids) + len(self.settled)
 
 
-def select(client: NimbleClient, selection: Selection, deadline: Deadline | None) -> Targets:
+def select(client: NimbleClient, selection: Selection, named_before: Sequence[str]) -> Targets:
     """Read which sessions are meant.
+
+    Args:
+        client: Reads them.
+        selection: What the command line says.
+        named_before: The sessions that the run has named before; ``--all`` accounts for them too.
+
+    Raises:
+        NimbleStopError: The studio's sessions cannot be read.
+    """
+    studio_id = selection.studio_id
+    if not selection.everything:
+        return Targets(studio_id=studio_id, session_ids=selection.named())
+    listed = {
+        session.session_id: session for session in selection.sessions(client) if session.session_id
+    }
+    others = [session_id for session_id in named_before if session_id not in listed]
+    settled: dict[str, StreamingSession | NimbleStopError] = {}
+    for session_id, found in read_sessions(client, studio_id, others).items():
+        if isinstance(found, NimbleStopError) or found.state not in _TO_STOP:
+            settled[session_id] = _settle(found)
+        else:
+            listed[session_id] = found
+    return Targets(studio_id=studio_id, session_ids=tuple(listed), listed=listed, settled=settled)
+
+
+def _settle(found: StreamingSession | NimbleStopError) -> StreamingSession | NimbleStopError:
+    """Give a session that has stopped, and an error for any other."""
+    from nimble_stop._flows.waiting import has_stopped
+
+    if isinstance(found, NimbleStopError):
+        return found
+    try:
+        if has_stopped(found):
+            return found
+    except NimbleStopError as error:
+        return error
+    return UnexpectedStateError(
+        f"Session {found.session_id!r} is {found.state} and was not stopped.", session=found
+    )
+
+
+def read_sessions(
+    client: NimbleClient, studio_id: str, session_ids: Sequence[str]
+) -> dict[str, StreamingSession | NimbleStopError]:
+    """Read sessions, or why each of the others cannot be read.
 
     Raises:
         NimbleStopError: The studio's sessions cannot be listed.
     """
-    if not selection.everything:
-        return Targets(studio_id=selection.studio_id, session_ids=selection.named())
-    sessions = {
-        session.session_id: session
-        for session in selection.sessions(client, deadline)
-        if session.session_id
-    }
-    return Targets(
-        studio_id=selection.studio_id,
-        session_ids=tuple(sessions),
-        stopping={
-            session_id: session
-            for session_id, session in sessions.items()
-            if session.state == State.STOP_IN_PROGRESS
-        },
-    )
+    found: dict[str, StreamingSession | NimbleStopError] = {}
+    # Commas separate the ids in a list request, and an id that cannot be sent would spoil it.
+    listable = [session_id for session_id in session_ids if _is_listable(session_id)]
+    if listable:
+        for session in client.list_sessions(studio_id, session_ids=listable):
+            found[session.session_id or ""] = session
+    for session_id in session_ids:
+        if session_id not in found:
+            try:
+                # A deleted session is not listed.
+                found[session_id] = client.get_session(studio_id, session_id)
+            except (ResourceNotFoundException, RequestValidationError) as error:
+                found[session_id] = error
+    return {session_id: found[session_id] for session_id in session_ids}
+
+
+def _is_listable(session_id: str) -> bool:
+    try:
+        return "," not in checked_id("session_id", session_id)
+    except RequestValidationError:
+        return False
 
 
 def _stdin_ids() -> Iterator[str]:

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from nimble_stop._cli.parameters import remaining_seconds
-from nimble_stop._cli.terminal.text import duration, printable
-from nimble_stop._cli.terminal.writing import note
+from nimble_stop._cli.terminal.text import printable
 from nimble_stop._config.options import WAIT_SECONDS
-from nimble_stop.exceptions import DeadlineExceededError, NimbleStopError, ServiceError
+from nimble_stop.exceptions import (
+    DeadlineExceededError,
+    NimbleStopError,
+    ServiceError,
+    UnexpectedStateError,
+)
 from nimble_stop.models import StreamingSessionState as State
 
 if TYPE_CHECKING:
@@ -38,25 +41,33 @@ class OneStop:
     session_id: str
     options: RunOptions
 
-    def make(self, on_read: Callable[[StreamingSession], object]) -> StreamingSession:
+    def make(
+        self, on_read: Callable[[StreamingSession], object], say: Callable[[str], object]
+    ) -> StreamingSession:
         """Stop the session and give it as it was last read.
 
         Args:
             on_read: Called with the session each time that it was read.
+            say: Shows a line of text to the person, if one reads what is going on.
 
         Raises:
             NimbleStopError: As the library's calls do.
         """
         try:
-            return self._stop(on_read)
+            return self._stop(on_read, say)
         except NimbleStopError as error:
             self.options.run_id.explain(error)
             raise
 
-    def _stop(self, on_read: Callable[[StreamingSession], object]) -> StreamingSession:
+    def _stop(
+        self, on_read: Callable[[StreamingSession], object], say: Callable[[str], object]
+    ) -> StreamingSession:
         from nimble_stop._flows.bulk import derived_token
+        from nimble_stop._flows.waiting import has_stopped
 
-        before = self._read(on_read)
+        before = self._read()
+        if before is not None:
+            on_read(before)
         options = self.options
         session = self.client.stop_session(
             self.studio_id,
@@ -66,12 +77,13 @@ class OneStop:
                 options.run_id.text, self.studio_id, self.session_id, options.retention
             ),
         )
-        if before is not None and _is_older(session, before):
-            session = before
-            done = "This run had stopped it before; nothing was done twice."
-            again = options.run_id.restart_advice if before.state == State.READY else done
-            note(f"{printable(self.session_id)}: {again}")
+        if before is not None and before.state != State.READY:
+            # Only a token that was used before stops a session that is not READY.
+            has_stopped(session := before)
+            name = printable(self.session_id)
+            say(f"{name}: This run had stopped it before; nothing was done twice.")
         else:
+            self._check_ready_no_more(before)
             on_read(session)
         if not options.wait:
             return session
@@ -85,23 +97,26 @@ class OneStop:
             known=session,
         )
 
-    def _read(self, on_read: Callable[[StreamingSession], object]) -> StreamingSession | None:
-        """Read the session as it is before the stop."""
+    def _check_ready_no_more(self, before: StreamingSession | None) -> None:
+        """Make sure that a stop was answered for what it did, and not for an earlier run's.
+
+        The service moves a session to STOP_IN_PROGRESS before it answers its stop, and repeats its
+        answer when the token comes again, whatever the session has become.
+        """
+        if not self.options.run_id.given:
+            return
+        session = self._read() if before is not None else None
+        if session is not None and session.state == State.READY:
+            raise UnexpectedStateError(
+                f"Session {session.session_id!r} is READY and was not stopped.", session=session
+            )
+
+    def _read(self) -> StreamingSession | None:
         try:
-            session = self.client.get_session(self.studio_id, self.session_id)
+            return self.client.get_session(self.studio_id, self.session_id)
         except ServiceError:
             # Whoever may stop a session need not be allowed to read it.
             return None
-        on_read(session)
-        return session
-
-
-def _is_older(answer: StreamingSession, before: StreamingSession) -> bool:
-    """Whether a stop was answered with what an earlier one with the same token did."""
-    if before.state != State.READY:
-        return True
-    seen, answered = before.updated_at, answer.updated_at
-    return seen is not None and answered is not None and answered < seen
 
 
 def wait_until_stopped(
@@ -112,7 +127,7 @@ def wait_until_stopped(
     deadline: Deadline | None,
     poll_seconds: float,
     on_read: Callable[[StreamingSession], object],
-    known: StreamingSession | None = None,
+    known: StreamingSession | None,
 ) -> StreamingSession:
     """Wait until a session has stopped.
 
@@ -120,7 +135,7 @@ def wait_until_stopped(
         client: Reads the session.
         studio_id: The session's studio.
         session_id: The session.
-        deadline: When the command must be over; None for the library's limit.
+        deadline: When the command must be over, as the client knows; None for the library's limit.
         poll_seconds: The longest time between two polls.
         on_read: Called with the session each time that it was read.
         known: The session as it was read before, if it was.
@@ -128,23 +143,14 @@ def wait_until_stopped(
     Raises:
         NimbleStopError: As the library's call does.
     """
-    seconds = remaining_seconds(deadline) or WAIT_SECONDS
+    seconds = WAIT_SECONDS if deadline is None else deadline.seconds
     try:
         return client.wait_until_stopped(
             studio_id, session_id, deadline=seconds, poll_interval=poll_seconds, on_poll=on_read
         )
     except DeadlineExceededError as error:
-        if deadline is None:
+        if error.session is not None or known is None:
             raise
-        # The library knows what was left of it for the wait; the command line has the whole.
-        over = f"The deadline of {duration(deadline.seconds)} is over and the session has not"
-        session = error.session or known
-        last = f"It was {session.state} when last read." if session else "It was never read."
-        cause = _first_cause(error)
-        why = "" if cause is error else f" The last poll failed: {cause}"
-        raise DeadlineExceededError(f"{over} stopped. {last}{why}", session=session) from error
-
-
-def _first_cause(error: NimbleStopError) -> NimbleStopError:
-    cause = error.__cause__
-    return _first_cause(cause) if isinstance(cause, NimbleStopError) else error
+        over = f"The deadline of {seconds:g} s is over and the session has not stopped."
+        last = f"It was {known.state} when last read."
+        raise DeadlineExceededError(f"{over} {last}", session=known) from error

@@ -71,7 +71,7 @@ class Snapshot:
 
 @contextmanager
 def show_run(
-    total: int, read_snapshot: Callable[[], Snapshot], output: Output, *, plain: bool
+    total: int, read_snapshot: Callable[[], Snapshot], output: Output, *, quiet: bool, plain: bool
 ) -> Generator[Display]:
     """Show how a run goes on.
 
@@ -81,20 +81,21 @@ def show_run(
         total: How many sessions there are.
         read_snapshot: Gives how far the run is; called in another thread, several times a second.
         output: What standard output is written for.
+        quiet: Whether a person reads only what failed.
         plain: Whether a terminal gets no live display, because other lines are written to it.
 
     Raises:
         OSError: Results could not be written although somebody reads them; after the run.
     """
     with (
-        _live_console(read_snapshot, output, plain=plain) as live,
-        _results(total, output, live) as show,
+        _live_console(read_snapshot, output, plain=plain or quiet) as live,
+        _results(total, output, live, quiet=quiet) as show,
     ):
         yield Display(show, note if live is None else live.print)
 
 
 @contextmanager
-def _results(total: int, output: Output, live: Console | None) -> Generator[Show]:
+def _results(total: int, output: Output, live: Console | None, *, quiet: bool) -> Generator[Show]:
     if output is not Output.TABLE:
         with (
             suppress(BrokenPipeError),
@@ -106,7 +107,7 @@ def _results(total: int, output: Output, live: Console | None) -> Generator[Show
         yield lambda line: _print_above(live, line, total)
     else:
         with suppress(BrokenPipeError), _until_failure(lambda line: write(line.text)) as show:
-            yield show
+            yield lambda line: None if quiet and not line.failed else show(line)
 
 
 @contextmanager

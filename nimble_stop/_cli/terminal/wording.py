@@ -46,7 +46,7 @@ def message(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "Interrupted."
     if isinstance(error, NimbleStopError):
-        return _with_option(error, error.message)
+        return _with_cause(error, _with_option(error, error.message))
     if isinstance(error, SomeFailedError):
         return str(error)
     if isinstance(error, OSError):
@@ -58,7 +58,7 @@ def message(error: BaseException) -> str:
 def headline(error: BaseException) -> str:
     """Say what happened on one line, with the details of the request if there was one."""
     if isinstance(error, NimbleStopError):
-        return _closed(one_line(_with_option(error, str(error))))
+        return _closed(one_line(_with_cause(error, _with_option(error, str(error)))))
     return message(error)
 
 
@@ -85,6 +85,18 @@ def _with_option(error: NimbleStopError, text: str) -> str:
     if argument is None or argument not in _OPTIONS or not text.startswith(argument):
         return text
     return f"{_OPTIONS[argument]}{text.removeprefix(argument)}"
+
+
+def _with_cause(error: NimbleStopError, text: str) -> str:
+    """Add why the last attempt failed, where the time was over before one succeeded."""
+    if not isinstance(error, DeadlineExceededError):
+        return text
+    cause: BaseException | None = error
+    while isinstance(cause, DeadlineExceededError):
+        cause = cause.__cause__
+    return (
+        f"{text} The last attempt failed: {cause}" if isinstance(cause, NimbleStopError) else text
+    )
 
 
 def _closed(text: str) -> str:

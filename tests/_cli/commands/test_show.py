@@ -18,7 +18,8 @@ def test_show_tells_a_session(studio: LocalNimble, cli: Cli) -> None:
     for output in ("json", "jsonl"):
         ran = cli("show", STUDIO, "artist-1", "--output", output)
         assert (ran.code, ran.err) == (0, "")
-        assert ran.json == studio.sessions[STUDIO, "artist-1"].to_dict()
+        session = studio.sessions[STUDIO, "artist-1"]
+        assert ran.json == {"schemaVersion": 1, **session.to_dict()}
 
 
 def test_show_of_an_unknown_session_is_refused(studio: LocalNimble, cli: Cli) -> None:

@@ -18,7 +18,10 @@ def test_wait_tells_a_session_that_has_stopped(studio: LocalNimble, cli: Cli) ->
     assert ran.code == 0
     assert "states   STOPPED\nvolumes  retained\n" in ran.out
     session = studio.sessions[STUDIO, "review-room"]
-    assert cli("wait", STUDIO, "review-room", "--output", "json").json == session.to_dict()
+    assert cli("wait", STUDIO, "review-room", "--output", "json").json == {
+        "schemaVersion": 1,
+        **session.to_dict(),
+    }
 
 
 def test_a_session_that_is_not_stopping_ends_the_wait(studio: LocalNimble, cli: Cli) -> None:
@@ -47,8 +50,8 @@ def test_the_deadline_ends_the_wait(studio: LocalNimble, cli: Cli) -> None:
     assert ran.code == 124
     told = ran.err.splitlines()[-1]
     assert told.startswith(
-        "nimble-stop: The deadline of 1.0 s is over and the session has not stopped. It was "
-        "STOP_IN_PROGRESS when last read. The last poll failed: InternalServerErrorException"
+        "nimble-stop: The deadline of 1 s is over and the session has not stopped. It was "
+        "STOP_IN_PROGRESS when last read. The last attempt failed: InternalServerErrorException"
     )
     assert told.endswith("Allow more time with --deadline, or repeat the command.")
 

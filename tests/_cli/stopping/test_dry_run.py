@@ -35,9 +35,9 @@ def test_what_could_not_be_stopped_is_told(studio: LocalNimble, cli: Cli) -> Non
     ran = cli("stop", STUDIO, "artist-1", "review-room", "nobody", "a,b", "c,d", "--dry-run")
     assert ran.code == 1
     assert ran.err.splitlines() == [
+        "review-room: a stop would be refused, because it is STOPPED",
         "nobody: there is no such session",
         "c,d: there is no such session",
-        "review-room: a stop would be refused, because it is STOPPED",
         "Dry run: 2 sessions would be stopped; nothing was.",
     ]
 

@@ -1,19 +1,15 @@
 from __future__ import annotations
 
-import errno
 import os
-import shlex
 import signal
-import subprocess
-import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from nimble_stop.local import Latency, ServiceFailure
-from tests._cli.support import STUDIO, plain, run_in_terminal, start_again
+from nimble_stop.local import Latency, ServiceFailure, StopFails
+from tests._cli.support import STUDIO, resume_of, start_again
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,60 +18,6 @@ if TYPE_CHECKING:
     from tests._cli.support import Cli
 
 STOP = "StopStreamingSession"
-
-
-def resume_of(text: str) -> list[str]:
-    """Read the command that a message advises, without the program's name."""
-    words = shlex.split(text.splitlines()[-1].partition(": nimble-stop ")[2])
-    assert words[-2] == "--run-id"
-    return words
-
-
-def test_all_are_stopped_and_told(studio: LocalNimble, cli: Cli) -> None:
-    """Results are lines on standard output, and the summary stands on the other side."""
-    ran = cli("stop", STUDIO, "--all", "--wait", "--max-concurrency", "2", "--run-id", "run-1")
-    assert ran.code == 0
-    assert sorted(ran.out.splitlines()) == [
-        f"artist-{number}: STOPPED, volumes retained" for number in (1, 2, 3)
-    ]
-    first, *summary = ran.err.splitlines()
-    assert first == "Run run-1: 3 sessions to stop."
-    assert summary[:3] == [
-        f"studio    {STUDIO}",
-        "sessions  3 STOPPED",
-        "volumes   3 retained",
-    ]
-    for number in (1, 2, 3):
-        studio.requests.assert_stopped_once(f"artist-{number}")
-
-
-def test_one_failure_is_told_and_counts(studio: LocalNimble, cli: Cli) -> None:
-    """The others are stopped, the exit code is 1, and the advice repeats the failed ones safely."""
-    ran = cli("stop", STUDIO, "artist-1", "review-room", "nobody")
-    assert ran.code == 1
-    lines = dict(line.split(": ", 1) for line in ran.out.splitlines())
-    assert lines["artist-1"].startswith("STOP_IN_PROGRESS")
-    assert lines["review-room"].startswith("failed: ConflictException")
-    assert lines["nobody"].startswith("failed: ResourceNotFoundException")
-    assert "Of 3 sessions: 2 failed." in ran.err
-    again = cli(*resume_of(ran.err))
-    assert again.code == 1
-    assert "artist-1: " in again.out
-    studio.requests.assert_stopped_once("artist-1")
-
-
-@pytest.mark.parametrize("output", ["json", "jsonl"])
-def test_programs_get_an_object_for_each(output: str, studio: LocalNimble, cli: Cli) -> None:
-    """Standard output holds results only; the failure is an object on standard error."""
-    ran = cli("stop", STUDIO, "artist-1", "nobody", "--output", output)
-    results: list[Any] = ran.json if output == "json" else ran.lines
-    assert ran.code == 1
-    found = {result["sessionId"]: result for result in results}
-    assert found["artist-1"]["session"]["state"] == "STOP_IN_PROGRESS"
-    assert found["nobody"]["error"]["code"] == "ResourceNotFoundException"
-    assert ran.error["error"]["type"] == "SomeFailedError"
-    assert "advice" not in ran.error["error"]
-    assert studio.requests
 
 
 def test_an_invalid_id_is_a_failure_of_its_own(studio: LocalNimble, cli: Cli) -> None:
@@ -113,7 +55,7 @@ def test_the_deadline_ends_a_run(studio: LocalNimble, cli: Cli) -> None:
     ran = cli("stop", STUDIO, "--all", "--wait", "--deadline", "1")
     assert ran.code == 124
     assert ran.out.count("STOP_IN_PROGRESS") == 3
-    assert "The deadline of 1.0 s is over: 3 STOP_IN_PROGRESS." in ran.err
+    assert "The deadline of 1 s is over: 3 STOP_IN_PROGRESS." in ran.err
     assert resume_of(ran.err)[:4] == ["stop", STUDIO, "--all", "--wait"]
     assert studio.requests
 
@@ -174,96 +116,91 @@ def test_an_interrupted_run_tells_everything(studio: LocalNimble, cli: Cli) -> N
     assert cli(*resume_of(ran.err)).code == 0
 
 
-def test_a_second_interrupt_leaves_at_once(
-    studio: LocalNimble, cli: Cli, monkeypatch: pytest.MonkeyPatch
+def test_a_repeated_run_accounts_for_every_session(studio: LocalNimble, cli: Cli) -> None:
+    """It ends well only when all that it has named before are STOPPED, whatever became of them."""
+    for number in range(4, 9):
+        studio.add_session(studio_id=STUDIO, session_id=f"artist-{number}")
+    studio.inject(StopFails(), session_id="artist-1")
+    studio.inject(ServiceFailure("AccessDeniedException"), session_id="artist-2", times=1)
+    words = ("stop", STUDIO, "--all", "--wait", "--run-id", "run-1")
+    assert cli(*words).code == 1
+    start_again(studio, "artist-3")
+    ran = cli(*words)
+    assert ran.code == 1
+    lines = dict(line.split(": ", 1) for line in ran.out.splitlines())
+    assert set(lines) == {f"artist-{number}" for number in range(1, 9)}
+    assert "failed to stop" in lines["artist-1"]
+    assert lines["artist-2"].startswith("STOPPED")
+    assert "another --run-id" in lines["artist-3"]
+    assert lines["artist-4"].startswith("STOPPED, by this run before")
+    for number in (2, 3, 4):
+        studio.requests.assert_stopped_once(f"artist-{number}")
+
+
+@pytest.mark.parametrize("state", ["DELETED", "START_IN_PROGRESS", None])
+@pytest.mark.nimble_local(transition_seconds=None)
+def test_a_session_that_is_no_more_stopped_is_a_failure_of_the_run(
+    state: str | None, studio: LocalNimble, cli: Cli
 ) -> None:
-    """Even then what was done is told."""
-
-    def interrupt(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("nimble_stop._cli.stopping.counts.Counts.add", interrupt)
-    ran = cli("stop", STUDIO, "--all", "--run-id", "run-1")
-    assert ran.code == 130
-    assert "sessions  " in ran.err
-    assert resume_of(ran.err)
-    assert studio.requests
-
-
-def test_in_a_terminal_an_interrupt_leaves_the_picture_whole(studio: LocalNimble) -> None:
-    """Ctrl-C is told in a line of its own, and the summary follows."""
-    studio.inject(Latency(0.2), operation=STOP)
-    for number in range(40):
-        studio.add_session(studio_id="big", session_id=f"s-{number}")
-    interrupted: list[bool] = []
-
-    def on_output(shown: str, process: subprocess.Popen[bytes]) -> None:
-        if "under way" in shown and not interrupted:
-            interrupted.append(True)
-            process.send_signal(signal.SIGINT)
-
-    code, shown = run_in_terminal(("stop", "big", "--all"), columns=200, on_output=on_output)
-    assert code == 130
-    assert "Interrupted; the stops under way are being finished." in shown
-    assert resume_of(plain(shown))[:3] == ["stop", "big", "--all"]
+    """Deleted, started or gone: the run had named it, and it is not STOPPED."""
+    studio.inject(ServiceFailure("AccessDeniedException"), session_id="artist-1", times=1)
+    words = ("stop", STUDIO, "--all", "--run-id", "run-1")
+    assert cli(*words).code == 1
+    studio.reset()
+    if state is not None:
+        studio.add_session(studio_id=STUDIO, session_id="artist-1", state=state)
+    for number in (2, 3):
+        studio.add_session(studio_id=STUDIO, session_id=f"artist-{number}", state="STOPPED")
+    ran = cli(*words)
+    assert ran.code == 1
+    assert "artist-1: failed: " in ran.out
+    assert ran.out.count("STOPPED, by this run before") == 2
+    studio.requests.assert_applied(0, operation=STOP)
 
 
-def test_a_reader_that_goes_away_stops_nothing(studio: LocalNimble) -> None:
-    """``| head -1`` leaves no session running."""
-    read, written = os.pipe()
-    os.close(read)
-    process = subprocess.run(
-        [sys.executable, "-m", "nimble_stop", "stop", STUDIO, "--all"],
-        stdout=written,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    os.close(written)
-    assert process.returncode == 0
-    assert "Traceback" not in process.stderr
-    studio.requests.assert_applied(3, operation=STOP)
+def test_filters_do_not_hide_what_the_run_has_named(studio: LocalNimble, cli: Cli) -> None:
+    """A session that does not fit any more is accounted for, and stopped if it runs."""
+    studio.inject(ServiceFailure("AccessDeniedException"), session_id="artist-1", times=1)
+    assert cli("stop", STUDIO, "artist-1", "artist-2", "--run-id", "run-1").code == 1
+    words = ("stop", STUDIO, "--all", "--tag", "department=lighting", "--wait")
+    assert cli(*words, "--run-id", "run-1").code == 0
+    studio.requests.assert_stopped_once("artist-1")
 
 
-# No file may grow: what is written to one fails as it does on a full disk.
-FULL = """
-import resource, sys
-from nimble_stop.__main__ import main
-
-resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-@pytest.mark.parametrize("output", ["table", "json"])
-def test_a_full_disk_stops_nothing(output: str, studio: LocalNimble, tmp_path: Path) -> None:
-    """All sessions are stopped, and the command that tells the results again is shown."""
-    with (tmp_path / "results").open("w", encoding="ascii") as full:
-        process = subprocess.run(
-            [sys.executable, "-c", FULL, "stop", STUDIO, "--all", "--output", output],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-    assert process.returncode == 255
-    assert f"Reading or writing failed: {os.strerror(errno.EFBIG)}." in process.stderr
-    assert "To resume: nimble-stop stop" in process.stderr
-    studio.requests.assert_applied(3, operation=STOP)
+def test_a_session_that_another_run_has_named_is_none_of_this_ones(
+    studio: LocalNimble, cli: Cli
+) -> None:
+    """Each run id has its own account."""
+    studio.inject(StopFails(), session_id="artist-1")
+    assert cli("stop", STUDIO, "--all", "--wait", "--run-id", "run-1").code == 1
+    assert cli("stop", STUDIO, "--all", "--wait", "--run-id", "run-2").code == 0
 
 
-def test_a_summary_that_nobody_reads_is_no_failure(studio: LocalNimble) -> None:
-    """A closed standard error does not matter either."""
-    read, written = os.pipe()
-    os.close(read)
-    process = subprocess.run(
-        [sys.executable, "-m", "nimble_stop", "stop", STUDIO, "--all"],
-        stdout=subprocess.PIPE,
-        stderr=written,
-        text=True,
-        check=False,
-    )
-    os.close(written)
-    assert process.returncode == 0
-    assert len(process.stdout.splitlines()) == 3
-    assert studio.requests
+def test_a_dry_run_of_a_repetition_shows_what_it_accounts_for(
+    studio: LocalNimble, cli: Cli
+) -> None:
+    """Nothing is stopped, and a stop that has failed is a problem."""
+    studio.inject(StopFails(), session_id="artist-1")
+    words = ("stop", STUDIO, "--all", "--wait", "--run-id", "run-1")
+    assert cli(*words).code == 1
+    ran = cli(*words, "--dry-run")
+    assert ran.code == 1
+    assert "artist-1: " in ran.err
+    assert "Dry run: 0 sessions would be stopped" in ran.err
+
+
+def test_the_endpoint_in_memory_keeps_no_record(cli: Cli, state_home: Path) -> None:
+    """Its sessions end with the command."""
+    assert cli("--local", "stop", "demo-studio", "--all", "--run-id", "run-1").code == 0
+    assert not state_home.exists()
+
+
+def test_one_deadline_is_for_the_whole_command(studio: LocalNimble, cli: Cli) -> None:
+    """What the first of two stops has used is not there for the second."""
+    studio.inject(Latency(0.5), operation=STOP, session_id="artist-1")
+    studio.inject(Latency(20), operation=STOP, session_id="artist-2")
+    words = ("stop", STUDIO, "artist-1", "artist-2", "--max-concurrency", "1", "--deadline", "0.8")
+    ran = cli(*words, "--output", "jsonl")
+    assert ran.code == 124
+    late = next(result for result in ran.lines if result["sessionId"] == "artist-2")
+    assert late["error"]["message"].startswith("The deadline of 0.8 s is over")

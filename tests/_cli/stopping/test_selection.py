@@ -60,8 +60,8 @@ def test_one_session_that_is_named_is_single() -> None:
 
 def test_names_are_taken_once_in_their_order(nimble_client: NimbleClient) -> None:
     """Naming a session twice stops it once, and no list is read."""
-    targets = select(nimble_client, named("b", "a", "b"), None)
-    assert (targets.session_ids, targets.stopping) == (("b", "a"), {})
+    targets = select(nimble_client, named("b", "a", "b"), ())
+    assert (targets.session_ids, targets.listed) == (("b", "a"), {})
 
 
 def test_ids_come_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,13 +85,13 @@ def test_a_person_at_standard_input_is_told_what_to_do(
 def test_all_are_those_that_are_ready(studio: LocalNimble, nimble_client: NimbleClient) -> None:
     """Without a filter for it, the state is READY; with one, it is what was asked for."""
     assert len(studio.sessions) == 4
-    assert select(nimble_client, everything(), None).session_ids == (
+    assert select(nimble_client, everything(), ()).session_ids == (
         "artist-1",
         "artist-2",
         "artist-3",
     )
     stopped = everything(filters=Filters(states=("STOPPED",)))
-    assert select(nimble_client, stopped, None).session_ids == ("review-room",)
+    assert select(nimble_client, stopped, ()).session_ids == ("review-room",)
 
 
 @pytest.mark.nimble_local(transition_seconds=None)
@@ -101,7 +101,7 @@ def test_a_resumed_run_takes_up_what_is_being_stopped(
     """The sessions that the run had begun to stop are its own again, and known as such."""
     assert studio.sessions
     nimble_client.stop_session(STUDIO, "artist-2")
-    assert select(nimble_client, everything(), None).session_ids == ("artist-1", "artist-3")
-    targets = select(nimble_client, everything(resumed=True), None)
+    assert select(nimble_client, everything(), ()).session_ids == ("artist-1", "artist-3")
+    targets = select(nimble_client, everything(resumed=True), ())
     assert targets.session_ids == ("artist-1", "artist-2", "artist-3")
-    assert list(targets.stopping) == ["artist-2"]
+    assert targets.listed["artist-2"].state == "STOP_IN_PROGRESS"

@@ -10,7 +10,7 @@ import pytest
 import nimble_stop
 from nimble_stop._call.deadline import Deadline
 from nimble_stop._cli.stopping.single import wait_until_stopped
-from nimble_stop.local import ResetAfterChange, ServiceFailure
+from nimble_stop.local import ResetAfterChange, ServiceFailure, StopFails
 from tests._cli.support import STUDIO, start_again
 
 if TYPE_CHECKING:
@@ -95,20 +95,33 @@ def test_an_unknown_outcome_is_resumed_with_the_run_id(studio: LocalNimble, cli:
     studio.requests.assert_one_token("artist-1")
 
 
-def test_a_session_that_was_started_again_needs_another_run_id(
-    studio: LocalNimble, cli: Cli
+@pytest.mark.parametrize("more", [[], ["--wait"], ["--output", "json"], ["--output", "jsonl"]])
+def test_a_session_that_was_started_again_is_no_success(
+    more: list[str], studio: LocalNimble, cli: Cli
 ) -> None:
-    """The service takes the same run id for a repetition; nobody is told of a stop."""
+    """The service takes the same run id for a repetition and stops nothing, which is an error."""
     words = ("stop", STUDIO, "artist-1", "--run-id", "run-1")
     assert cli(*words, "--wait").code == 0
     start_again(studio, "artist-1")
-    ran = cli(*words)
-    assert "states   READY\nvolumes  retained when it stops\n" in ran.out
-    assert "artist-1: Run run-1 had stopped it before, and it was started again" in ran.err
-    waited = cli(*words, "--wait")
-    assert waited.code == 255
-    assert "stop it with another --run-id" in waited.err
+    ran = cli(*words, *more)
+    assert (ran.code, ran.out) == (255, "")
+    assert "Session 'artist-1' is READY and was not stopped." in ran.err
+    assert "Run run-1 had stopped it before, and it was started again: stop it with" in ran.err
     studio.requests.assert_stopped_once("artist-1")
+    assert cli("stop", STUDIO, "artist-1", "--run-id", "run-2").code == 0
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_a_repetition_that_finds_a_failed_stop_is_no_success(
+    output: str, studio: LocalNimble, cli: Cli
+) -> None:
+    """The service repeats its first answer, and the session is in STOP_FAILED all the same."""
+    studio.inject(StopFails(), session_id="artist-1")
+    words = ("stop", STUDIO, "artist-1", "--run-id", "run-1", "--output", output)
+    assert cli(*words).code == 0
+    ran = cli(*words)
+    assert (ran.code, ran.out) == (255, "")
+    assert "failed to stop" in ran.err
 
 
 def test_the_token_is_the_one_of_a_run(
@@ -144,10 +157,10 @@ def test_a_deadline_that_the_stop_used_up_ends_the_wait(
     stopping = nimble_client.stop_session(STUDIO, "artist-1")
     with pytest.raises(
         nimble_stop.DeadlineExceededError,
-        match=r"The deadline of 1 min 0 s is over .* It was STOP_IN_PROGRESS when last read",
+        match=r"The deadline of 60 s is over .* It was STOP_IN_PROGRESS when last read",
     ):
         wait_until_stopped(
-            nimble_client,
+            nimble_client._within(deadline),
             STUDIO,
             "artist-1",
             deadline=deadline,
@@ -203,6 +216,6 @@ def test_the_librarys_own_deadline_is_told(
     monkeypatch.setattr("nimble_stop.NimbleClient.wait_until_stopped", exceed)
     ran = cli("stop", STUDIO, "artist-1", "--wait")
     assert ran.code == 124
-    assert "The deadline of 900 s is over." in ran.err
+    assert "The deadline of 900 s is over" in ran.err
     assert "--run-id" in ran.err
     assert studio.requests

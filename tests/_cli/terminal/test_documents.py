@@ -1,21 +1,135 @@
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+from jsonschema import Draft202012Validator
+
 import nimble_stop
-from nimble_stop._cli.terminal.documents import error_document, result_document
-from tests._cli.support import make_result
+from nimble_stop import exceptions
+from nimble_stop._cli.terminal import documents as documents_module
+from nimble_stop._cli.terminal.documents import (
+    SCHEMA_VERSION,
+    error_document,
+    failure_document,
+    result_document,
+    session_document,
+)
+from tests._cli.support import STUDIO, make_result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from nimble_stop.local import LocalNimble
+    from tests._cli.support import Cli
+
+SCHEMA: dict[str, Any] = json.loads(
+    Path(documents_module.__file__).with_name("schema.json").read_text(encoding="utf-8")
+)
+ERRORS = [
+    kind
+    for name in exceptions.__all__
+    if issubclass(kind := getattr(exceptions, name), nimble_stop.NimbleStopError)
+]
 
 
-def test_an_error_without_a_request_has_no_members_of_one() -> None:
-    """Members without a value are left out."""
+def check(document: Mapping[str, Any], definition: str) -> None:
+    """Check an object, as a program reads it, against a definition of the schema."""
+    schema = {**SCHEMA, "$ref": f"#/$defs/{definition}"}
+    _validate(json.loads(json.dumps(document)), schema)
+
+
+def _validate(document: Any, schema: dict[str, Any]) -> None:  # noqa: ANN401  # JSON holds anything
+    validator = Draft202012Validator(schema)
+    assert validator.is_valid(document), document  # pyright: ignore[reportUnknownMemberType]  # its stubs leave a type open
+
+
+def filled(kind: type[nimble_stop.NimbleStopError]) -> nimble_stop.NimbleStopError:
+    """Make an error all of whose attributes have a value, as far as tests know them."""
+    values: dict[str, object] = {
+        "argument": "session_id",
+        "attempt_errors": ("HTTP 500", "HTTP 500"),
+        "attempts": 3,
+        "body": b"<html>\xff",
+        "client_token": "token-1",
+        "code": "SomeCode",
+        "fault": "server",
+        "http_status": 500,
+        "operation": "StopStreamingSession",
+        "reason": "ABC",
+        "request_id": "request-1",
+        "retry_after": 2.5,
+        "session": nimble_stop.StreamingSession(session_id="artist-1"),
+        "waited": 0.75,
+    }
+    error = kind("It failed.")
+    for name in vars(error).keys() & values.keys():
+        setattr(error, name, values[name])
+    return error
+
+
+def empty(kind: type[nimble_stop.NimbleStopError]) -> nimble_stop.NimbleStopError:
+    """Make an error that knows nothing."""
+    return kind()
+
+
+def test_the_schema_is_one() -> None:
+    """It is valid, and its version is the one that is written."""
+    Draft202012Validator.check_schema(SCHEMA)
+    assert SCHEMA["$defs"]["schemaVersion"]["const"] == SCHEMA_VERSION
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+@pytest.mark.parametrize("make", [filled, empty])
+def test_every_attribute_of_an_error_is_there(
+    kind: type[nimble_stop.NimbleStopError],
+    make: Callable[[type[nimble_stop.NimbleStopError]], nimble_stop.NimbleStopError],
+) -> None:
+    """It has its name in camelCase, a value or null, and its place in the schema."""
+    error = make(kind)
+    document = error_document(error)
+    for name in vars(error):
+        if not name.startswith("_"):
+            assert re.sub(r"_(.)", lambda match: match[1].upper(), name) in document
+    assert {"type", "message", "advice"} <= set(document)
+    assert document["type"] == kind.__name__
+    check(failure_document(error, 254, "Smile."), "failure")
+
+
+def test_the_schema_names_no_attribute_that_there_is_not() -> None:
+    """What a program may look for exists in some error."""
+    written = {name for kind in ERRORS for name in error_document(kind())}
+    assert set(SCHEMA["$defs"]["error"]["properties"]) == written | {"next"}
+
+
+def test_other_failures_have_only_what_they_say() -> None:
+    """An interrupt has no request, and a mistake of ours no advice of the service."""
     assert error_document(KeyboardInterrupt()) == {
         "type": "KeyboardInterrupt",
         "message": "Interrupted.",
+        "advice": None,
     }
+    check(failure_document(RuntimeError("x"), 255, ""), "failure")
+    assert failure_document(RuntimeError("x"), 255, "")["error"]["next"] is None
 
 
-def test_a_result_is_an_object() -> None:
+def test_an_answer_that_cannot_be_understood_is_cut() -> None:
+    """Its beginning says who sent it; bytes that are no text are escaped."""
+    error = nimble_stop.ResponseDecodeError("x", body=b"\xff" + b"a" * 100_000)
+    body = error_document(error)["body"]
+    assert body.startswith("\\xffaaa")
+    assert len(body) < 5000
+
+
+def test_a_result_has_every_attribute() -> None:
     """A program finds the session or the error, and what it needs to go on."""
-    assert result_document(make_result(), "run-1") == {
+    done = result_document(make_result(), "run-1")
+    assert done == {
+        "schemaVersion": 1,
         "sessionId": "artist-1",
         "session": {"state": "STOPPED", "volumeRetentionMode": "RETAIN"},
         "error": None,
@@ -24,6 +138,61 @@ def test_a_result_is_an_object() -> None:
         "attempts": 1,
         "repeated": False,
     }
+    assert len(attrs.fields(nimble_stop.StopResult)) == len(done) - 2
     failed = result_document(make_result(error=nimble_stop.ConflictException("busy")), "run-1")
     assert failed["session"] is None
-    assert failed["error"] is not None
+    for document in (done, failed):
+        check(document, "result")
+
+
+def test_a_session_is_in_the_apis_own_form() -> None:
+    """The version of the schema is all that is added."""
+    session = nimble_stop.StreamingSession(
+        session_id="artist-1", state=nimble_stop.StreamingSessionState.READY, tags={"a": "b"}
+    )
+    document = session_document(session)
+    assert document == {"schemaVersion": 1, **session.to_dict()}
+    check(document, "session")
+
+
+def test_the_schema_has_every_member_of_a_session() -> None:
+    """A program sees what it may find in one."""
+    names = {field.name for field in attrs.fields(nimble_stop.StreamingSession)}
+    assert len(SCHEMA["$defs"]["sessionMembers"]["properties"]) == len(names)
+
+
+COMMANDS = [
+    (["list", STUDIO], "session"),
+    (["show", STUDIO, "artist-1"], "session"),
+    (["wait", STUDIO, "review-room"], "session"),
+    (["stop", STUDIO, "artist-1", "--wait"], "session"),
+    (["stop", STUDIO, "artist-1", "nobody", ".."], "result"),
+    (["stop", STUDIO, "--all", "--quiet"], "result"),
+    (["stop", STUDIO, "--all", "--dry-run"], "session"),
+    (["stop", STUDIO, "nobody"], "session"),
+    (["show", STUDIO, ".."], "session"),
+    (["show", STUDIO, "artist-1", "--region", "x y"], "session"),
+    (["show", STUDIO, "artist-1", "--endpoint-url", "http://127.0.0.1:1"], "session"),
+    (["wait", STUDIO, "artist-1"], "session"),
+]
+
+
+@pytest.mark.parametrize("output", ["json", "jsonl"])
+@pytest.mark.parametrize(("words", "definition"), COMMANDS, ids=" ".join)
+def test_what_commands_write_is_what_the_schema_says(
+    words: list[str], definition: str, output: str, studio: LocalNimble, cli: Cli
+) -> None:
+    """Every object on standard output, and the failure on standard error if there is one."""
+    assert studio.sessions
+    ran = cli(*words, "--output", output)
+    if output == "json" and ran.out:
+        _validate(ran.json, SCHEMA)
+        documents: list[Any] = [ran.json] if ran.out.startswith("{") else ran.json
+        for document in documents:
+            check(document, definition)
+    if output == "jsonl":
+        for document in ran.lines:
+            check(document, definition)
+    if ran.code:
+        check(ran.error, "failure")
+        assert ran.error["exitCode"] == ran.code

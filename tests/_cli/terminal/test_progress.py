@@ -21,11 +21,11 @@ FAILED = Line("artist-9: failed: busy", {"sessionId": "artist-9"}, failed=True)
 
 
 def shown(
-    total: int = 2, output: Output = Output.TABLE, *, plain: bool = False
+    total: int = 2, output: Output = Output.TABLE, *, quiet: bool = False, plain: bool = False
 ) -> AbstractContextManager[Display]:
     """Show a run of so many sessions, of which ten have ended."""
     snapshot = Snapshot(total, 10, f"10 of {total} in 3.0 s", "10 STOPPED, 30 not begun")
-    return show_run(total, lambda: snapshot, output, plain=plain)
+    return show_run(total, lambda: snapshot, output, quiet=quiet, plain=plain)
 
 
 @pytest.mark.parametrize("columns", [40, 80])
@@ -142,3 +142,18 @@ def test_results_that_cannot_be_written_are_an_error_after_the_run(
     with pytest.raises(OSError, match="No space"):
         run()
     assert ended == [0, 1]
+
+
+@pytest.mark.parametrize("output", list(Output))
+def test_a_quiet_run_shows_a_person_the_failures_only(
+    output: Output, as_terminal: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is no live display either; a program gets every result all the same."""
+    as_terminal("stderr")
+    with shown(output=output, quiet=True) as display:
+        display.show(DONE)
+        display.show(FAILED)
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert ("artist-1" in out) is (output is not Output.TABLE)
+    assert "artist-9" in out

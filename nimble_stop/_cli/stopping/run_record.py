@@ -1,0 +1,148 @@
+"""What a run has named, kept on disk so that a repetition can account for every session.
+
+The rule of this module: the ids are on disk before a stop is sent. Each command writes a file of
+its own, whole or not at all, and a run's sessions are those of all its files. So neither
+``kill -9`` nor two commands at the same time lose any, and no lock is needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import click
+
+from nimble_stop._cli.terminal.text import printable
+from nimble_stop._cli.terminal.writing import folded, note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_SUFFIX: Final = ".json"
+# A run is one night's. The rest is for whoever comes back after the holidays.
+_KEPT_SECONDS: Final = 90 * 24 * 3600
+
+
+def state_folder() -> Path:
+    r"""Say where the program keeps what must last from one command to the next.
+
+    ``$XDG_STATE_HOME/nimble-stop`` if that is set; else ``~/.local/state/nimble-stop``, on macOS
+    ``~/Library/Application Support/nimble-stop``, on Windows ``%APPDATA%\nimble-stop``.
+    """
+    given = os.environ.get("XDG_STATE_HOME", "")
+    # A relative path is invalid: https://specifications.freedesktop.org/basedir-spec/latest/
+    if Path(given).is_absolute():
+        return Path(given, "nimble-stop")
+    if sys.platform in ("darwin", "win32"):
+        return Path(click.get_app_dir("nimble-stop"))
+    return Path("~/.local/state/nimble-stop").expanduser()
+
+
+@attrs.frozen
+class RunRecord:
+    """The record of one run.
+
+    Args:
+        folder: Where the run's files are.
+        about: What the run is, which every file repeats for whoever reads it.
+    """
+
+    folder: Path
+    about: dict[str, str]
+
+    @classmethod
+    def of(cls, endpoint: str, studio_id: str, run_id: str) -> RunRecord:
+        """Find the record of a run.
+
+        Args:
+            endpoint: What tells this service from others: a URL, or a store's path.
+            studio_id: The studio.
+            run_id: The run's id.
+        """
+        about = {"endpoint": endpoint, "studioId": studio_id, "runId": run_id}
+        name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
+        return cls(state_folder() / "runs" / name, about)
+
+    def read(self) -> tuple[str, ...]:
+        """Give the ids of all sessions that the run has named, in their order.
+
+        A record that cannot be read is no reason to let sessions run: that is noted.
+        """
+        try:
+            return self._read()
+        except (OSError, ValueError) as error:
+            _note_failure("read", error)
+            return ()
+
+    def add(self, session_ids: Iterable[str]) -> None:
+        """Keep ids, if there are new ones among them, and drop the records of long ago.
+
+        A record that cannot be written is no reason to let sessions run: that is noted.
+        """
+        try:
+            self._add(session_ids)
+        except (OSError, ValueError) as error:
+            _note_failure("written", error)
+
+    def _read(self) -> tuple[str, ...]:
+        files = sorted(self._files(), key=lambda file: file.stat().st_mtime_ns)
+        return tuple(dict.fromkeys(id_ for file in files for id_ in _ids_in(file)))
+
+    def _add(self, session_ids: Iterable[str]) -> None:
+        known = set(self._read())
+        new = [session_id for session_id in session_ids if session_id not in known]
+        if new:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._write({"schemaVersion": 1, **self.about, "sessionIds": new})
+        if self.folder.is_dir():
+            os.utime(self.folder)
+            _drop_old(self.folder.parent)
+
+    def _files(self) -> Iterator[Path]:
+        with suppress(FileNotFoundError):
+            yield from (file for file in self.folder.iterdir() if file.suffix == _SUFFIX)
+
+    def _write(self, document: dict[str, Any]) -> None:
+        descriptor, name = tempfile.mkstemp(dir=self.folder)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            json.dump(document, file)
+            file.flush()
+            os.fsync(file.fileno())
+        # The name of a temporary file is unique, so no other command writes this one.
+        Path(name).replace(f"{name}{_SUFFIX}")
+
+
+def _note_failure(what: str, error: Exception) -> None:
+    note(
+        folded(
+            f"The record of the run cannot be {what}: {printable(str(error))}. A repetition may "
+            "not account for every session; let XDG_STATE_HOME name a folder that can be used."
+        )
+    )
+
+
+def _ids_in(file: Path) -> list[str]:
+    try:
+        ids: object = json.loads(file.read_text(encoding="ascii"))["sessionIds"]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{file} has no sessionIds.") from error
+    if not isinstance(ids, list):
+        raise ValueError(f"The sessionIds of {file} are no list.")  # as any other wrong value
+    return [str(session_id) for session_id in ids]
+
+
+def _drop_old(runs: Path) -> None:
+    oldest = time.time() - _KEPT_SECONDS
+    for folder in runs.iterdir():
+        with suppress(OSError):
+            if folder.stat().st_mtime < oldest:
+                shutil.rmtree(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import shutil
 from configparser import ConfigParser
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _SHELL = {"console", "sh"}
 _EXAMPLES = "tests/examples/"
+# What some pages need of the machine, besides a shell with its usual programs.
+_PROGRAMS = ("curl", "jq", "npm")
 
 
 def _python(page: Path) -> list[Block]:
@@ -52,6 +55,10 @@ def test_python_examples_print_what_is_shown(page: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize("page", [page for page in PAGES if _shell(page)], ids=_name)
 def test_shell_examples_print_what_is_shown(page: Path, tmp_path: Path) -> None:
     """The page's commands run in one shell, and each prints what stands below it."""
+    text = "".join(block.code for block in _shell(page))
+    for name in _PROGRAMS:
+        if re.search(rf"^(.*[\s(])?{name} ", text, re.MULTILINE) and shutil.which(name) is None:
+            pytest.skip(f"{name} is not installed")
     run_shell(_shell(page), tmp_path)
 
 

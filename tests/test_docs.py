@@ -152,6 +152,21 @@ def test_floors_are_drawn_from_the_contract(monkeypatch: pytest.MonkeyPatch) -> 
     assert set(re.findall(r'class="code"[^>]*>(\w+)<', drawing)) == _floors()
 
 
+def test_trace_is_drawn_from_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The drawing of a trace has the calls of a real run, and the attempts below them."""
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_ext")
+    drawing: str = importlib.import_module("trace_drawing").draw()
+    lines = re.findall(r'class="code"[^>]*>([^<]+)<', drawing)
+
+    for session_id, attempts in (
+        ("artist-1", ["POST 200"]),
+        ("artist-2", ["POST 429", "POST 200"]),
+        ("artist-3", ["POST no answer", "POST 200"]),
+    ):
+        place = lines.index(f"Stop {session_id}") + 1
+        assert lines[place : place + len(attempts)] == attempts
+
+
 def _floors() -> set[str]:
     """List the folders and modules of the package that stand on a floor."""
     names = {path.stem for path in (ROOT / "nimble_stop").iterdir() if path.suffix in {"", ".py"}}

@@ -11,7 +11,6 @@ import os
 import sys
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -108,13 +107,11 @@ def _reset_nimble_local_server(request: pytest.FixtureRequest) -> None:
 
 
 def _lead_to(local: LocalNimble, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = local.environment_changes(os.environ)
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
-    for name, value in local.environment.items():
+    for name, value in changes.variables.items():
         monkeypatch.setenv(name, value)
-    # A proxy cannot reach this machine's loopback.
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, urlsplit(local.endpoint_url).hostname or "", prepend=",")
     _reset_default_client()
 
 

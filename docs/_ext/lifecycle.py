@@ -13,7 +13,7 @@ from svg import BOX_HEIGHT, LINE_HEIGHT, arrow, box, drawing, text
 from nimble_stop.local.studio.lifecycle import TRANSITIONS
 
 if TYPE_CHECKING:
-    from nimble_stop.local.studio.lifecycle import Transition
+    from nimble_stop.local.api.operation_table import Transition
 
 _NAME: Final = "lifecycle"
 _WIDTH: Final = 372
@@ -32,23 +32,23 @@ def draw() -> str:
     places: dict[str, float] = {}
     parts: list[str] = []
     y = 8.0
-    for change in TRANSITIONS.values():
-        y = _add_transition(change, places, parts, y)
+    for operation, change in TRANSITIONS.items():
+        y = _add_transition(operation, change, places, parts, y)
     title = "The states of a streaming session and the operations that lead from one to the next"
     return drawing(_NAME, title, _WIDTH, y - (_STEP - BOX_HEIGHT) + 8, parts)
 
 
 def _add_transition(
-    change: Transition, places: dict[str, float], parts: list[str], y: float
+    operation: str, change: Transition, places: dict[str, float], parts: list[str], y: float
 ) -> float:
     """Draw one operation below what is there, and give the place for the next."""
     before = next(reversed(places), None)
     if [before] == [str(state) for state in change.allowed_from]:
         parts.append(_arrow_down(y - _STEP + BOX_HEIGHT, y))
         label = y - (_STEP - BOX_HEIGHT) / 2 + 3
-        parts.append(text(change.operation, _MIDDLE + _TEXT_GAP, label))
+        parts.append(text(operation, _MIDDLE + _TEXT_GAP, label))
     else:
-        y = _add_origins(change, parts, y)
+        y = _add_origins(operation, change, parts, y)
     parts.append(box(change.in_progress, _MAIN, y, _BOX_WIDTH, "passing"))
     parts.append(box(change.failed, _FAILED, y, _FAILED_WIDTH, "failed"))
     middle = y + BOX_HEIGHT / 2
@@ -71,9 +71,9 @@ def _add_transition(
     return y + _STEP
 
 
-def _add_origins(change: Transition, parts: list[str], y: float) -> float:
+def _add_origins(operation: str, change: Transition, parts: list[str], y: float) -> float:
     """Name the states that an operation is allowed in, where an arrow from each would confuse."""
-    lines = [change.operation]
+    lines = [operation]
     for state in sorted(change.allowed_from):
         lead = "from " if len(lines) == 1 else ""
         if lead or len(lines[-1]) + len(state) > _LINE_LETTERS:

@@ -78,15 +78,14 @@ def poll_seconds(options: GlobalOptions) -> float:
 @contextmanager
 def _local_endpoint(options: GlobalOptions) -> Generator[dict[str, Any]]:
     from nimble_stop.local import LocalNimble
-    from nimble_stop.local.endpoint import DEFAULT_REGION_NAME
+    from nimble_stop.local.endpoint_options import DEFAULT_REGION_NAME
 
     with LocalNimble(
         db=options.local or "",
         transition_seconds=LOCAL_TRANSITION_SECONDS,
+        sample=True,
         region_name=options.region_name or DEFAULT_REGION_NAME,
     ) as local:
-        if not local.sessions:
-            local.add_sample_studio()
         yield {
             "endpoint_url": local.endpoint_url,
             "region_name": local.region_name,

@@ -1,8 +1,8 @@
-"""The embedded endpoint: a Nimble Studio of your own, to try, to test and to rehearse with.
+"""The embedded endpoint: a Nimble Studio of your own, to try and to test with.
 
 `LocalNimble` is a real HTTP server for the six operations on streaming sessions. It checks
-signatures, keeps its sessions in a store, and fails when it is told to. Any client of the original
-API works with it. It needs the extra ``nimble-stop[local]``.
+signatures, keeps its sessions in a store, and lets injected faults happen. Any client of the
+original API works with it. It needs the extra ``nimble-stop[local]``.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ except ModuleNotFoundError as _error:
 
 from nimble_stop.local.api.signature import AccessKey
 from nimble_stop.local.endpoint import LocalNimble
+from nimble_stop.local.endpoint_options import EndpointOptions
+from nimble_stop.local.environment import Environment, EnvironmentFormat
 from nimble_stop.local.faults.fault_file import load_faults
 from nimble_stop.local.faults.kinds import (
     ClockSkew,
-    Fault,
     Latency,
     ProxyPage,
     ResetAfterChange,
@@ -33,6 +34,7 @@ from nimble_stop.local.faults.kinds import (
     TruncatedBody,
     WrongDate,
 )
+from nimble_stop.local.faults.points import Fault
 from nimble_stop.local.faults.rules import FaultRule
 from nimble_stop.local.journal import Journal
 from nimble_stop.local.request_record import RequestRecord
@@ -41,6 +43,9 @@ from nimble_stop.local.studio.sessions_view import Sessions
 __all__ = [
     "AccessKey",
     "ClockSkew",
+    "EndpointOptions",
+    "Environment",
+    "EnvironmentFormat",
     "Fault",
     "FaultRule",
     "Journal",

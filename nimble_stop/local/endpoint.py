@@ -1,22 +1,19 @@
 """`LocalNimble`: the embedded endpoint as a user holds it.
 
-This module owns what a user can tell it: where it stands, how it begins and ends, what is in it
-and what goes wrong. What is answered is decided in `nimble_stop.local.service`.
+This module owns its life: when it takes its port and its store, when it serves, and when it lets go
+of both. What can be done to it meanwhile is `nimble_stop.local.control`'s.
 """
 
 from __future__ import annotations
 
-import math
-import re
+import os
 import threading
-import time
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
 
-from nimble_stop.exceptions import ConfigurationError
-from nimble_stop.local import defaults
-from nimble_stop.local.api.signature import AccessKey
-from nimble_stop.local.control import Control, not_running
-from nimble_stop.local.defaults import REGION_NAME as DEFAULT_REGION_NAME
+from nimble_stop.local.control import Control
+from nimble_stop.local.endpoint_options import EndpointOptions, with_endpoint_options
+from nimble_stop.local.endpoint_state import not_running
+from nimble_stop.local.environment import Environment, endpoint_environment
 from nimble_stop.local.service import Service
 from nimble_stop.local.storage.store import Store
 from nimble_stop.local.web.admin import Admin
@@ -25,93 +22,34 @@ from nimble_stop.local.web.server_thread import ServerThread, listen, url_of
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping
     from types import TracebackType
 
     from botocore.credentials import Credentials
 
-    from nimble_stop.local.request_record import RequestRecord
-    from nimble_stop.local.studio.clock import Clock
-
-__all__ = ["DEFAULT_REGION_NAME", "LocalNimble"]
-
-# The region is one part of a signature's scope, between slashes.
-_REGION: Final = re.compile(r"(?!\d+\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
+__all__ = ["LocalNimble"]
 
 
 class LocalNimble(Control):
     """A Nimble Studio of your own: a real HTTP server with sessions in a store.
 
     It checks signatures, keeps state and can be told to fail. Use it as a context manager, or call
-    `start` and `close`. All methods may be called from any thread.
+    `start` and `close`. Several can run at once. All methods may be called from any thread.
 
     Args:
-        db: The SQLite file that keeps everything, also over restarts; ``":memory:"`` keeps nothing.
-        host: The address to listen on.
-        port: The port to listen on; 0 takes a free one.
-        transition_seconds: How long a transition such as ``STOP_IN_PROGRESS`` takes, in seconds
-            (fractions too). With 0 the next request finds it completed. None leaves it to
-            `complete` and `complete_all`.
-        credentials: The key pairs that are accepted, one or several; one of its own if None. One
-            with a session token is a temporary one.
-        region_name: The region that signatures must be made for.
-        clock: The server's clock, seconds since 1970 UTC; for its dates and for signatures.
-        max_skew_seconds: How far a signature's date may be off; `math.inf` accepts any.
-        journal_size: How many requests the journal keeps.
-        on_request: Called with each request as it is answered, in the server's thread.
+        **options: The fields of `EndpointOptions`, each with its default.
 
     Raises:
-        ValueError: An argument cannot be used.
-        ConfigurationError: The region's name is none.
+        TypeError: There is no such option, or it is of a wrong type.
+        ValueError: An option has a value that is not allowed.
+        ConfigurationError: The region's name is none, the file of faults cannot be read, or the
+            admin API would be open to other machines.
     """
 
-    def __init__(
-        self,
-        *,
-        db: str = defaults.DB,
-        host: str = defaults.HOST,
-        port: int = defaults.PORT,
-        transition_seconds: float | None = defaults.TRANSITION_SECONDS,
-        credentials: AccessKey | Sequence[AccessKey] | None = None,
-        region_name: str = defaults.REGION_NAME,
-        clock: Clock = time.time,
-        max_skew_seconds: float = defaults.MAX_SKEW_SECONDS,
-        journal_size: int = defaults.JOURNAL_SIZE,
-        on_request: Callable[[RequestRecord], None] | None = None,
-    ) -> None:
-        if transition_seconds is not None and not 0 <= transition_seconds < math.inf:
-            raise ValueError(
-                "transition_seconds must be a finite number, 0 or more, or None, "
-                f"not {transition_seconds!r}"
-            )
-        if not max_skew_seconds >= 0:
-            raise ValueError(f"max_skew_seconds must be 0 or more, not {max_skew_seconds!r}")
-        if journal_size < 0:
-            raise ValueError(f"journal_size must be 0 or more, not {journal_size!r}")
-        if credentials is None:
-            credentials = defaults.ACCESS_KEY
-        keys = (credentials,) if isinstance(credentials, AccessKey) else tuple(credentials)
-        if not keys:
-            raise ValueError("credentials must hold at least one key pair")
-        if _REGION.fullmatch(region_name) is None:
-            raise ConfigurationError(
-                f"region_name is {region_name!r}, which is no region name: letters, digits and "
-                "hyphens, such as 'us-west-2'."
-            )
-        super().__init__(
-            transition_seconds=transition_seconds,
-            access_key_id=keys[0].access_key_id,
-            region_name=region_name,
-            clock=clock,
-            journal_size=journal_size,
-            on_request=on_request,
-        )
-        self._db = db
-        self._host = host
-        self._port = port
-        self._keys = keys
-        self._clock = clock
-        self._max_skew_seconds = max_skew_seconds
+    @with_endpoint_options(EndpointOptions)
+    def __init__(self, options: EndpointOptions) -> None:
+        super().__init__(options)
+        self._port = options.port
         self._listener: socket.socket | None = None
         self._thread: ServerThread | None = None
         self._lifecycle = threading.Lock()
@@ -136,39 +74,30 @@ class LocalNimble(Control):
         """Open the store and take the port, without serving yet. `start` does it by itself.
 
         Raises:
-            ConfigurationError: The store or the address cannot be used.
+            ConfigurationError: The store, the seed or the address cannot be used.
+            TypeError: A value of the seed is of a wrong type.
+            ValueError: A value of the seed is not allowed.
         """
         with self._lifecycle:
             self._bind()
         return self
 
-    def _bind(self) -> socket.socket:
-        if self._listener is None:
-            store = Store(self._db)
-            try:
-                self._listener = listen(self._host, self._port)
-            except BaseException:
-                store.close()
-                raise
-            self._open_store = store
-            # A restart comes back under the same address.
-            self._port = self._listener.getsockname()[1]
-        return self._listener
-
     def start(self) -> Self:
-        """Serve, in a thread of its own, until `close`.
+        """Serve, in a thread of its own, until `close`; nothing happens when it serves already.
 
         After `close` it may be called again: the port is the same, and so are the sessions when
         they are in a file.
 
         Raises:
-            ConfigurationError: The store or the address cannot be used.
+            ConfigurationError: The store, the seed or the address cannot be used.
+            TypeError: A value of the seed is of a wrong type.
+            ValueError: A value of the seed is not allowed.
         """
         with self._lifecycle:
             listener = self._bind()
             if self._thread is None:
                 self._thread = ServerThread(
-                    Handler(self._make_service(), Admin(self)),
+                    Handler(self._make_service(), Admin(self) if self.options.admin else None),
                     listener,
                     tick=self.complete_due_transitions,
                     on_end=self._store.close,
@@ -176,31 +105,53 @@ class LocalNimble(Control):
                 self._thread.start()
         return self
 
-    def _make_service(self) -> Service:
-        return Service(
-            operations=self._operations,
-            keys={key.access_key_id: key for key in self._keys},
-            region_name=self._region_name,
-            clock=self._clock,
-            max_skew_seconds=self._max_skew_seconds,
-            faults=self._faults,
-            journal=self._journal,
-        )
-
     def close(self) -> None:
         """Stop serving, within about a second, whatever connections are open.
 
-        The journal stays readable. Calling it again does nothing.
+        The journal stays readable. Calling it again does nothing. Called by a listener to
+        requests, in the server's own thread, it returns at once, and the request is still answered.
         """
         with self._lifecycle:
             thread, listener, store = self._thread, self._listener, self._open_store
             self._thread = self._listener = self._open_store = None
+        self.events.disconnect()
         self.events.disconnect()
         if thread is not None:
             thread.stop()
         elif listener is not None and store is not None:
             listener.close()
             store.close()
+
+    def _bind(self) -> socket.socket:
+        if self._listener is not None:
+            return self._listener
+        store = Store(self.options.db, self._sessions_changed)
+        listener: socket.socket | None = None
+        try:
+            listener = listen(self.options.host, self._port)
+            self._open_store = store
+            self._fill_empty_store()
+        except BaseException:
+            self._open_store = None
+            if listener is not None:
+                listener.close()
+            store.close()
+            raise
+        # A restart comes back under the same address.
+        self._port = listener.getsockname()[1]
+        self._listener = listener
+        return listener
+
+    def _make_service(self) -> Service:
+        return Service(
+            operations=self._operations,
+            keys={key.access_key_id: key for key in self.options.keys},
+            region_name=self.region_name,
+            clock=self.options.clock,
+            max_skew_seconds=self.options.max_skew_seconds,
+            faults=self._faults,
+            journal=self._journal,
+        )
 
     # How to reach it
 
@@ -213,35 +164,40 @@ class LocalNimble(Control):
         """
         if self._listener is None:
             raise not_running()
-        return url_of(self._host, self._port)
-
-    @property
-    def region_name(self) -> str:
-        """The region to give to a client."""
-        return self._region_name
+        return url_of(self.options.host, self._port)
 
     @property
     def credentials(self) -> Credentials:
         """The first key pair, as botocore's and so this package's clients take it."""
         from botocore.credentials import Credentials
 
-        key = self._keys[0]
+        key = self.options.keys[0]
         return Credentials(key.access_key_id, key.secret_access_key, key.session_token)
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment variables that lead a client of this API here.
+        """The ``AWS_*`` variables that lead a client of this API here.
+
+        Other variables can still lead it elsewhere; `environment_changes` knows which.
 
         Raises:
             RuntimeError: It is not running, so it has no port yet.
         """
-        key = self._keys[0]
-        variables = {
-            "AWS_ENDPOINT_URL_NIMBLE": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": key.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
-            "AWS_DEFAULT_REGION": self._region_name,
-        }
-        if key.session_token is not None:
-            variables["AWS_SESSION_TOKEN"] = key.session_token
-        return variables
+        variables = self.environment_changes().variables
+        return {name: value for name, value in variables.items() if name.startswith("AWS_")}
+
+    def environment_changes(self, environ: Mapping[str, str] = os.environ) -> Environment:
+        """Compute the changes to an environment that lead every client in it here.
+
+        Args:
+            environ: The environment that is to be changed; it is not touched.
+
+        Raises:
+            RuntimeError: It is not running, so it has no port yet.
+        """
+        return endpoint_environment(
+            self.endpoint_url,
+            region_name=self.region_name,
+            key=self.options.keys[0],
+            environ=environ,
+        )

@@ -10,18 +10,22 @@ import logging
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Final, overload
 
-from nimble_stop.local.defaults import JOURNAL_SIZE
 from nimble_stop.local.request_record import RequestRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Journal"]
+__all__ = ["JOURNAL_SIZE", "Journal"]
 
 _logger: Final = logging.getLogger("nimble_stop.local")
 _SHOWN_IN_A_FAILURE: Final = 20
+
+# Enough for the tests of a day, in a few tens of megabytes.
+JOURNAL_SIZE: Final = 20_000
+"""How many records a journal keeps by default."""
 
 
 class Journal(Sequence[RequestRecord]):
@@ -41,11 +45,16 @@ class Journal(Sequence[RequestRecord]):
         self._records: deque[RequestRecord] = deque(maxlen=size)
         self._lock = threading.Lock()
         self._dropped = 0
+        self._numbers = count(1)
 
     @property
     def dropped(self) -> int:
         """How many records had to go because there were too many."""
         return self._dropped
+
+    def next_number(self) -> int:
+        """Return the number for the next record; each is larger than all before it."""
+        return next(self._numbers)
 
     def add(self, record: RequestRecord) -> None:
         """Keep a record, in the place of the oldest if need be."""

@@ -5,12 +5,10 @@ It holds no secrets: no signature, no session token, no secret key.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping  # noqa: TC003  # the admin API reads the fields' types
+from datetime import datetime  # noqa: TC003  # likewise
 
 import attrs
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 __all__ = ["RequestRecord"]
 
@@ -20,6 +18,7 @@ class RequestRecord:
     """One request that came in.
 
     Args:
+        number: Its number in the journal, from 1; 0 for a record of no journal.
         time: When it was answered, by the server's clock, UTC.
         method: The HTTP method.
         path: The target as it was sent, its first 2,048 bytes; a signature or session token in its
@@ -35,6 +34,9 @@ class RequestRecord:
         body: The request's body, its first 2,048 bytes.
         status: The status that was answered; None when the connection was reset instead.
         error_code: The error code that was answered.
+        error_message: Why the endpoint refused the request; None for a fault's error.
+        verification: For a signature that did not match, what the endpoint computed:
+            ``canonicalRequest``, ``stringToSign`` and ``signedHeaders``, without secrets.
         request_id: The answer's ``x-amzn-requestid``.
         applied: Whether this very request changed something. A repeated one, answered from what
             was done before, did not.
@@ -60,6 +62,9 @@ class RequestRecord:
     applied: bool
     faults: tuple[str, ...]
     seconds: float
+    number: int = 0
+    error_message: str | None = None
+    verification: Mapping[str, str] | None = attrs.field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, object]:
         """Return the record in JSON's types: camelCase names, the time as RFC 3339 text.
@@ -67,6 +72,7 @@ class RequestRecord:
         The body is text; bytes in it that are not UTF-8 are replaced.
         """
         return {
+            "number": self.number,
             "time": self.time.isoformat().removesuffix("+00:00") + "Z",
             "method": self.method,
             "path": self.path,
@@ -81,6 +87,8 @@ class RequestRecord:
             "body": self.body.decode(errors="replace"),
             "status": self.status,
             "errorCode": self.error_code,
+            "errorMessage": self.error_message,
+            "verification": None if self.verification is None else dict(self.verification),
             "requestId": self.request_id,
             "applied": self.applied,
             "faults": list(self.faults),

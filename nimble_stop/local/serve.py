@@ -1,116 +1,142 @@
-"""``nimble-stop serve``: the endpoint in the foreground, for clients in other processes.
+"""The endpoint in the foreground, for clients in other processes: ``nimble-stop serve``.
 
-This module owns what the command prints: on standard output the lines that lead a shell's AWS
-clients here, and nothing else; on standard error a line a request.
+This module owns how it runs until a signal, and how lines are written to somebody who may not read
+them. What the lines say is the command line's.
 """
 
 from __future__ import annotations
 
+import os
 import queue
-import shlex
 import signal
-import sys
-from contextlib import contextmanager
+import threading
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, TextIO
 
-from nimble_stop.exceptions import ConfigurationError
-from nimble_stop.local import defaults
-from nimble_stop.local.api.signature import AccessKey
-from nimble_stop.local.endpoint import LocalNimble
-from nimble_stop.local.faults.fault_file import load_faults
-
 if TYPE_CHECKING:
-    from collections.abc import Generator
-    from os import PathLike
+    from collections.abc import Callable, Generator
 
-    from nimble_stop.local.request_record import RequestRecord
+    from nimble_stop.local.endpoint import LocalNimble
 
-__all__ = ["serve"]
+__all__ = ["LineWriter", "serve"]
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+# Some megabytes of lines, or some seconds of all that the endpoint can answer.
+_WAITING_LINES: Final = 10_000
+_CLOSE_SECONDS: Final = 1.0
 
 
-def serve(
-    *,
-    host: str = defaults.HOST,
-    port: int = defaults.PORT,
-    db: str = defaults.DB,
-    transition_seconds: float = defaults.TRANSITION_SECONDS,
-    access_key_id: str = defaults.ACCESS_KEY.access_key_id,
-    secret_access_key: str = defaults.ACCESS_KEY.secret_access_key,
-    region_name: str = defaults.REGION_NAME,
-    faults: str | PathLike[str] | None = None,
-    sample: bool = False,
-    stdout: TextIO | None = None,
-    stderr: TextIO | None = None,
-) -> int:
+def serve(local: LocalNimble, *, on_ready: Callable[[LocalNimble], None]) -> int:
     """Serve until SIGINT or SIGTERM; call it in the main thread.
 
+    Connections that are made while `on_ready` runs are answered as soon as it returns. To serve as
+    long as a child process runs, use ``with local:`` instead.
+
     Args:
-        host: The address to listen on.
-        port: The port to listen on; 0 takes a free one.
-        db: The SQLite file that keeps everything; ``":memory:"`` keeps nothing.
-        transition_seconds: How long a transition takes, in seconds (fractions too).
-        access_key_id: The key that is accepted.
-        secret_access_key: Its secret part.
-        region_name: The region that signatures must be made for.
-        faults: A file of faults, as `load_faults` reads it.
-        sample: Whether to add the sample studio when there are no sessions.
-        stdout: Where the environment is printed; standard output if None.
-        stderr: Where the requests are printed; standard error if None.
+        local: The endpoint, not yet running. Its ``on_request`` receives each request's record; it
+            must not wait, so let it write with a `LineWriter`.
+        on_ready: Called once, when the port is taken and the store is open:
+            `LocalNimble.environment_changes` says then how to reach the endpoint.
 
     Returns:
         The number of the signal that ended it.
 
     Raises:
-        ConfigurationError: An argument, the store, the address or the faults cannot be used.
+        ConfigurationError: The store, the seed or the address cannot be used.
+        TypeError: A value of the seed is of a wrong type.
+        ValueError: A value of the seed is not allowed.
     """
-    output, log = stdout or sys.stdout, stderr or sys.stderr
-    rules = [] if faults is None else load_faults(faults)
-    try:
-        local = LocalNimble(
-            db=db,
-            host=host,
-            port=port,
-            transition_seconds=transition_seconds,
-            credentials=AccessKey(access_key_id, secret_access_key),
-            region_name=region_name,
-            on_request=lambda record: _print_request(log, record),
-        )
-    except ValueError as error:
-        raise ConfigurationError(f"The endpoint cannot be set up: {error}.") from error
-    local.inject_rules(rules)
-    with _until_signal() as signals:
+    with _signals() as received:
         try:
-            local.bind()
-            if sample and not local.sessions:
-                local.add_sample_studio()
-            for name, value in local.environment.items():
-                print(f"export {name}={shlex.quote(value)}", file=output)
-            output.flush()
+            on_ready(local.bind())
             local.start()
-            print(f"Serving on {local.endpoint_url}; stop with Ctrl-C.", file=log, flush=True)
-            return signals.get()
+            return received.get()
         finally:
             local.close()
 
 
-def _print_request(log: TextIO, record: RequestRecord) -> None:
-    seconds = f"{record.seconds * 1000:.1f} ms"
-    print(f"{record.time:%H:%M:%S} {record} ({seconds})", file=log, flush=True)
-
-
 @contextmanager
-def _until_signal() -> Generator[queue.SimpleQueue[int]]:
-    """Collect the signals that end us, instead of dying of them."""
+def _signals() -> Generator[queue.SimpleQueue[int]]:
+    """Collect the signals that end the process, instead of dying of them."""
     # Its put() is the one that may be called in a signal handler.
-    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+    received: queue.SimpleQueue[int] = queue.SimpleQueue()
     previous = {
-        number: signal.signal(number, lambda received, _: signals.put(received))
-        for number in _SIGNALS
+        number: signal.signal(number, lambda number, _: received.put(number)) for number in _SIGNALS
     }
     try:
-        yield signals
+        yield received
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+class LineWriter:
+    """Writes lines to a stream, and never waits for its reader.
+
+    A thread writes. When the reader is slower than the lines come, as many as fit are kept, the
+    next ones are dropped, and a line says how many as soon as the reader takes lines again. When
+    nobody reads, neither the endpoint nor the end of the process is held up.
+
+    Args:
+        stream: Where to write: a stream of the process's own, or any other.
+        dropped: The line that reports dropped lines; ``{count}`` in it stands for their number.
+            None reports none.
+    """
+
+    def __init__(
+        self, stream: TextIO, *, dropped: str | None = "... {count} lines were not read in time ..."
+    ) -> None:
+        self._stream = stream
+        # A descriptor of its own, so that writing goes around the locks of Python's buffers: a
+        # thread that waits in a buffered write holds a lock on which the interpreter's exit waits.
+        self._descriptor = _duplicate(stream)
+        self._dropped_line = dropped
+        self._dropped = 0
+        self._lines: queue.Queue[str | None] = queue.Queue(_WAITING_LINES)
+        self._thread = threading.Thread(target=self._run, name="nimble-stop-lines", daemon=True)
+        self._thread.start()
+
+    def write_line(self, line: str) -> None:
+        """Write a line, soon; it is dropped when too many are waiting."""
+        try:
+            self._lines.put_nowait(line)
+        except queue.Full:
+            self._dropped += 1
+
+    def close(self) -> None:
+        """Write what is waiting, for a second at most. Nothing may be written afterwards."""
+        with suppress(queue.Full):
+            self._lines.put(None, timeout=_CLOSE_SECONDS)
+            self._thread.join(_CLOSE_SECONDS)
+
+    def _run(self) -> None:
+        try:
+            # The reader may be gone, or the stream closed: there is nobody left to write for.
+            with suppress(OSError, ValueError):
+                while (line := self._lines.get()) is not None:
+                    self._write(f"{line}\n")
+                    dropped, self._dropped = self._dropped, 0
+                    if dropped and self._dropped_line is not None:
+                        self._write(f"{self._dropped_line.format(count=dropped)}\n")
+        finally:
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+
+    def _write(self, text: str) -> None:
+        if self._descriptor is None:
+            self._stream.write(text)
+            self._stream.flush()
+            return
+        data = text.encode(self._stream.encoding, "backslashreplace")
+        while data:
+            data = data[os.write(self._descriptor, data) :]
+
+
+def _duplicate(stream: TextIO) -> int | None:
+    """Duplicate a stream's file descriptor; None when it has none, so that writing never waits."""
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError):
+        return None
+    stream.flush()
+    return os.dup(descriptor)

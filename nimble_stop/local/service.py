@@ -1,38 +1,37 @@
 """One request from arrival to answer, without a socket.
 
-This module owns the order of events: read the target, let faults on arrival happen, verify the
+This module owns the order of events: read the target, wait where a fault says so, verify the
 signature, find the operation, check the input, make the change, answer. The server feeds it with
 what came in and sends what comes out.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from email.utils import formatdate
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 
+from nimble_stop.local.api.answer import JSON, SERVER, Answer, refused
 from nimble_stop.local.api.canonical import SignedRequest
-from nimble_stop.local.api.exchange import JSON, SERVER, Answer, Exchange, record, refused
-from nimble_stop.local.api.inputs import read_body, read_query, read_token
-from nimble_stop.local.api.refusals import Refusal, error_body
+from nimble_stop.local.api.exchange import Exchange, record
+from nimble_stop.local.api.inputs import check_accept, read_body, read_query, read_token
+from nimble_stop.local.api.refusals import Refusal
 from nimble_stop.local.api.routes import parse_target, route, unknown_operation
 from nimble_stop.local.api.signature import verify
-from nimble_stop.local.faults.kinds import (
-    ClockSkew,
-    Latency,
-    Point,
-    ProxyPage,
-    ResetAfterChange,
-    ResetBeforeChange,
-    ServiceFailure,
-    StopFails,
-    TrickledBody,
-    TruncatedBody,
-    WrongDate,
+from nimble_stop.local.faults.points import (
+    AnswerFault,
+    ArrivalFault,
+    ChangeFault,
+    ClockFault,
+    DateFault,
+    DeliveryFault,
+    Fault,
 )
+from nimble_stop.local.storage.busy import retry_while_busy
 from nimble_stop.local.studio.operations import Call
 from nimble_stop.local.studio.session import Failure
 
@@ -41,15 +40,15 @@ if TYPE_CHECKING:
 
     from nimble_stop.local.api.routes import Route
     from nimble_stop.local.api.signature import AccessKey
-    from nimble_stop.local.faults.kinds import Fault
     from nimble_stop.local.faults.rules import FaultRules
     from nimble_stop.local.journal import Journal
     from nimble_stop.local.studio.clock import Clock
-    from nimble_stop.local.studio.operations import Operations, Result
+    from nimble_stop.local.studio.operations import Operations
 
 __all__ = ["Service"]
 
 _logger: Final = logging.getLogger("nimble_stop.local")
+_Fault = TypeVar("_Fault", bound=Fault)
 
 
 @attrs.frozen(kw_only=True)
@@ -63,7 +62,7 @@ class Service:
         clock: The server's time.
         max_skew_seconds: How far a signature's date may be off, either way.
         faults: What goes wrong.
-        journal: Where the requests are noted down.
+        journal: Where the requests are recorded.
     """
 
     operations: Operations
@@ -89,27 +88,26 @@ class Service:
             exchange.refusal = refusal
         return exchange
 
-    def latency(self, exchange: Exchange) -> float:
-        """Tell how many seconds the request is to wait before it is answered."""
-        fault = self._take(exchange, Point.ARRIVAL)
-        return fault.seconds if isinstance(fault, Latency) else 0.0
-
-    def answer(self, exchange: Exchange) -> Answer:
-        """Do what the request asks for, and note it down."""
-        skew = self._take(exchange, Point.VERIFICATION)
-        now = self.clock() + (skew.seconds if isinstance(skew, ClockSkew) else 0.0)
+    async def answer(self, exchange: Exchange) -> Answer:
+        """Do what the request asks for, and record it."""
+        latency = self._take(exchange, ArrivalFault)
+        if latency is not None:
+            await asyncio.sleep(latency.delay_seconds)
+        skew = self._take(exchange, ClockFault)
+        now = self.clock() + (0.0 if skew is None else skew.offset_seconds)
         try:
-            answer = self._carry_out(exchange, now)
+            answer = await self._carry_out(exchange, now)
         except Refusal as refusal:
+            exchange.refusal = refusal
             answer = refused(refusal)
         except Exception:
             _logger.exception("%s failed", exchange.request_id)
             answer = refused(Refusal("InternalServerErrorException", "The endpoint failed."))
         answer = self._finish(exchange, answer, now)
-        self.journal.add(record(exchange, answer, now))
+        self.journal.add(record(exchange, answer, number=self.journal.next_number(), now=now))
         return answer
 
-    def _carry_out(self, exchange: Exchange, now: float) -> Answer:
+    async def _carry_out(self, exchange: Exchange, now: float) -> Answer:
         if exchange.refusal is not None:
             raise exchange.refusal
         exchange.caller = verify(
@@ -125,12 +123,13 @@ class Service:
             now=now,
             max_skew_seconds=self.max_skew_seconds,
         )
-        fault = self._take(exchange, Point.ANSWER)
-        if isinstance(fault, ProxyPage | ResetBeforeChange | ServiceFailure):
-            return _instead(fault)
+        fault = self._take(exchange, AnswerFault)
+        if fault is not None:
+            return fault.answer()
         if exchange.route is None:
             raise unknown_operation(exchange.method, exchange.target)
-        result = self._perform(exchange, exchange.route, exchange.caller)
+        call = self._read_call(exchange, exchange.route, exchange.caller)
+        result = await retry_while_busy(lambda: self.operations.perform(call))
         return Answer(
             status=200,
             body=result.body,
@@ -138,45 +137,36 @@ class Service:
             applied=result.applied,
         )
 
-    def _perform(self, exchange: Exchange, route: Route, caller: str) -> Result:
+    def _read_call(self, exchange: Exchange, route: Route, caller: str) -> Call:
         def fails() -> Failure | None:
-            fault = self._take(exchange, Point.CHANGE)
-            if not isinstance(fault, StopFails):
-                return None
-            return Failure(fault.status_code, fault.status_message)
+            fault = self._take(exchange, ChangeFault)
+            return None if fault is None else Failure(*fault.failure())
 
-        return self.operations.perform(
-            Call(
-                operation=route.operation,
-                caller=caller,
-                studio_id=route.studio_id,
-                session_id=route.session_id,
-                client_token=read_token(exchange.headers),
-                query=read_query(exchange.target.query),
-                body=read_body(route.operation, exchange.body, exchange.headers),
-                fails=fails,
-            )
+        check_accept(exchange.headers)
+        return Call(
+            operation=route.operation,
+            caller=caller,
+            studio_id=route.studio_id,
+            session_id=route.session_id,
+            client_token=read_token(exchange.headers),
+            query=read_query(exchange.target.query),
+            body=read_body(route.operation, exchange.body, exchange.headers),
+            fails=fails,
         )
 
     def _finish(self, exchange: Exchange, answer: Answer, now: float) -> Answer:
         """Let the faults on the way back happen, and add what every answer carries."""
-        delivery = answer.delivery
-        if delivery is None:
-            fault = self._take(exchange, Point.DELIVERY)
-            if isinstance(fault, ResetAfterChange | TrickledBody | TruncatedBody):
-                delivery = fault
-        wrong = self._take(exchange, Point.DATE)
-        date = _http_date(int(now))
-        if isinstance(wrong, WrongDate):
-            date = wrong.text or _http_date(int(now + wrong.seconds))
+        delivery = answer.delivery or self._take(exchange, DeliveryFault)
+        wrong = self._take(exchange, DateFault)
+        date = _http_date(int(now)) if wrong is None else wrong.date(now)
         headers = {"Date": date, "Server": SERVER}
         if answer.from_service:
             headers["x-amzn-RequestId"] = exchange.request_id
         headers.update(answer.headers)
         return attrs.evolve(answer, headers=headers, delivery=delivery)
 
-    def _take(self, exchange: Exchange, point: Point) -> Fault | None:
-        """Ask whether something goes wrong at this point of this request."""
+    def _take(self, exchange: Exchange, point: type[_Fault]) -> _Fault | None:
+        """Return the fault that happens at this point of this request, if any."""
         route = exchange.route
         fault = (
             self.faults.take(point, None, None, None)
@@ -186,31 +176,6 @@ class Service:
         if fault is not None:
             exchange.faults.append(type(fault).__name__)
         return fault
-
-
-def _instead(fault: ProxyPage | ResetBeforeChange | ServiceFailure) -> Answer:
-    """Answer a request that does not get to its operation."""
-    if isinstance(fault, ResetBeforeChange):
-        return Answer(status=0, body=b"", delivery=fault)
-    if isinstance(fault, ProxyPage):
-        page = fault.html or f"<html><body><h1>{fault.status}</h1></body></html>"
-        return Answer(
-            status=fault.status,
-            body=page.encode(),
-            headers={"Content-Type": "text/html", "Server": "proxy"},
-            from_service=False,
-        )
-    headers = {"Content-Type": JSON, "x-amzn-ErrorType": fault.code}
-    if fault.retry_after is not None:
-        headers["Retry-After"] = str(fault.retry_after)
-    if fault.retry_after_milliseconds is not None:
-        headers["x-amz-retry-after"] = str(fault.retry_after_milliseconds)
-    return Answer(
-        status=fault.http_status,
-        body=error_body(fault.reason or fault.code, fault.message, fault.context),
-        headers={**headers, **fault.headers},
-        error_code=fault.code,
-    )
 
 
 # All answers of one second carry the same date.

@@ -69,7 +69,12 @@ def start_again(local: LocalNimble, session_id: str) -> None:
     """Start a session of the studio that was stopped a while ago; the library has no such call."""
     local.advance(60)
     session = f"studios/{STUDIO}/streaming-sessions/{session_id}"
-    request = AWSRequest("POST", f"{local.endpoint_url}/2020-08-01/{session}/start", data=b"{}")
+    request = AWSRequest(
+        "POST",
+        f"{local.endpoint_url}/2020-08-01/{session}/start",
+        data=b"{}",
+        headers={"Content-Type": "application/json"},
+    )
     SigV4Auth(local.credentials, "nimble", local.region_name).add_auth(request)
     prepared = request.prepare()
     answer = requests.post(

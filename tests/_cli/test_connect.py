@@ -112,7 +112,8 @@ def test_a_profile_is_used(
         f"aws_secret_access_key = {studio.credentials.secret_key}\n"
     )
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
-    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
     assert cli("show", "studio-1", "artist-1").code == 253
     assert cli("show", "studio-1", "artist-1", "--profile", "night").code == 0
 

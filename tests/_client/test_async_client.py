@@ -427,7 +427,8 @@ def test_two_loops() -> None:
         assert server.connections == 3
         # Each loop took its connections with it.
         assert wait_until_all_closed(server)
-        assert not client._transport._open
+        assert not client._transport._pools
+        assert not client._transport._holders
 
 
 def test_two_loops_at_once() -> None:

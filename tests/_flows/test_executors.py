@@ -501,7 +501,8 @@ def test_worker_without_a_region(
     local: LocalNimble, client: NimbleClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker that cannot make its client ends the run with its reason."""
-    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
     with ProcessPoolExecutor(1, mp_context=SPAWN) as pool:
         run = client.stop_sessions(STUDIO, names(120), executor=pool)
         with pytest.raises(ConfigurationError, match="There is no region"):

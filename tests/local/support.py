@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shlex
 import socket
 import subprocess
 import sys
@@ -15,10 +16,14 @@ import attrs
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
+from nimble_stop.local.studio.session import Circumstances, new_session
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from botocore.credentials import Credentials
+
+    from nimble_stop.local.storage.stored_session import StoredSession
 
 PREFIX = "/2020-08-01/studios"
 
@@ -215,10 +220,35 @@ def _content_length(head: bytes) -> int:
     return 0
 
 
+def stored_session(
+    session_id: str,
+    *,
+    studio_id: str = "s",
+    state: str = "READY",
+    due: float | None = None,
+    **members: object,
+) -> StoredSession:
+    """Make a session for a store."""
+    circumstances = Circumstances(region_name="us-west-2", now=0, due=due, caller="c")
+    return new_session(
+        studio_id, session_id, state=state, members=members, circumstances=circumstances
+    )
+
+
 SERVE = """
 import json, sys
-from nimble_stop.local.serve import serve
-print("ended by", serve(**json.loads(sys.argv[1])))
+from nimble_stop.local import AccessKey, LocalNimble
+from nimble_stop.local.serve import LineWriter, serve
+
+options = json.loads(sys.argv[1])
+if "key" in options:
+    options["credentials"] = AccessKey(*options.pop("key"))
+log = LineWriter(sys.stderr)
+local = LocalNimble(**options, on_request=lambda record: log.write_line(str(record)))
+ready = lambda local: print(local.environment_changes().render("export"), flush=True)
+ended = serve(local, on_ready=ready)
+log.close()
+print("ended by", ended)
 """
 
 
@@ -238,7 +268,10 @@ def serving(**options: object) -> Generator[tuple[subprocess.Popen[str], dict[st
 
 
 def read_exports(process: subprocess.Popen[str]) -> dict[str, str]:
-    """Read the four lines that a shell would evaluate."""
-    lines = [(process.stdout or sys.stdin).readline() for _ in range(4)]
-    pairs = [line.removeprefix("export ").strip().partition("=") for line in lines]
-    return {name: value for name, _, value in pairs}
+    """Read the lines that a shell would evaluate, up to the empty one."""
+    environment: dict[str, str] = {}
+    while line := (process.stdout or sys.stdin).readline().strip():
+        if line.startswith("export "):
+            name, _, value = shlex.split(line)[1].partition("=")
+            environment[name] = value
+    return environment

@@ -40,19 +40,22 @@ def test_it_is_there_inside_the_with_block_only() -> None:
 
 
 def test_the_environment_leads_here(local: LocalNimble) -> None:
-    """Endpoint, region and credentials are those that the endpoint accepts."""
-    assert local.environment == {
-        "AWS_ENDPOINT_URL_NIMBLE": local.endpoint_url,
-        "AWS_ACCESS_KEY_ID": local.credentials.access_key,
-        "AWS_SECRET_ACCESS_KEY": local.credentials.secret_key,
-        "AWS_DEFAULT_REGION": local.region_name,
-    }
+    """Endpoint, credentials and region are those that the endpoint accepts, and come first."""
+    assert list(local.environment.items())[:4] == [
+        ("AWS_ENDPOINT_URL_NIMBLE", local.endpoint_url),
+        ("AWS_ACCESS_KEY_ID", local.credentials.access_key),
+        ("AWS_SECRET_ACCESS_KEY", local.credentials.secret_key),
+        ("AWS_DEFAULT_REGION", local.region_name),
+    ]
+    changes = local.environment_changes({"NO_PROXY": "example.com"})
+    assert changes.variables["NO_PROXY"] == "127.0.0.1,example.com"
+    assert "AWS_PROFILE" in changes.unset
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "localhost", "", "127.0.0.1"])  # noqa: S104  # the cases in question
 def test_the_endpoint_url_can_be_gone_to(host: str) -> None:
     """Wherever it listens, everywhere included, its URL leads there."""
-    with LocalNimble(host=host) as local:
+    with LocalNimble(host=host, admin=False) as local:
         local.add_session(studio_id="s", session_id="x")
         assert get(local, "s", "x").status == 200
 
@@ -60,7 +63,7 @@ def test_the_endpoint_url_can_be_gone_to(host: str) -> None:
 @pytest.mark.parametrize("host", ["::1", "::"])
 def test_ipv6(host: str) -> None:
     """Its URL leads there over IPv6 too; a machine without IPv6 says that it cannot listen."""
-    local = LocalNimble(host=host)
+    local = LocalNimble(host=host, admin=False)
     if not has_ipv6():
         with pytest.raises(ConfigurationError, match=host):
             local.start()

@@ -15,7 +15,7 @@ from botocore.credentials import Credentials
 
 from nimble_stop.exceptions import ConfigurationError
 from nimble_stop.local import LocalNimble
-from nimble_stop.local.serve import serve
+from nimble_stop.local.serve import LineWriter, serve
 
 from .support import Elsewhere, connect, get, serving, stop
 
@@ -37,12 +37,6 @@ def test_it_serves_until_a_signal(number: signal.Signals) -> None:
     """It prints how to reach it, serves, logs, and ends cleanly, whatever is connected."""
     with serving(sample=True) as (process, environment):
         local = reach(environment)
-        assert list(environment) == [
-            "AWS_ENDPOINT_URL_NIMBLE",
-            "AWS_ACCESS_KEY_ID",
-            "AWS_SECRET_ACCESS_KEY",
-            "AWS_DEFAULT_REGION",
-        ]
         assert stop(local, "demo-studio", "artist-1").status == 200
         with connect(local), connect(local) as half_open:
             half_open.sendall(b"GET / HT")
@@ -60,15 +54,13 @@ def test_its_arguments_count(tmp_path: Path) -> None:
     options: dict[str, object] = {
         "db": str(tmp_path / "x.db"),
         "transition_seconds": 0.05,
-        "access_key_id": "AKID",
-        "secret_access_key": "it's secret",
+        "key": ["AKID", "it's secret"],
         "region_name": "eu-west-1",
         "faults": str(faults),
         "sample": True,
     }
     with serving(**options) as (_, environment):
-        assert environment["AWS_SECRET_ACCESS_KEY"] == """'it'"'"'s secret'"""
-        environment["AWS_SECRET_ACCESS_KEY"] = "it's secret"
+        assert environment["AWS_SECRET_ACCESS_KEY"] == "it's secret"
         assert environment["AWS_DEFAULT_REGION"] == "eu-west-1"
         local = reach(environment)
         assert stop(local, "demo-studio", "artist-1").session["stoppedBy"] == "AKID"
@@ -88,46 +80,92 @@ def test_the_sample_is_for_an_empty_store_only(tmp_path: Path) -> None:
         assert get(reach(environment), "demo-studio", "artist-1").status == 404
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"transition_seconds": -1.0},
-        {"port": 70_000},
-        {"db": "/no/such/directory/x.db"},
-        {"faults": "/no/such/file"},
-    ],
-)
-def test_bad_arguments(options: dict[str, object]) -> None:
-    """Whatever cannot be used is one clear error, and nothing is printed."""
-    output = StringIO()
-    with pytest.raises(ConfigurationError):
-        serve(**options, stdout=output)  # type: ignore[arg-type]  # as in the signature
-    assert output.getvalue() == ""
+def test_what_cannot_be_served_is_not_announced(tmp_path: Path) -> None:
+    """A store or an address that cannot be used is one clear error, before anybody is called."""
+    for local in (LocalNimble(db=str(tmp_path)), LocalNimble(port=70_000)):
+        with pytest.raises(ConfigurationError):
+            serve(local, on_ready=lambda _: pytest.fail("it does not serve"))
 
 
 def test_the_signal_handlers_are_put_back() -> None:
     """A program that serves in between has its own handlers again afterwards."""
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    output, log = StringIO(), StringIO()
-    killer = threading.Thread(target=_visit_and_kill, args=(output,))
-    killer.start()
-    assert serve(sample=True, stdout=output, stderr=log) == signal.SIGTERM
-    killer.join()
+    visitors: list[threading.Thread] = []
+
+    def visit_and_kill(local: LocalNimble) -> None:
+        assert get(local, "demo-studio", "artist-1").status == 200
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def send_visitor(local: LocalNimble) -> None:
+        visitors.append(threading.Thread(target=visit_and_kill, args=(local,)))
+        visitors[0].start()
+
+    local = LocalNimble(sample=True)
+    assert serve(local, on_ready=send_visitor) == signal.SIGTERM
+    visitors[0].join()
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
-    assert output.getvalue().startswith("export AWS_ENDPOINT_URL_NIMBLE=http://127.0.0.1:")
-    assert "Serving on http://127.0.0.1:" in log.getvalue()
-    assert "GetStreamingSession 'demo-studio'/'artist-1' -> 200" in log.getvalue()
+    assert repr(local) == "<LocalNimble not running>"
+    local.requests.assert_attempts(1)
 
 
-def _visit_and_kill(output: StringIO) -> None:
-    """Wait until it serves, ask it something, and end it."""
-    deadline = time.monotonic() + 10
-    while output.getvalue().count("\n") < 4 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    lines = [line.removeprefix("export ") for line in output.getvalue().splitlines()]
-    local = reach(dict(line.split("=", 1) for line in lines))
-    assert get(local, "demo-studio", "artist-1").status == 200
-    os.kill(os.getpid(), signal.SIGTERM)
+def test_nobody_has_to_read_its_log() -> None:
+    """With a full pipe on standard error, every request is answered and a signal ends it."""
+    with serving(sample=True) as (process, environment):
+        local = reach(environment)
+        fill = "x" * 1500
+        for _ in range(100):
+            assert get(local, "demo-studio", fill).status == 404
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
+class Slow(StringIO):
+    """A stream whose reader takes lines only when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_write = threading.Event()
+
+    def write(self, text: str) -> int:
+        """Wait for the reader."""
+        self.may_write.wait(10)
+        return super().write(text)
+
+
+def test_lines_that_nobody_reads_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer keeps some lines for a slow reader, drops the rest and says how many."""
+    monkeypatch.setattr("nimble_stop.local.serve._WAITING_LINES", 2)
+    stream = Slow()
+    writer = LineWriter(stream, dropped="{count} dropped")
+    writer.write_line("0")
+    while not writer._lines.empty():
+        time.sleep(0.001)
+    for number in range(1, 6):
+        writer.write_line(str(number))
+    stream.may_write.set()
+    writer.close()
+    assert stream.getvalue() == "0\n3 dropped\n1\n2\n"
+
+
+def test_a_reader_that_is_gone() -> None:
+    """Lines for somebody who hung up are no error."""
+    read_end, write_end = os.pipe()
+    with os.fdopen(write_end, "w") as stream:
+        writer = LineWriter(stream)
+        os.close(read_end)
+        writer.write_line("a")
+        writer.close()
+
+
+def test_lines_go_to_a_file_as_they_are(tmp_path: Path) -> None:
+    """A stream of the operating system's gets every line, in its own encoding."""
+    path = tmp_path / "log"
+    with path.open("w", encoding="ascii") as stream:
+        writer = LineWriter(stream)
+        writer.write_line("a")
+        writer.write_line("ü")
+        writer.close()
+    assert path.read_text(encoding="ascii") == "a\n\\xfc\n"
 
 
 def test_an_answered_change_survives_kill_9(tmp_path: Path) -> None:
@@ -138,11 +176,11 @@ def test_an_answered_change_survives_kill_9(tmp_path: Path) -> None:
         for session_id in ids:
             local.add_session(studio_id="s", session_id=session_id)
     answered: dict[str, bytes] = {}
-    dice = random.Random(1)
+    randomness = random.Random(1)
     for _ in range(3):
         with serving(db=path) as (process, environment):
             killed = reach(environment)
-            killer = threading.Timer(dice.uniform(0.02, 0.1), process.kill)
+            killer = threading.Timer(randomness.uniform(0.02, 0.1), process.kill)
             killer.start()
             try:
                 for session_id in ids:

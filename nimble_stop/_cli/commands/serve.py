@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -58,10 +59,35 @@ def serve(shared: GlobalOptions, **options: Any) -> int:  # noqa: ANN401  # pass
             "serve is an endpoint itself: --local, --endpoint-url and --profile are for the "
             "other commands. To keep the sessions in a file, use --db FILE."
         )
-    from nimble_stop.local.serve import serve as serve_until_signal
-
     given = {name: value for name, value in options.items() if value is not None}
     if shared.region_name is not None:
         given["region_name"] = shared.region_name
-    serve_until_signal(**given)
+    _serve(given)
     return 0
+
+
+def _serve(given: dict[str, Any]) -> None:
+    from nimble_stop.exceptions import ConfigurationError
+    from nimble_stop.local import AccessKey, LocalNimble, RequestRecord
+    from nimble_stop.local.endpoint_options import DEFAULT_KEY
+    from nimble_stop.local.serve import LineWriter, serve as serve_until_signal
+
+    def write_environment(local: LocalNimble) -> None:
+        click.echo(local.environment_changes().render("export"), nl=False)
+        log.write_line(f"Serving on {local.endpoint_url}; stop with Ctrl-C.")
+
+    def write_record(record: RequestRecord) -> None:
+        log.write_line(f"{record.time:%H:%M:%S} {record} ({record.seconds * 1000:.1f} ms)")
+
+    log = LineWriter(sys.stderr)
+    key = AccessKey(
+        given.pop("access_key_id", DEFAULT_KEY.access_key_id),
+        given.pop("secret_access_key", DEFAULT_KEY.secret_access_key),
+    )
+    try:
+        local = LocalNimble(**given, credentials=key, on_request=write_record)
+        serve_until_signal(local, on_ready=write_environment)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"The endpoint cannot be set up: {error}.") from error
+    finally:
+        log.close()

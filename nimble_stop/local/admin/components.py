@@ -17,7 +17,7 @@ from nimble_stop.local.admin.schemas import (
     required_fields,
     summary_of,
 )
-from nimble_stop.local.api.routes import OPERATIONS
+from nimble_stop.local.api.operation_table import OPERATIONS
 from nimble_stop.local.faults.kinds import FAULTS
 from nimble_stop.local.faults.rules import FaultRule
 from nimble_stop.local.request_record import RequestRecord

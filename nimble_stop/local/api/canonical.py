@@ -19,7 +19,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ALGORITHM", "SignedRequest", "compute_signature"]
+__all__ = ["ALGORITHM", "Computation", "SignedRequest", "compute_signature"]
 
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
 _UNRESERVED: Final = "-_.~"
@@ -44,6 +44,21 @@ class SignedRequest:
     body: bytes
 
 
+@attrs.frozen
+class Computation:
+    """A computed signature, and what it is made of.
+
+    Args:
+        signature: The signature in hexadecimal.
+        canonical_request: The canonical request; it holds a session token where there is one.
+        string_to_sign: The string to sign.
+    """
+
+    signature: str = attrs.field(repr=False)
+    canonical_request: bytes = attrs.field(repr=False)
+    string_to_sign: str
+
+
 def compute_signature(
     request: SignedRequest,
     *,
@@ -52,8 +67,8 @@ def compute_signature(
     scope: tuple[str, str, str, str],
     signed_headers: str,
     body_hash: str,
-) -> str:
-    """Compute the signature that a request should carry.
+) -> Computation:
+    """Compute the signature that a request should carry, and what it is made of.
 
     Args:
         request: What came in; each of the signed headers is there.
@@ -63,14 +78,13 @@ def compute_signature(
         signed_headers: The names of the signed headers, separated by semicolons.
         body_hash: The SHA-256 of the body, in hexadecimal.
 
-    Returns:
-        The signature in hexadecimal.
     """
     canonical = _canonical_request(request, signed_headers.encode("latin-1"), body_hash.encode())
     digest = hashlib.sha256(canonical).hexdigest()
     string_to_sign = f"{ALGORITHM}\n{date}\n{'/'.join(scope)}\n{digest}"
     key = _signing_key(secret, *scope)
-    return hmac.digest(key, string_to_sign.encode(), "sha256").hex()
+    signature = hmac.digest(key, string_to_sign.encode(), "sha256").hex()
+    return Computation(signature, canonical, string_to_sign)
 
 
 def _canonical_request(request: SignedRequest, signed_headers: bytes, body_hash: bytes) -> bytes:

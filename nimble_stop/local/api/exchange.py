@@ -1,4 +1,4 @@
-"""One request on its way through the endpoint, its answer, and the note that is made of both."""
+"""One request on its way through the endpoint, and the record that is made of it and its answer."""
 
 from __future__ import annotations
 
@@ -6,67 +6,27 @@ import re
 import time
 import uuid
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from nimble_stop.local.api.refusals import error_body
 from nimble_stop.local.api.routes import Target
-from nimble_stop.local.faults.kinds import (
-    ResetAfterChange,
-    ResetBeforeChange,
-    TrickledBody,
-    TruncatedBody,
-)
 from nimble_stop.local.request_record import RequestRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from nimble_stop.local.api.answer import Answer
     from nimble_stop.local.api.refusals import Refusal
     from nimble_stop.local.api.routes import Route
 
-__all__ = ["JSON", "SERVER", "Answer", "Delivery", "Exchange", "record", "refused"]
+__all__ = ["Exchange", "record"]
 
-JSON: Final = "application/json"
-"""The media type of all that the service answers."""
-
-SERVER: Final = "nimble-stop"
-"""What the endpoint calls itself in the ``Server`` header."""
-
-# What is noted down is cut, so that nobody can fill the memory by sending much.
+# What is recorded is cut, so that nobody can fill the memory by sending much.
 _KEPT_TEXT: Final = 256
 _KEPT_BYTES: Final = 2048
 # Where a presigned target carries its secrets.
 _SECRET_PARAMETERS: Final = re.compile(
     rb"(x-amz-(?:signature|security-token)=)[^&]*", re.IGNORECASE
 )
-
-Delivery: TypeAlias = ResetAfterChange | ResetBeforeChange | TrickledBody | TruncatedBody | None
-"""How an answer is sent: as it is, or through a fault."""
-
-
-@attrs.frozen(kw_only=True)
-class Answer:
-    """What is sent back.
-
-    Args:
-        status: The HTTP status.
-        body: The whole body.
-        headers: All headers but those of the transfer.
-        delivery: How it is sent.
-        error_code: The error code, when it is one of the service's errors.
-        applied: Whether the request changed something.
-        from_service: Whether it is the service that answers, and nothing in between.
-    """
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    delivery: Delivery = None
-    error_code: str | None = None
-    applied: bool = False
-    from_service: bool = True
 
 
 @attrs.define(eq=False)
@@ -78,7 +38,7 @@ class Exchange:
         raw_target: The target as it was sent.
         headers: The values of each header, under its name in lower case.
         body: The body, once all of it is there.
-        refusal: Why the request is refused, when that is clear from its head or its body.
+        refusal: Why the request is refused, once that is clear.
     """
 
     method: str
@@ -94,27 +54,20 @@ class Exchange:
     started: float = attrs.field(factory=time.perf_counter, init=False)
 
 
-def refused(refusal: Refusal) -> Answer:
-    """Make the answer that says no."""
-    return Answer(
-        status=refusal.status,
-        body=error_body(refusal.code, refusal.message, refusal.context),
-        headers={"Content-Type": JSON, "x-amzn-ErrorType": refusal.code, **refusal.headers},
-        error_code=refusal.code,
-    )
-
-
-def record(exchange: Exchange, answer: Answer, now: float) -> RequestRecord:
-    """Note down a request and how it was answered.
+def record(exchange: Exchange, answer: Answer, *, number: int, now: float) -> RequestRecord:
+    """Make the journal's record of a request and its answer.
 
     Args:
         exchange: The request.
         answer: Its answer.
+        number: The record's number in the journal.
         now: The server's time, in seconds since 1970 UTC.
     """
     route = exchange.route
     target = _SECRET_PARAMETERS.sub(rb"\1***", exchange.raw_target)
+    is_seen = answer.delivery is None or answer.delivery.sends_status
     return RequestRecord(
+        number=number,
         time=datetime.fromtimestamp(now, UTC),
         method=exchange.method,
         path=target[:_KEPT_BYTES].decode("latin-1"),
@@ -127,12 +80,10 @@ def record(exchange: Exchange, answer: Answer, now: float) -> RequestRecord:
         invocation_id=_header(exchange, b"amz-sdk-invocation-id"),
         user_agent=_header(exchange, b"user-agent"),
         body=exchange.body[:_KEPT_BYTES],
-        status=(
-            None
-            if isinstance(answer.delivery, ResetAfterChange | ResetBeforeChange)
-            else answer.status
-        ),
+        status=answer.status if is_seen else None,
         error_code=answer.error_code,
+        error_message=None if exchange.refusal is None else exchange.refusal.message,
+        verification=None if exchange.refusal is None else exchange.refusal.verification,
         request_id=exchange.request_id,
         applied=answer.applied,
         faults=tuple(exchange.faults),

@@ -9,63 +9,44 @@ from __future__ import annotations
 
 import json
 import re
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import unquote_to_bytes
 
-import attrs
-
+from nimble_stop.local.api.operation_table import OPERATIONS, BodyMember
 from nimble_stop.local.api.refusals import Refusal
-from nimble_stop.models import VolumeRetentionMode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["read_body", "read_query", "read_token"]
+__all__ = ["check_accept", "read_body", "read_query", "read_token"]
 
-_INSTANCE_TYPES: Final = (
-    "g4dn.xlarge", "g4dn.2xlarge", "g4dn.4xlarge", "g4dn.8xlarge", "g4dn.12xlarge",
-    "g4dn.16xlarge", "g3.4xlarge", "g3s.xlarge", "g5.xlarge", "g5.2xlarge", "g5.4xlarge",
-    "g5.8xlarge", "g5.16xlarge",
-)  # fmt: skip
 _TOKEN_LENGTH: Final = 64
+# From the least to the most specific.
+_JSON_RANGES: Final = ("*/*", "application/*", "application/json")
+_NO_WEIGHT: Final = re.compile(r"q=0(\.0{0,3})?")
 
 
-@attrs.frozen(kw_only=True)
-class _Member:
-    """One member of a request's body.
+def check_accept(headers: Mapping[bytes, list[bytes]]) -> None:
+    """Check that the caller takes JSON.
 
-    Args:
-        is_map: A map of strings; else a string.
-        required: It must be there.
-        allowed: The values that it may have.
-        maximum_length: How many characters it may have.
-        pattern: What it must look like.
+    Raises:
+        Refusal: Its ``Accept`` header excludes ``application/json`` (RFC 9110, 12.5.1).
     """
+    sent = headers.get(b"accept")
+    if sent is None:
+        return
+    ranges = [_media_range(text) for text in b",".join(sent).decode("latin-1").lower().split(",")]
+    named = [media_range for media_range in ranges if media_range[0] in _JSON_RANGES]
+    # The most specific range decides, and a weight of 0 excludes.
+    if named and max(named, key=lambda named: _JSON_RANGES.index(named[0]))[1]:
+        return
+    raise Refusal("NotAcceptableException", "The answer is application/json.")
 
-    is_map: bool = False
-    required: bool = False
-    allowed: tuple[str, ...] = ()
-    maximum_length: int | None = None
-    pattern: str | None = None
 
-
-_BODIES: Final[Mapping[str, Mapping[str, _Member]]] = MappingProxyType(
-    {
-        "CreateStreamingSession": {
-            "ec2InstanceType": _Member(allowed=_INSTANCE_TYPES),
-            "launchProfileId": _Member(required=True),
-            "ownedBy": _Member(),
-            "streamingImageId": _Member(maximum_length=22, pattern="^[a-zA-Z0-9-_]*$"),
-            "tags": _Member(is_map=True),
-        },
-        "StartStreamingSession": {"backupId": _Member()},
-        "StopStreamingSession": {
-            "volumeRetentionMode": _Member(allowed=tuple(VolumeRetentionMode)),
-        },
-    }
-)
-"""The bodies that operations take; the others take none."""
+def _media_range(text: str) -> tuple[str, bool]:
+    """Read one range: its media type, and whether its weight is more than 0."""
+    media_type, *parameters = (part.strip() for part in text.split(";"))
+    return media_type, not any(_NO_WEIGHT.fullmatch(parameter) for parameter in parameters)
 
 
 def read_body(
@@ -79,8 +60,9 @@ def read_body(
     Raises:
         Refusal: The body does not fit the operation.
     """
-    members = _BODIES.get(operation)
+    members = OPERATIONS[operation].body
     if members is None:
+        _check_nothing_sent(body, headers)
         return {}
     if not body:
         raise Refusal("ValidationException", "Unknown error parsing request body")
@@ -96,12 +78,20 @@ def read_body(
     return given
 
 
+def _check_nothing_sent(body: bytes, headers: Mapping[bytes, list[bytes]]) -> None:
+    if body:
+        raise Refusal("UnsupportedMediaTypeException", "The operation has no body.")
+    if b"content-type" in headers:
+        raise Refusal(
+            "UnsupportedMediaTypeException", "The operation has no body, so no Content-Type."
+        )
+
+
 def _check_media_type(headers: Mapping[bytes, list[bytes]]) -> None:
-    sent = b",".join(headers.get(b"content-type", [b"application/json"])).decode("latin-1")
-    media_type, _, parameters = sent.lower().partition(";")
-    charset = parameters.replace(" ", "").replace('"', "")
-    if media_type.strip() != "application/json" or charset not in {"", "charset=utf-8"}:
-        raise Refusal("UnsupportedMediaTypeException", "The body must be application/json, UTF-8.")
+    sent = b",".join(headers.get(b"content-type", [])).decode("latin-1")
+    # Parameters are ignored; JSON is UTF-8 whatever they say (RFC 8259, 8.1).
+    if sent.partition(";")[0].strip().lower() != "application/json":
+        raise Refusal("UnsupportedMediaTypeException", "The body must be application/json.")
     if b"content-encoding" in headers:
         raise Refusal("UnsupportedMediaTypeException", "The body must not be encoded.")
 
@@ -123,7 +113,7 @@ def _refuse_constant(name: str) -> object:
     raise ValueError(name)
 
 
-def _check_type(name: str, value: object, member: _Member) -> None:
+def _check_type(name: str, value: object, member: BodyMember) -> None:
     if not member.is_map:
         if not isinstance(value, str):
             raise Refusal("SerializationException", f"Value at '/{name}' is not a string.")
@@ -133,7 +123,7 @@ def _check_type(name: str, value: object, member: _Member) -> None:
         raise Refusal("SerializationException", f"Value at '/{name}' is not a map of strings.")
 
 
-def _violations(name: str, value: object, member: _Member) -> list[str]:
+def _violations(name: str, value: object, member: BodyMember) -> list[str]:
     """List the constraints that a value breaks."""
     if value is None:
         return [_violation(name, "Member must not be null")] if member.required else []

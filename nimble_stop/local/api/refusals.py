@@ -1,4 +1,4 @@
-"""How the endpoint says no: AWS's error codes, their statuses, and the shape of an error's body.
+"""How the endpoint refuses: AWS's error codes, their statuses, and the shape of an error's body.
 
 Every refusal, whoever decides it, is a `Refusal` and becomes a body through `error_body`, so each
 one carries ``message``, ``code`` and ``context`` as the API promises.
@@ -40,9 +40,29 @@ STATUSES: Final[Mapping[str, int]] = MappingProxyType(
         "UnrecognizedClientException": 403,
         # The protocol's own (AWS restJson1).
         "MalformedHttpRequestException": 400,
+        "NotAcceptableException": 406,
         "SerializationException": 400,
         "UnknownOperationException": 404,
         "UnsupportedMediaTypeException": 415,
+        # What other services answer, and AWS's SDKs retry by its name.
+        "AuthFailure": 403,
+        "BandwidthLimitExceeded": 503,
+        "EC2ThrottledException": 503,
+        "InternalFailure": 500,
+        "LimitExceededException": 400,
+        "PriorRequestNotComplete": 400,
+        "ProvisionedThroughputExceededException": 400,
+        "RequestLimitExceeded": 503,
+        "RequestThrottled": 400,
+        "RequestThrottledException": 400,
+        "RequestTimeTooSkewed": 403,
+        "RequestTimeout": 400,
+        "SignatureDoesNotMatch": 403,
+        "SlowDown": 503,
+        "ThrottledException": 429,
+        "Throttling": 400,
+        "TooManyRequestsException": 429,
+        "TransactionInProgressException": 400,
     }
 )
 """The status that goes with each error code that this endpoint knows."""
@@ -57,6 +77,7 @@ class Refusal(Exception):  # noqa: N818  # it is an answer, and no error of this
         context: More about it, as the body's ``context``.
         status: The HTTP status, where it is not the code's own.
         headers: Further headers of the answer.
+        verification: For the journal only: what the endpoint computed of a signature.
     """
 
     def __init__(
@@ -67,6 +88,7 @@ class Refusal(Exception):  # noqa: N818  # it is an answer, and no error of this
         *,
         status: int | None = None,
         headers: Mapping[str, str] | None = None,
+        verification: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -74,6 +96,7 @@ class Refusal(Exception):  # noqa: N818  # it is an answer, and no error of this
         self.context: dict[str, str] = dict(context or {})
         self.status: int = STATUSES[code] if status is None else status
         self.headers: dict[str, str] = dict(headers or {})
+        self.verification = verification
 
 
 def error_body(code: str, message: str, context: Mapping[str, str]) -> bytes:

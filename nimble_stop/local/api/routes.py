@@ -8,49 +8,36 @@ a dot segment, however it is spelled) is refused, so that what was signed is wha
 from __future__ import annotations
 
 import re
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
 import attrs
 
+from nimble_stop.local.api.operation_table import OPERATIONS, Operation
 from nimble_stop.local.api.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["OPERATIONS", "Route", "Target", "parse_target", "route", "unknown_operation"]
+__all__ = ["Route", "Target", "parse_target", "route", "unknown_operation"]
 
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ABSOLUTE_FORM: Final = re.compile(rb"\Ahttps?://[^/?#]*", re.IGNORECASE)
 _PREFIX: Final = (b"2020-08-01", b"studios")
 _COLLECTION: Final = b"streaming-sessions"
-_OF_A_STUDIO: Final = 4
-_OF_A_SESSION: Final = 5
-_ACTION_ON_A_SESSION: Final = 6
+_STUDIO: Final = 2
+_SESSION: Final = 4
 
-_STUDIO_METHODS: Final[Mapping[str, str]] = MappingProxyType(
-    {"GET": "ListStreamingSessions", "POST": "CreateStreamingSession"}
-)
-_SESSION_METHODS: Final[Mapping[str, str]] = MappingProxyType(
-    {"GET": "GetStreamingSession", "DELETE": "DeleteStreamingSession"}
-)
-_ACTION_METHODS: Final[Mapping[bytes, Mapping[str, str]]] = MappingProxyType(
-    {
-        b"stop": MappingProxyType({"POST": "StopStreamingSession"}),
-        b"start": MappingProxyType({"POST": "StartStreamingSession"}),
-    }
-)
 
-OPERATIONS: Final = (
-    "CreateStreamingSession",
-    "DeleteStreamingSession",
-    "GetStreamingSession",
-    "ListStreamingSessions",
-    "StartStreamingSession",
-    "StopStreamingSession",
-)
-"""The names of the operations that the endpoint serves."""
+def _shape(operation: Operation) -> tuple[int, bytes | None]:
+    """Return how many segments an operation's path has, and the last one when it is an action."""
+    segments = 4 + operation.on_session + (operation.action is not None)
+    return segments, operation.action
+
+
+_BY_SHAPE: Final[dict[tuple[int, bytes | None], dict[str, str]]] = {}
+for _operation in OPERATIONS.values():
+    _BY_SHAPE.setdefault(_shape(_operation), {})[_operation.method] = _operation.name
 
 
 @attrs.frozen
@@ -127,21 +114,17 @@ def route(method: str, target: Target) -> Route | None:
     operation = _methods(target.raw_segments).get(method)
     if operation is None:
         return None
-    session_id = target.segments[4] if len(target.segments) >= _OF_A_SESSION else None
-    return Route(operation, target.segments[2], session_id)
+    segments = target.segments
+    session_id = segments[_SESSION] if len(segments) > _SESSION else None
+    return Route(operation, segments[_STUDIO], session_id)
 
 
 def _methods(segments: tuple[bytes, ...]) -> Mapping[str, str]:
     """List what a path offers: each method with its operation."""
     if segments[:2] != _PREFIX or segments[3:4] != (_COLLECTION,):
         return {}
-    if len(segments) == _OF_A_STUDIO:
-        return _STUDIO_METHODS
-    if len(segments) == _OF_A_SESSION:
-        return _SESSION_METHODS
-    if len(segments) == _ACTION_ON_A_SESSION:
-        return _ACTION_METHODS.get(segments[5], {})
-    return {}
+    action = segments[-1] if len(segments) > _SESSION + 1 else None
+    return _BY_SHAPE.get((len(segments), action), {})
 
 
 def unknown_operation(method: str, target: Target) -> Refusal:

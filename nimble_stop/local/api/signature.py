@@ -18,7 +18,12 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from nimble_stop.local.api.canonical import ALGORITHM, SignedRequest, compute_signature
+from nimble_stop.local.api.canonical import (
+    ALGORITHM,
+    Computation,
+    SignedRequest,
+    compute_signature,
+)
 from nimble_stop.local.api.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -32,6 +37,12 @@ _SCOPE_PARTS: Final = 5
 # Commas and slashes part what stands around it.
 _KEY_ID: Final = re.compile(r"[!-+\-.0-~]+")
 _DATE_FORM: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
+# Whatever a client signs of its secrets, it signs as a header of one of these names, or in a query.
+_SECRET_HEADERS: Final = re.compile(
+    rb"(?im)(^(?:x-amz-security-token|authorization|cookie):|X-Amz-(?:Security-Token|Signature)=)"
+    rb"[^&\n]*"
+)
+_KEPT_BYTES: Final = 16_384
 _REQUIRED_PARTS: Final = ("Credential", "SignedHeaders", "Signature")
 
 
@@ -248,7 +259,7 @@ def _check_signature(
         raise _invalid(
             "The provided 'x-amz-content-sha256' header does not match what was computed."
         )
-    expected = compute_signature(
+    computation = compute_signature(
         request,
         secret=key.secret_access_key,
         date=date,
@@ -256,9 +267,21 @@ def _check_signature(
         signed_headers=authorization.signed_headers,
         body_hash=computed,
     )
-    if not hmac.compare_digest(expected.encode(), authorization.signature.encode()):
-        raise _invalid(
+    if not hmac.compare_digest(computation.signature.encode(), authorization.signature.encode()):
+        raise Refusal(
+            "InvalidSignatureException",
             "The request signature we calculated does not match the signature you provided. "
             "Check your AWS Secret Access Key and signing method. Consult the service "
-            "documentation for details."
+            "documentation for details.",
+            verification=_explain(computation, authorization.signed_headers),
         )
+
+
+def _explain(computation: Computation, signed_headers: str) -> dict[str, str]:
+    """Write down what was computed, for the journal, without the secrets that it holds."""
+    canonical = _SECRET_HEADERS.sub(rb"\1***", computation.canonical_request)
+    return {
+        "canonicalRequest": _text(canonical[:_KEPT_BYTES]),
+        "stringToSign": computation.string_to_sign,
+        "signedHeaders": signed_headers[:_KEPT_BYTES],
+    }

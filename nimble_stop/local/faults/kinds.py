@@ -1,36 +1,48 @@
-"""What can go wrong on the way, as values.
+"""What can go wrong on the way: one class a fault.
 
-Each fault says what happens and at which point of a request's course; whom it happens to is decided
-by the rules in `nimble_stop.local.faults.rules`.
+Each fault derives from the point of a request's course at which it acts, and says there what
+happens. Which requests it happens to is decided by the rules in `nimble_stop.local.faults.rules`.
 """
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
+import asyncio
+from collections.abc import Mapping  # noqa: TC003  # the admin API reads the fields' types
+from email.utils import formatdate
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import attrs
 from attrs.validators import optional
 
+from nimble_stop.local.api.answer import Answer, error_answer
 from nimble_stop.local.api.refusals import STATUSES
 from nimble_stop.local.faults.checks import (
-    check_finite,
-    check_headers,
-    check_mapping,
-    check_string,
-    check_text,
-    check_whole,
+    headers,
+    number,
+    one_of,
+    printable,
+    string,
+    string_mapping,
+    whole_number,
+)
+from nimble_stop.local.faults.points import (
+    AnswerFault,
+    ArrivalFault,
+    ChangeFault,
+    ClockFault,
+    DateFault,
+    DeliveryFault,
+    Fault,
+    kinds_of_faults,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from nimble_stop.local.api.answer import Wire
 
 __all__ = [
     "FAULTS",
     "ClockSkew",
-    "Fault",
     "Latency",
-    "Point",
     "ProxyPage",
     "ResetAfterChange",
     "ResetBeforeChange",
@@ -41,166 +53,208 @@ __all__ = [
     "WrongDate",
 ]
 
-
 # A thousand years: a date, of HTTP as of a signature, has a year of four digits.
 _FARTHEST_SECONDS: Final = 1000 * 365 * 86_400
 
 
-class Point(Enum):
-    """Where in a request's course a fault acts, in this order."""
-
-    ARRIVAL = "arrival"
-    VERIFICATION = "verification"
-    ANSWER = "answer"
-    CHANGE = "change"
-    DELIVERY = "delivery"
-    DATE = "date"
-
-
 @attrs.frozen
-class Latency:
+class Latency(ArrivalFault):
     """The request is taken up late, and only then verified and carried out.
 
     The client may have given up by then; what it asked for happens all the same.
 
     Args:
-        seconds: How long it waits.
+        seconds: How long the request waits, in seconds.
     """
 
-    point: ClassVar[Point] = Point.ARRIVAL
-    seconds: float = attrs.field(validator=check_finite(0))
+    seconds: float = attrs.field(validator=number(0))
+
+    @property
+    def delay_seconds(self) -> float:
+        """How long the request waits before it is taken up."""
+        return self.seconds
 
 
 @attrs.frozen
-class ClockSkew:
+class ClockSkew(ClockFault):
     """The server's clock is off, for the signature's date and the ``Date`` header alike.
 
     Args:
-        seconds: How far it is ahead, a thousand years at most; negative for behind.
+        seconds: How far the clock is ahead, in seconds, a thousand years at most; negative for
+            behind.
     """
 
-    point: ClassVar[Point] = Point.VERIFICATION
-    seconds: float = attrs.field(validator=check_finite(-_FARTHEST_SECONDS, _FARTHEST_SECONDS))
+    seconds: float = attrs.field(validator=number(-_FARTHEST_SECONDS, _FARTHEST_SECONDS))
+
+    @property
+    def offset_seconds(self) -> float:
+        """How far the server's clock is ahead of the time."""
+        return self.seconds
 
 
 @attrs.frozen
-class ServiceFailure:
+class ServiceFailure(AnswerFault):
     """The service answers with an error, and nothing is changed.
 
     Args:
-        code: The error code, such as ``"ThrottlingException"``.
-        message: What the error says.
-        status: The HTTP status; by default the code's own, 500 for a code that is not known.
+        code: The error code, one of those that AWS documents or its SDKs know, such as
+            ``"ThrottlingException"``.
+        message: The error's message.
+        status: The HTTP status, from 300 to 599; by default the code's own, 500 for an unknown
+            code.
         retry_after: Sent as ``Retry-After``, in whole seconds.
         retry_after_milliseconds: Sent as ``x-amz-retry-after``, in milliseconds.
         reason: The body's member ``code``; by default the error code.
         context: The body's member ``context``.
         headers: Further headers, such as a ``Retry-After`` that is no number.
+        unknown_code: An error code that nobody knows, instead of `code`.
     """
 
-    point: ClassVar[Point] = Point.ANSWER
-    code: str = attrs.field(default="InternalServerErrorException", validator=check_text)
-    message: str = attrs.field(
-        default="This error was injected.",
-        kw_only=True,
-        validator=check_string,
-    )
+    code: str = attrs.field(default="InternalServerErrorException", validator=one_of(STATUSES))
+    message: str = attrs.field(default="This error was injected.", kw_only=True, validator=string)
     status: int | None = attrs.field(
-        default=None, kw_only=True, validator=optional(check_whole(300, 599))
+        default=None, kw_only=True, validator=optional(whole_number(300, 599))
     )
     retry_after: int | None = attrs.field(
-        default=None, kw_only=True, validator=optional(check_whole(0))
+        default=None, kw_only=True, validator=optional(whole_number(0))
     )
     retry_after_milliseconds: int | None = attrs.field(
-        default=None, kw_only=True, validator=optional(check_whole(0))
+        default=None, kw_only=True, validator=optional(whole_number(0))
     )
-    reason: str | None = attrs.field(default=None, kw_only=True, validator=optional(check_text))
+    reason: str | None = attrs.field(default=None, kw_only=True, validator=optional(printable))
     context: Mapping[str, str] = attrs.field(
-        factory=dict[str, str], kw_only=True, validator=check_mapping
+        factory=dict[str, str], kw_only=True, validator=string_mapping
     )
     headers: Mapping[str, str] = attrs.field(
-        factory=dict[str, str], kw_only=True, validator=check_headers
+        factory=dict[str, str], kw_only=True, validator=headers
+    )
+    unknown_code: str | None = attrs.field(
+        default=None, kw_only=True, validator=optional(printable)
     )
 
-    @property
-    def http_status(self) -> int:
-        """The status that is answered."""
-        return STATUSES.get(self.code, 500) if self.status is None else self.status
+    def answer(self) -> Answer:
+        """Return the error."""
+        code = self.unknown_code or self.code
+        status = STATUSES.get(code, 500) if self.status is None else self.status
+        extra: dict[str, str] = {}
+        if self.retry_after is not None:
+            extra["Retry-After"] = str(self.retry_after)
+        if self.retry_after_milliseconds is not None:
+            extra["x-amz-retry-after"] = str(self.retry_after_milliseconds)
+        return error_answer(
+            status,
+            code,
+            self.message,
+            reason=self.reason,
+            context=self.context,
+            headers={**extra, **self.headers},
+        )
 
 
 @attrs.frozen
-class ProxyPage:
+class ProxyPage(AnswerFault):
     """Something in between answers with a page of HTML; the request never gets to the service.
 
     Args:
-        status: The HTTP status.
+        status: The HTTP status, from 200 to 599.
         html: The page; by default a plain one that names the status.
     """
 
-    point: ClassVar[Point] = Point.ANSWER
-    status: int = attrs.field(default=502, validator=check_whole(200, 599))
-    html: str | None = attrs.field(default=None, validator=optional(check_string))
+    status: int = attrs.field(default=502, validator=whole_number(200, 599))
+    html: str | None = attrs.field(default=None, validator=optional(string))
+
+    def answer(self) -> Answer:
+        """Return the page."""
+        page = self.html or f"<html><body><h1>{self.status}</h1></body></html>"
+        return Answer(
+            status=self.status,
+            body=page.encode(),
+            headers={"Content-Type": "text/html", "Server": "proxy"},
+            from_service=False,
+        )
 
 
 @attrs.frozen
-class ResetBeforeChange:
-    """The connection is reset before anything was changed."""
-
-    point: ClassVar[Point] = Point.ANSWER
-
-
-@attrs.frozen
-class ResetAfterChange:
+class ResetAfterChange(DeliveryFault):
     """The connection is reset after the change was made and before it is answered."""
 
-    point: ClassVar[Point] = Point.DELIVERY
+    sends_status: ClassVar[bool] = False
+
+    async def deliver(self, wire: Wire, body: bytes) -> None:
+        """Reset the connection."""
+        del body
+        wire.reset()
 
 
 @attrs.frozen
-class TruncatedBody:
+class ResetBeforeChange(AnswerFault):
+    """The connection is reset before anything was changed."""
+
+    def answer(self) -> Answer:
+        """Return an answer that is never seen."""
+        return Answer(status=200, body=b"", delivery=ResetAfterChange())
+
+
+@attrs.frozen
+class TruncatedBody(DeliveryFault):
     """The change is made, and the connection ends in the middle of the answer's body.
 
     Args:
         keep_bytes: How many bytes of the body are sent, at most all but one; by default half.
     """
 
-    point: ClassVar[Point] = Point.DELIVERY
-    keep_bytes: int | None = attrs.field(default=None, validator=optional(check_whole(0)))
+    keep_bytes: int | None = attrs.field(default=None, validator=optional(whole_number(0)))
+
+    async def deliver(self, wire: Wire, body: bytes) -> None:
+        """Send the beginning of the body."""
+        keep = len(body) // 2 if self.keep_bytes is None else min(self.keep_bytes, len(body) - 1)
+        await wire.send_head()
+        await wire.send(body[: max(keep, 0)])
+        wire.close()
 
 
 @attrs.frozen
-class TrickledBody:
+class TrickledBody(DeliveryFault):
     """The change is made, and the answer's body comes in small pieces.
 
     Args:
-        seconds_between: How long each piece lets wait for itself.
+        seconds_between: How long the client waits for each piece, in seconds.
         piece_bytes: How many bytes a piece has.
     """
 
-    point: ClassVar[Point] = Point.DELIVERY
-    seconds_between: float = attrs.field(default=0.1, validator=check_finite(0))
-    piece_bytes: int = attrs.field(default=1, validator=check_whole(1))
+    seconds_between: float = attrs.field(default=0.1, validator=number(0))
+    piece_bytes: int = attrs.field(default=1, validator=whole_number(1))
+
+    async def deliver(self, wire: Wire, body: bytes) -> None:
+        """Send the body piece by piece; the head does not wait for the first one."""
+        await wire.send_head()
+        for start in range(0, len(body), self.piece_bytes):
+            await asyncio.sleep(self.seconds_between)
+            await wire.send(body[start : start + self.piece_bytes])
 
 
 @attrs.frozen
-class WrongDate:
+class WrongDate(DateFault):
     """The answer's ``Date`` header is wrong, and only that.
 
     Args:
-        seconds: How far it is ahead of the server's clock, a thousand years at most; negative for
-            behind.
-        text: What stands there instead of a date.
+        seconds: How far the header is ahead of the server's clock, in seconds, a thousand years at
+            most; negative for behind.
+        text: The header's text, instead of a date.
     """
 
-    point: ClassVar[Point] = Point.DATE
     seconds: float = attrs.field(
-        default=0.0, validator=check_finite(-_FARTHEST_SECONDS, _FARTHEST_SECONDS)
+        default=0.0, validator=number(-_FARTHEST_SECONDS, _FARTHEST_SECONDS)
     )
-    text: str | None = attrs.field(default=None, kw_only=True, validator=optional(check_text))
+    text: str | None = attrs.field(default=None, kw_only=True, validator=optional(printable))
+
+    def date(self, now: float) -> str:
+        """Return the wrong date."""
+        return self.text or formatdate(int(now + self.seconds), usegmt=True)
 
 
 @attrs.frozen
-class StopFails:
+class StopFails(ChangeFault):
     """The stop is accepted, and the session ends in ``STOP_FAILED``.
 
     Injected for another operation it does the same there: ``CREATE_FAILED``, ``START_FAILED``,
@@ -211,35 +265,15 @@ class StopFails:
         status_message: Its status message; by default the state's own.
     """
 
-    point: ClassVar[Point] = Point.CHANGE
-    status_code: str = attrs.field(default="INTERNAL_ERROR", validator=check_text)
-    status_message: str | None = attrs.field(default=None, validator=optional(check_text))
+    default_operation: ClassVar[str | None] = "StopStreamingSession"
+
+    status_code: str = attrs.field(default="INTERNAL_ERROR", validator=printable)
+    status_message: str | None = attrs.field(default=None, validator=optional(printable))
+
+    def failure(self) -> tuple[str, str | None]:
+        """Return the failed session's status code and message."""
+        return self.status_code, self.status_message
 
 
-Fault: TypeAlias = (
-    Latency
-    | ClockSkew
-    | ServiceFailure
-    | ProxyPage
-    | ResetBeforeChange
-    | ResetAfterChange
-    | TruncatedBody
-    | TrickledBody
-    | WrongDate
-    | StopFails
-)
-"""Anything that can go wrong."""
-
-FAULTS: Final[tuple[type[Fault], ...]] = (
-    ClockSkew,
-    Latency,
-    ProxyPage,
-    ResetAfterChange,
-    ResetBeforeChange,
-    ServiceFailure,
-    StopFails,
-    TrickledBody,
-    TruncatedBody,
-    WrongDate,
-)
-"""All kinds of faults, by name."""
+FAULTS: Final[tuple[type[Fault], ...]] = kinds_of_faults()
+"""All kinds of faults, by name; a kind's name is its name in a file too."""

@@ -1,33 +1,35 @@
-"""The SQLite file: how it is opened, recognised and brought into shape.
+"""The SQLite file: how it is opened, recognised, and brought to the version of this package.
 
 It is in WAL mode with ``synchronous=NORMAL``: a killed process loses nothing, several processes may
-use one file at once, and a change costs no fsync. A database of another program is left alone.
+use one file at once, and a change costs no fsync. A database of another program, or of a newer
+version of this package, is left alone.
 """
 
 from __future__ import annotations
 
 import secrets
 import sqlite3
-import time
-from contextlib import closing
 from typing import Final
 
 from nimble_stop.exceptions import ConfigurationError
+from nimble_stop.local.storage.busy import StoreBusyError, is_busy, wait_while_busy
 
-__all__ = ["open_database"]
+__all__ = ["SCHEMA_VERSION", "open_database"]
 
 # Marks a file as ours in SQLite's header: the bytes "nmbl".
 _APPLICATION_ID: Final = 0x6E6D626C
-_BUSY_SECONDS: Final = 5.0
-_SCHEMA: Final = (
-    """
-    CREATE TABLE sessions (
+
+SCHEMA_VERSION: Final = 2
+"""The version of the tables, kept in the file's ``user_version``. Version 1 wrote none."""
+
+_SESSIONS: Final = """
+    CREATE TABLE {name} (
         sequence INTEGER PRIMARY KEY AUTOINCREMENT,
         studio_id TEXT NOT NULL,
         session_id TEXT NOT NULL,
         state TEXT NOT NULL,
-        status_code TEXT NOT NULL,
-        status_message TEXT NOT NULL,
+        status_code TEXT,
+        status_message TEXT,
         updated_at REAL NOT NULL,
         due REAL,
         next_state TEXT,
@@ -38,9 +40,28 @@ _SCHEMA: Final = (
         members TEXT NOT NULL,
         UNIQUE (studio_id, session_id)
     )
-    """,
+"""
+# Each page of a list is one range of one of these, whatever it filters by and however many there
+# are; so is each look for transitions that are due.
+_INDEXES: Final = (
     "CREATE INDEX sessions_due ON sessions (due) WHERE due IS NOT NULL",
     "CREATE INDEX sessions_listed ON sessions (studio_id, sequence) WHERE state <> 'DELETED'",
+    """
+    CREATE INDEX sessions_owned ON sessions (studio_id, owned_by, sequence)
+        WHERE state <> 'DELETED'
+    """,
+    """
+    CREATE INDEX sessions_created ON sessions (studio_id, created_by, sequence)
+        WHERE state <> 'DELETED'
+    """,
+)
+_CLOCK: Final = (
+    "CREATE TABLE clock (skipped_seconds REAL NOT NULL)",
+    "INSERT INTO clock VALUES (0.0)",
+)
+_NEW: Final = (
+    _SESSIONS.format(name="sessions"),
+    *_INDEXES,
     """
     CREATE TABLE answers (
         caller TEXT NOT NULL,
@@ -52,15 +73,29 @@ _SCHEMA: Final = (
     ) WITHOUT ROWID
     """,
     "CREATE TABLE secret (value BLOB NOT NULL)",
+    *_CLOCK,
+)
+# SQLite cannot lift NOT NULL from a column, so the table is copied.
+_FROM_VERSION_1: Final = (
+    _SESSIONS.format(name="copied"),
+    """
+    INSERT INTO copied SELECT sequence, studio_id, session_id, state, status_code, status_message,
+        updated_at, due, next_state, next_status_code, next_status_message, owned_by, created_by,
+        members FROM sessions
+    """,
+    "DROP TABLE sessions",
+    "ALTER TABLE copied RENAME TO sessions",
+    *_INDEXES,
+    *_CLOCK,
 )
 
 
-class _ForeignFileError(Exception):
-    """The file is a database, and not one of ours."""
+class _UnusableFileError(Exception):
+    """The file is a database that this package must not touch."""
 
 
 def open_database(path: str) -> sqlite3.Connection:
-    """Open a store's database, and make it when there is none.
+    """Open a store's database; make it when there is none, and migrate an older one.
 
     Args:
         path: The file; ``":memory:"`` keeps nothing.
@@ -70,54 +105,60 @@ def open_database(path: str) -> sqlite3.Connection:
     """
     database: sqlite3.Connection | None = None
     try:
-        database = sqlite3.connect(
-            path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        _refuse_foreign(database)
-        _switch_to_wal(database)
-        database.execute("PRAGMA synchronous=NORMAL")
-        _create(database)
-    except (sqlite3.Error, _ForeignFileError) as error:
+        # Whoever uses it waits in its own way, so SQLite itself never does.
+        database = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        database.row_factory = sqlite3.Row
+        wait_while_busy(lambda: _prepare(database))
+    except (sqlite3.Error, _UnusableFileError, StoreBusyError) as error:
         if database is not None:
             database.close()
         raise ConfigurationError(f"The store {path!r} cannot be used: {error}.") from error
     return database
 
 
-def _number(database: sqlite3.Connection, query: str) -> int:
-    with closing(database.execute(query)) as cursor:
-        (number,) = cursor.fetchone()
-    return int(number)
+def _prepare(database: sqlite3.Connection) -> None:
+    try:
+        _check_owner(database)
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=NORMAL")
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            _migrate(database)
+            database.execute("COMMIT")
+        except BaseException:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            raise
+    except sqlite3.OperationalError as error:
+        raise (StoreBusyError() if is_busy(error) else error) from error
 
 
-def _refuse_foreign(database: sqlite3.Connection) -> None:
+def _check_owner(database: sqlite3.Connection) -> None:
     # In this order: another process may make the tables in between, together with the mark.
     is_empty = _number(database, "SELECT COUNT(*) FROM sqlite_master") == 0
     application_id = _number(database, "PRAGMA application_id")
     if application_id != _APPLICATION_ID and not (application_id == 0 and is_empty):
-        raise _ForeignFileError("it is the database of another program")
+        raise _UnusableFileError("it is the database of another program")
+    version = _number(database, "PRAGMA user_version")
+    if version > SCHEMA_VERSION:
+        raise _UnusableFileError(
+            f"its version is {version}, and this nimble-stop reads versions up to "
+            f"{SCHEMA_VERSION}; use a newer nimble-stop, or another file"
+        )
 
 
-def _switch_to_wal(database: sqlite3.Connection) -> None:
-    # SQLite's busy timeout does not cover this statement while another process opens the file.
-    patience_ends = time.monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            database.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > patience_ends:
-                raise
-            time.sleep(0.01)
-        else:
-            return
-
-
-def _create(database: sqlite3.Connection) -> None:
-    """Make the tables, unless they are there or another process is quicker."""
-    database.execute("BEGIN IMMEDIATE")
-    if _number(database, "PRAGMA application_id") != _APPLICATION_ID:
-        for statement in _SCHEMA:
-            database.execute(statement)
+def _migrate(database: sqlite3.Connection) -> None:
+    """Bring the tables to `SCHEMA_VERSION`, unless another process was quicker."""
+    if _number(database, "PRAGMA user_version") == SCHEMA_VERSION:
+        return
+    is_new = _number(database, "PRAGMA application_id") != _APPLICATION_ID
+    for statement in _NEW if is_new else _FROM_VERSION_1:
+        database.execute(statement)
+    if is_new:
         database.execute("INSERT INTO secret VALUES (?)", (secrets.token_bytes(32),))
         database.execute(f"PRAGMA application_id={_APPLICATION_ID}")
-    database.execute("COMMIT")
+    database.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+
+def _number(database: sqlite3.Connection, query: str) -> int:
+    return int(database.execute(query).fetchone()[0])

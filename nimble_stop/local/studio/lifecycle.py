@@ -1,11 +1,7 @@
 """The life of a streaming session, as one table.
 
-This module owns the rule which operation is allowed in which state and where it leads. It is pure:
-no clock, no store. Whoever wants to know or to draw what the endpoint does reads `TRANSITIONS`.
-
-StopStreamingSession's states are the ones that AWS documents; which other states refuse an
-operation is this endpoint's judgement, because AWS documents no more than "another operation is in
-progress" for ConflictException.
+This module owns the states: which operation leads from one to another, as the table of operations
+says, and what each state says about itself. It is pure: no clock, no store.
 """
 
 from __future__ import annotations
@@ -13,90 +9,22 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
+from nimble_stop.local.api.operation_table import OPERATIONS, Transition
 from nimble_stop.models import StreamingSessionState as State, StreamingSessionStatusCode as Code
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["STATUS_CODES", "STATUS_MESSAGES", "TRANSITIONS", "Transition", "transition_through"]
-
-
-@attrs.frozen(kw_only=True)
-class Transition:
-    """What one operation does to a session's state.
-
-    Args:
-        operation: The API operation that begins it.
-        allowed_from: The states in which the operation is accepted; empty for a creation.
-        in_progress: The state that the operation answers with.
-        done: The state that follows when it goes well.
-        failed: The state that follows when it fails.
-        time_member: The member that keeps when `in_progress` was entered.
-        caller_member: The member that keeps who asked for it.
-    """
-
-    operation: str
-    allowed_from: frozenset[State]
-    in_progress: State
-    done: State
-    failed: State
-    time_member: str | None = None
-    caller_member: str | None = None
-
+__all__ = ["STATUS_CODES", "STATUS_MESSAGES", "TRANSITIONS", "transition_through"]
 
 TRANSITIONS: Final[Mapping[str, Transition]] = MappingProxyType(
     {
-        transition.operation: transition
-        for transition in (
-            Transition(
-                operation="CreateStreamingSession",
-                allowed_from=frozenset(),
-                in_progress=State.CREATE_IN_PROGRESS,
-                done=State.READY,
-                failed=State.CREATE_FAILED,
-                time_member="createdAt",
-                caller_member="createdBy",
-            ),
-            Transition(
-                operation="StopStreamingSession",
-                allowed_from=frozenset({State.READY}),
-                in_progress=State.STOP_IN_PROGRESS,
-                done=State.STOPPED,
-                failed=State.STOP_FAILED,
-                time_member="stoppedAt",
-                caller_member="stoppedBy",
-            ),
-            Transition(
-                operation="StartStreamingSession",
-                allowed_from=frozenset({State.STOPPED}),
-                in_progress=State.START_IN_PROGRESS,
-                done=State.READY,
-                failed=State.START_FAILED,
-                time_member="startedAt",
-                caller_member="startedBy",
-            ),
-            Transition(
-                operation="DeleteStreamingSession",
-                allowed_from=frozenset(
-                    {
-                        State.READY,
-                        State.STOPPED,
-                        State.CREATE_FAILED,
-                        State.STOP_FAILED,
-                        State.START_FAILED,
-                        State.DELETE_FAILED,
-                    }
-                ),
-                in_progress=State.DELETE_IN_PROGRESS,
-                done=State.DELETED,
-                failed=State.DELETE_FAILED,
-            ),
-        )
+        operation.name: operation.transition
+        for operation in OPERATIONS.values()
+        if operation.transition is not None
     }
 )
-"""The whole life of a session: each operation that changes one, by its name."""
+"""The whole life of a session: what each operation that changes one does, by its name."""
 
 STATUS_CODES: Final[Mapping[State, Code]] = MappingProxyType(
     {

@@ -1,4 +1,4 @@
-"""What `LocalNimble.add_session` accepts, brought into wire form.
+"""The members that `LocalNimble.add_session` accepts, converted to wire form.
 
 This module owns the rule that every member of a session can be given, under its snake_case or its
 wire name, and that each is checked, so that a typing error is found at once and not by a client
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 
 from nimble_stop._api.timestamps import parse_timestamp
-from nimble_stop.local.faults.checks import check_mapping, check_string, check_whole
+from nimble_stop.local.faults.checks import string, string_mapping, suggestion, whole_number
 from nimble_stop.local.studio.clock import render_timestamp
 from nimble_stop.models import (
     AutomaticTerminationMode,
@@ -79,7 +79,7 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def state_to_wire(state: str) -> str:
+def state_to_wire(state: object) -> str:
     """Check a state.
 
     A state that AWS does not have must be meant: as ``StreamingSessionState("HIBERNATED")``.
@@ -91,7 +91,7 @@ def state_to_wire(state: str) -> str:
 
 
 def members_to_wire(members: Mapping[str, object]) -> dict[str, object]:
-    """Bring members into wire form.
+    """Convert members to wire form.
 
     Args:
         members: Values under snake_case or wire names; times are aware datetimes or RFC 3339 texts,
@@ -107,6 +107,7 @@ def members_to_wire(members: Mapping[str, object]) -> dict[str, object]:
         if name is None:
             raise TypeError(
                 f"a session has no member {spelling!r} to set; it has {', '.join(_MEMBERS)}"
+                f"{suggestion(spelling, _SPELLINGS)}"
             )
         wire_name = member_name(name)
         if wire_name in wire:
@@ -121,11 +122,11 @@ def _value(field: attrs.Attribute[Any], value: object) -> object:
     if field.name.endswith("_at"):
         return _time(field.name, value)
     if field.name == "tags":
-        check_mapping(None, field, value)
+        string_mapping(None, field, value)
         return dict(cast("Mapping[str, str]", value))
     if field.name == "volume_configuration":
         return _volume_configuration(value)
-    check = check_whole() if field.name == "max_backups_to_retain" else check_string
+    check = whole_number() if field.name == "max_backups_to_retain" else string
     check(None, field, value)
     return value
 
@@ -166,6 +167,6 @@ def _volume_configuration(value: object) -> dict[str, int]:
         if name not in fields:
             raise TypeError(f"volume_configuration has no member {name!r}")
         if number is not None:
-            check_whole()(None, fields[name], number)
+            whole_number()(None, fields[name], number)
             wire[name] = number
     return wire

@@ -19,16 +19,24 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from nimble_stop.local.api.operation_table import OPERATIONS
 from nimble_stop.local.api.refusals import Refusal
+from nimble_stop.local.studio.clock import Clock, session_time
 from nimble_stop.local.studio.lifecycle import TRANSITIONS
-from nimble_stop.local.studio.session import begin_transition, new_session, session_to_wire
+from nimble_stop.local.studio.session import (
+    Circumstances,
+    begin_transition,
+    new_session,
+    session_to_wire,
+)
 from nimble_stop.models import StreamingSessionState as State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from nimble_stop.local.storage.store import Session, Store
-    from nimble_stop.local.studio.clock import Clock
+    from nimble_stop.local.storage.store import Store
+    from nimble_stop.local.storage.stored_session import StoredSession
+    from nimble_stop.local.storage.tables import Tables
     from nimble_stop.local.studio.session import Failure
 
 __all__ = ["Call", "Operations", "Result"]
@@ -54,7 +62,7 @@ class Call:
         client_token: The idempotency token, when one was sent.
         query: The query's parameters.
         body: The body's members.
-        fails: Asked when a change is made: how its transition is to fail, or None.
+        fails: Called when a change is made; returns how its transition fails, or None.
     """
 
     operation: str
@@ -86,8 +94,8 @@ class Operations:
 
     Args:
         store: Where the sessions are.
-        clock: The sessions' time.
-        transition_seconds: How long a transition takes; None waits until it is told.
+        clock: The server's time; the sessions' is ahead of it by what was skipped.
+        transition_seconds: How long a transition takes; None waits for `LocalNimble.complete`.
         region_name: The region, for the sessions' ARNs.
     """
 
@@ -97,31 +105,38 @@ class Operations:
     region_name: str
 
     def perform(self, call: Call) -> Result:
-        """Do what a call asks for.
+        """Carry out a call.
 
         Raises:
-            Refusal: It is not done, and nothing was changed.
+            Refusal: It is refused, and nothing was changed.
+            StoreBusyError: The store is in use; nothing was changed, and the call may be repeated.
         """
-        if call.operation == "GetStreamingSession":
-            return Result(self._get(call), applied=False)
-        if call.operation == "ListStreamingSessions":
-            return Result(self._list(call), applied=False)
-        with self.store.transaction():
-            return self._once(call)
+        if OPERATIONS[call.operation].transition is not None:
+            with self.store.transaction() as tables:
+                return self._once(tables, call)
+        read = self._list if call.session_id is None else self._get
+        with self.store.access() as tables:
+            tables.complete_due(session_time(self.clock, tables))
+            return Result(read(tables, call), applied=False)
 
-    def due(self, now: float) -> float | None:
-        """Tell when a transition ends that begins now."""
+    def _due(self, now: float) -> float | None:
         return None if self.transition_seconds is None else now + self.transition_seconds
 
-    def _once(self, call: Call) -> Result:
+    def circumstances(self, now: float, caller: str) -> Circumstances:
+        """Return what a session is made with that a caller creates now."""
+        return Circumstances(
+            region_name=self.region_name, now=now, due=self._due(now), caller=caller
+        )
+
+    def _once(self, tables: Tables, call: Call) -> Result:
         """Make a change unless its token says that it was made already."""
         if call.client_token is None:
-            return Result(self._change(call), applied=True)
+            return Result(self._change(tables, call), applied=True)
         digest = _digest(call)
-        remembered = self.store.recall(call.caller, call.operation, call.client_token)
+        remembered = tables.recall(call.caller, call.operation, call.client_token)
         if remembered is None:
-            body = self._change(call)
-            self.store.remember(call.caller, call.operation, call.client_token, digest, body)
+            body = self._change(tables, call)
+            tables.remember(call.caller, call.operation, call.client_token, digest, body)
             return Result(body, applied=True)
         first_digest, body = remembered
         if first_digest != digest:
@@ -132,13 +147,13 @@ class Operations:
             )
         return Result(body, applied=False)
 
-    def _change(self, call: Call) -> bytes:
-        now = self.clock()
-        self.store.settle(now)
+    def _change(self, tables: Tables, call: Call) -> bytes:
+        now = session_time(self.clock, tables)
+        tables.complete_due(now)
         if call.session_id is None:
-            return self._create(call, now)
+            return self._create(tables, call, now)
         transition = TRANSITIONS[call.operation]
-        session = self._find(call)
+        session = _find(tables, call)
         if session.state == State.DELETED:
             raise _not_found(call)
         if session.state not in transition.allowed_from:
@@ -147,43 +162,32 @@ class Operations:
             session,
             transition,
             now=now,
-            due=self.due(now),
+            due=self._due(now),
             caller=call.caller,
-            members=_renamed(call.body),
+            members=_session_members(call),
             failure=call.fails(),
         )
-        self.store.change(changed)
+        tables.change(changed)
         return _session_body(changed)
 
-    def _create(self, call: Call, now: float) -> bytes:
+    def _create(self, tables: Tables, call: Call, now: float) -> bytes:
         session = new_session(
             call.studio_id,
             "".join(secrets.choice(_SESSION_ID_ALPHABET) for _ in range(_SESSION_ID_LENGTH)),
-            region_name=self.region_name,
             state=State.CREATE_IN_PROGRESS.value,
-            now=now,
-            due=self.due(now),
-            caller=call.caller,
             members=call.body,
+            circumstances=self.circumstances(now, call.caller),
             failure=call.fails(),
         )
-        self.store.add(session)
+        tables.add(session)
         return _session_body(session)
 
-    def _get(self, call: Call) -> bytes:
-        self.store.settle(self.clock())
-        return _session_body(self._find(call))
+    def _get(self, tables: Tables, call: Call) -> bytes:
+        return _session_body(_find(tables, call))
 
-    def _find(self, call: Call) -> Session:
-        session = self.store.find(call.studio_id, call.session_id or "")
-        if session is None:
-            raise _not_found(call)
-        return session
-
-    def _list(self, call: Call) -> bytes:
-        self.store.settle(self.clock())
+    def _list(self, tables: Tables, call: Call) -> bytes:
         session_ids = call.query.get("sessionIds")
-        found = self.store.page(
+        found = tables.page(
             call.studio_id,
             after=self._page_start(call),
             # One more, to know whether there is a next page.
@@ -192,7 +196,7 @@ class Operations:
             created_by=call.query.get("createdBy"),
             session_ids=None if session_ids is None else session_ids.split(","),
         )
-        if not found and not self.store.has_studio(call.studio_id):
+        if not found and not tables.has_studio(call.studio_id):
             raise _not_found(call)
         sessions = found[:PAGE_SIZE]
         answer: dict[str, object] = {"sessions": [session_to_wire(session) for session in sessions]}
@@ -222,18 +226,26 @@ class Operations:
         return sequence
 
 
+def _find(tables: Tables, call: Call) -> StoredSession:
+    session = tables.find(call.studio_id, call.session_id or "")
+    if session is None:
+        raise _not_found(call)
+    return session
+
+
 def _digest(call: Call) -> bytes:
     """Condense everything that makes two calls the same."""
     parameters: Sequence[object] = (call.studio_id, call.session_id, call.body)
     return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).digest()
 
 
-def _renamed(body: Mapping[str, object]) -> dict[str, object]:
+def _session_members(call: Call) -> dict[str, object]:
     """Give the request's members the names that they have in a session."""
-    return {"startedFromBackupId" if name == "backupId" else name: body[name] for name in body}
+    members = OPERATIONS[call.operation].body or {}
+    return {members[name].session_member or name: call.body[name] for name in call.body}
 
 
-def _session_body(session: Session) -> bytes:
+def _session_body(session: StoredSession) -> bytes:
     return json.dumps({"session": session_to_wire(session)}).encode()
 
 
@@ -249,7 +261,7 @@ def _not_found(call: Call) -> Refusal:
     return Refusal("ResourceNotFoundException", f"{what} not found.", _names(call))
 
 
-def _conflict(call: Call, session: Session) -> Refusal:
+def _conflict(call: Call, session: StoredSession) -> Refusal:
     context = {**_names(call), "state": session.state}
     if session.pending is not None:
         return Refusal(

@@ -28,31 +28,32 @@ _SESSIONS: Final[tuple[tuple[str, State, str, str, float, dict[str, str]], ...]]
 )
 
 
-def sample_sessions(now: float) -> Iterator[tuple[str, State, dict[str, object]]]:
-    """Describe the sample studio's sessions.
+def sample_sessions(studio_id: str, now: float) -> Iterator[dict[str, object]]:
+    """Describe the sample studio's sessions, in the form of a state document.
 
     Args:
+        studio_id: The studio's id.
         now: The sessions' time, in seconds since 1970 UTC.
-
-    Yields:
-        Each session's id, state and members.
     """
     for session_id, state, owner, instance_type, hours, tags in _SESSIONS:
-        created = now - hours * _HOUR
-        members: dict[str, object] = {
-            "created_at": render_timestamp(created),
-            "created_by": owner,
-            "ec2_instance_type": instance_type,
-            "launch_profile_id": "lp-" + tags["department"],
-            "owned_by": owner,
-            "streaming_image_id": "img-linux-2024",
+        created = render_timestamp(now - hours * _HOUR)
+        changed = created
+        session: dict[str, object] = {
+            "studioId": studio_id,
+            "sessionId": session_id,
+            "state": str(state),
+            "createdAt": created,
+            "createdBy": owner,
+            "ec2InstanceType": instance_type,
+            "launchProfileId": "lp-" + tags["department"],
+            "ownedBy": owner,
+            "streamingImageId": "img-linux-2024",
             "tags": {"project": "northern-lights", **tags},
-            "updated_at": render_timestamp(created),
-            "updated_by": owner,
+            "updatedBy": owner,
         }
         if instance_type.startswith("g5."):
-            members["volume_configuration"] = _LARGE
+            session["volumeConfiguration"] = _LARGE
         if state is not State.READY:
-            members["stopped_at"] = members["updated_at"] = render_timestamp(created + 2 * _HOUR)
-            members["stopped_by"] = owner
-        yield session_id, state, members
+            changed = render_timestamp(now - (hours - 2) * _HOUR)
+            session |= {"stoppedAt": changed, "stoppedBy": owner}
+        yield {**session, "updatedAt": changed}

@@ -1,7 +1,6 @@
-"""How a session comes into being, changes and looks on the wire.
+"""The members of a session: what a new one holds, what a transition changes, its wire form.
 
-This module owns the members of a session: what a new one holds, what each transition writes into
-it, and how a stored one is spelled in an answer. It is pure; times and ids are passed in.
+It is pure; times and ids are passed in.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from nimble_stop._api.timestamps import parse_timestamp
-from nimble_stop.local.storage.store import Pending, Session
+from nimble_stop.local.storage.stored_session import Pending, StoredSession
 from nimble_stop.local.studio.clock import render_timestamp
 from nimble_stop.local.studio.lifecycle import STATUS_CODES, STATUS_MESSAGES, transition_through
 from nimble_stop.models import StreamingSessionState as State, StreamingSessionStatusCode as Code
@@ -19,9 +18,16 @@ from nimble_stop.models import StreamingSessionState as State, StreamingSessionS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nimble_stop.local.studio.lifecycle import Transition
+    from nimble_stop.local.api.operation_table import Transition
 
-__all__ = ["Failure", "begin_transition", "new_session", "session_to_wire"]
+__all__ = [
+    "DEFAULTED",
+    "Circumstances",
+    "Failure",
+    "begin_transition",
+    "new_session",
+    "session_to_wire",
+]
 
 _ACCOUNT: Final = "123456789012"
 # What a launch profile says when its creator says nothing (AWS: StreamConfigurationCreate), with
@@ -34,6 +40,11 @@ _DEFAULT_MEMBERS: Final[dict[str, object]] = {
     "volumeConfiguration": {"iops": 3000, "size": 500, "throughput": 125},
     "volumeRetentionMode": "RETAIN",
 }
+
+DEFAULTED: Final = (
+    "arn", "createdAt", "createdBy", "statusCode", "statusMessage", "updatedBy", *_DEFAULT_MEMBERS
+)  # fmt: skip
+"""The members that a new session has without being given them."""
 
 
 @attrs.frozen
@@ -49,59 +60,73 @@ class Failure:
     status_message: str | None = None
 
 
+@attrs.frozen(kw_only=True)
+class Circumstances:
+    """When, where and by whom a session is made.
+
+    Args:
+        region_name: The region, for its ARN.
+        now: The sessions' time, in seconds since 1970 UTC.
+        due: When it leaves a state of transition; None waits for `LocalNimble.complete`.
+        caller: Who creates it.
+    """
+
+    region_name: str
+    now: float
+    due: float | None
+    caller: str
+
+
 def new_session(
     studio_id: str,
     session_id: str,
     *,
-    region_name: str,
     state: str,
-    now: float,
-    due: float | None,
-    caller: str,
     members: Mapping[str, object],
+    circumstances: Circumstances,
     failure: Failure | None = None,
-) -> Session:
+) -> StoredSession:
     """Make a session.
 
     Args:
         studio_id: The studio that it belongs to.
         session_id: Its id.
-        region_name: The region, for its ARN.
         state: Its state; in a state of transition it is about to leave it.
-        now: The sessions' time, in seconds since 1970 UTC.
-        due: When it leaves a state of transition; None waits until it is told.
-        caller: Who creates it.
         members: Its other members in wire form. They win over the defaults; None leaves one out.
+        circumstances: When, where and by whom it is made.
         failure: How a transition ends that does not go well.
     """
+    arn = f"arn:aws:nimble:{circumstances.region_name}:{_ACCOUNT}:streaming-session/{session_id}"
     given: dict[str, object] = {
-        "arn": f"arn:aws:nimble:{region_name}:{_ACCOUNT}:streaming-session/{session_id}",
-        "createdAt": render_timestamp(now),
-        "createdBy": caller,
+        "arn": arn,
+        "createdAt": render_timestamp(circumstances.now),
+        "createdBy": circumstances.caller,
         "statusCode": str(STATUS_CODES.get(State(state), Code.INTERNAL_ERROR)),
         "statusMessage": STATUS_MESSAGES.get(State(state), f"The streaming session is {state}."),
-        "updatedBy": caller,
+        "updatedBy": circumstances.caller,
         **_DEFAULT_MEMBERS,
         **members,
     }
     updated_at = given.pop("updatedAt", None)
     transition = transition_through(State(state))
-    return Session(
+    return StoredSession(
         studio_id=studio_id,
         session_id=session_id,
         state=state,
-        status_code=str(given.pop("statusCode")),
-        status_message=str(given.pop("statusMessage")),
-        updated_at=now if updated_at is None else parse_timestamp(updated_at).timestamp(),
-        pending=None if transition is None else _pending(transition, due, failure),
-        owned_by=_text_or_none(given.pop("ownedBy", None)),
-        created_by=_text_or_none(given.pop("createdBy")),
+        status_code=_text(given.pop("statusCode")),
+        status_message=_text(given.pop("statusMessage")),
+        updated_at=(
+            circumstances.now if updated_at is None else parse_timestamp(updated_at).timestamp()
+        ),
+        pending=None if transition is None else _pending(transition, circumstances.due, failure),
+        owned_by=_text(given.pop("ownedBy", None)),
+        created_by=_text(given.pop("createdBy")),
         members={name: value for name, value in given.items() if value is not None},
     )
 
 
 def begin_transition(
-    session: Session,
+    session: StoredSession,
     transition: Transition,
     *,
     now: float,
@@ -109,14 +134,14 @@ def begin_transition(
     caller: str,
     members: Mapping[str, object],
     failure: Failure | None,
-) -> Session:
-    """Put a session into the state of transition; the caller has checked that it is allowed.
+) -> StoredSession:
+    """Move a session into the state of transition; the caller has checked that it is allowed.
 
     Args:
         session: The session as it was.
         transition: What happens to it.
         now: The sessions' time, in seconds since 1970 UTC.
-        due: When it leaves that state; None waits until it is told.
+        due: When it leaves that state; None waits for `LocalNimble.complete`.
         caller: Who asked for it.
         members: Members that the request sets, in wire form.
         failure: How it ends when it does not go well.
@@ -155,8 +180,8 @@ def _pending(transition: Transition, due: float | None, failure: Failure | None)
     )
 
 
-def session_to_wire(session: Session) -> dict[str, object]:
-    """Spell a session as the API does, its members in alphabetical order."""
+def session_to_wire(session: StoredSession) -> dict[str, object]:
+    """Write a session as the API does, its members in alphabetical order."""
     wire: dict[str, object] = {
         **session.members,
         "sessionId": session.session_id,
@@ -164,13 +189,11 @@ def session_to_wire(session: Session) -> dict[str, object]:
         "statusCode": session.status_code,
         "statusMessage": session.status_message,
         "updatedAt": render_timestamp(session.updated_at),
+        "ownedBy": session.owned_by,
+        "createdBy": session.created_by,
     }
-    if session.owned_by is not None:
-        wire["ownedBy"] = session.owned_by
-    if session.created_by is not None:
-        wire["createdBy"] = session.created_by
-    return dict(sorted(wire.items()))
+    return {name: wire[name] for name in sorted(wire) if wire[name] is not None}
 
 
-def _text_or_none(value: object) -> str | None:
+def _text(value: object) -> str | None:
     return None if value is None else str(value)

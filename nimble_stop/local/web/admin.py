@@ -20,7 +20,7 @@ from nimble_stop.local.admin.inputs import read_call
 from nimble_stop.local.admin.replies import EventStream, Problem
 from nimble_stop.local.admin.routing import PREFIX, find_route
 from nimble_stop.local.admin.table import ROUTES
-from nimble_stop.local.api.exchange import SERVER
+from nimble_stop.local.api.answer import SERVER
 from nimble_stop.local.api.refusals import Refusal
 from nimble_stop.local.api.routes import parse_target
 from nimble_stop.local.web.event_stream import stream_events

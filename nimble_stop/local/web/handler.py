@@ -7,14 +7,13 @@ segments, is the service's, which refuses it. So neither can be taken for the ot
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import uuid
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from nimble_stop.local.api.exchange import refused
+from nimble_stop.local.api.answer import refused
 from nimble_stop.local.api.refusals import Refusal
 from nimble_stop.local.web.admin import ADMIN_PREFIX
 from nimble_stop.local.web.delivery import deliver
@@ -64,10 +63,7 @@ class Handler:
             exchange.body = await read_body(request)
         except Refusal as refusal:
             exchange.refusal = refusal
-        latency = self._service.latency(exchange)
-        if latency:
-            await asyncio.sleep(latency)
-        return await deliver(request, self._service.answer(exchange))
+        return await deliver(request, await self._service.answer(exchange))
 
 
 def refusal_response(refusal: Refusal, request: web.BaseRequest) -> web.Response:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import web
 
 from nimble_stop.exceptions import ConfigurationError
-from nimble_stop.local.api.exchange import SERVER, refused
+from nimble_stop.local.api.answer import SERVER, refused
 from nimble_stop.local.api.refusals import Refusal
 
 if TYPE_CHECKING:

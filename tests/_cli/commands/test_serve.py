@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 import nimble_stop
+from nimble_stop.local import EndpointOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from nimble_stop.local import LocalNimble
     from tests._cli.support import Cli
 
 
@@ -87,15 +89,16 @@ def test_what_serve_cannot_begin_with_is_a_configuration_error(cli: Cli, tmp_pat
 
 def test_only_what_was_given_is_passed_on(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """All defaults are the endpoint's own."""
-    passed: list[dict[str, object]] = []
+    passed: list[EndpointOptions] = []
 
-    def serve(**options: object) -> None:
-        passed.append(options)
+    def serve(local: LocalNimble, **_: object) -> None:
+        passed.append(local.options)
 
     monkeypatch.setattr("nimble_stop.local.serve.serve", serve)
     assert cli("serve").code == 0
     assert cli("--region", "eu-west-1", "serve", "--port", "8080", "--db", "x.db").code == 0
-    assert passed == [
-        {"sample": False},
-        {"sample": False, "region_name": "eu-west-1", "port": 8080, "db": "x.db"},
-    ]
+    default = EndpointOptions()
+    for options in passed:
+        assert options.keys == default.keys
+    chosen = [(options.region_name, options.port, options.db) for options in passed]
+    assert chosen == [("us-west-2", 0, ":memory:"), ("eu-west-1", 8080, "x.db")]

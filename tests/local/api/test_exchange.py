@@ -1,23 +1,9 @@
 from __future__ import annotations
 
 from nimble_stop.local import ResetAfterChange
-from nimble_stop.local.api.exchange import Answer, Exchange, record, refused
-from nimble_stop.local.api.refusals import Refusal
+from nimble_stop.local.api.answer import Answer
+from nimble_stop.local.api.exchange import Exchange, record
 from nimble_stop.local.api.routes import Route
-
-
-def test_an_answer_that_says_no() -> None:
-    """It has the refusal's status, code and headers, and a body of JSON."""
-    answer = refused(
-        Refusal("UnknownOperationException", "No.", status=405, headers={"Allow": "GET"})
-    )
-    assert (answer.status, answer.error_code) == (405, "UnknownOperationException")
-    assert answer.headers == {
-        "Content-Type": "application/json",
-        "x-amzn-ErrorType": "UnknownOperationException",
-        "Allow": "GET",
-    }
-    assert b'"message": "No."' in answer.body
 
 
 def test_what_is_noted_down() -> None:
@@ -30,7 +16,7 @@ def test_what_is_noted_down() -> None:
     )
     exchange.route = Route("StopStreamingSession", "s", "x")
     exchange.faults.append("Latency")
-    noted = record(exchange, Answer(status=200, body=b"", applied=True), 60.0)
+    noted = record(exchange, Answer(status=200, body=b"", applied=True), number=1, now=60.0)
     assert (noted.operation, noted.studio_id, noted.session_id) == (
         "StopStreamingSession",
         "s",
@@ -50,7 +36,7 @@ def test_nothing_secret_is_noted_down() -> None:
         b"/x?X-Amz-Signature=s3cret&x-amz-security-token=s3cret&ownedBy=me",
         {b"authorization": [b"Signature=s3cret"], b"x-amz-security-token": [b"s3cret"]},
     )
-    noted = record(exchange, Answer(status=403, body=b""), 0.0)
+    noted = record(exchange, Answer(status=403, body=b""), number=1, now=0.0)
     assert "s3cret" not in repr(noted)
     assert "s3cret" not in repr(exchange)
     assert noted.path.endswith("&ownedBy=me")
@@ -61,7 +47,7 @@ def test_what_is_noted_down_is_cut() -> None:
     exchange = Exchange(
         "POST", b"/" + b"x" * 100_000, {b"user-agent": [b"u" * 100_000]}, body=b"x" * 100_000
     )
-    noted = record(exchange, Answer(status=403, body=b""), 0.0)
+    noted = record(exchange, Answer(status=403, body=b""), number=1, now=0.0)
     assert (len(noted.path), len(noted.body)) == (2048, 2048)
     assert noted.user_agent == "u" * 256
 
@@ -69,5 +55,5 @@ def test_what_is_noted_down_is_cut() -> None:
 def test_a_reset_has_no_status() -> None:
     """A request whose answer never left is noted down without one."""
     answer = Answer(status=200, body=b"", applied=True, delivery=ResetAfterChange())
-    noted = record(Exchange("POST", b"/x", {}), answer, 0.0)
+    noted = record(Exchange("POST", b"/x", {}), answer, number=1, now=0.0)
     assert (noted.status, noted.applied) == (None, True)

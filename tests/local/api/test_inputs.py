@@ -5,13 +5,15 @@ from contextlib import suppress
 import pytest
 from hypothesis import given, strategies as st
 
-from nimble_stop.local.api.inputs import read_body, read_query, read_token
+from nimble_stop.local.api.inputs import check_accept, read_body, read_query, read_token
 from nimble_stop.local.api.refusals import Refusal
 
+JSON: dict[bytes, list[bytes]] = {b"content-type": [b"application/json"]}
 
-def refused(operation: str, body: bytes, content_type: bytes | None = None) -> Refusal:
+
+def refused(operation: str, body: bytes, content_type: bytes = b"application/json") -> Refusal:
     """Read a body that is to be refused."""
-    headers = {} if content_type is None else {b"content-type": [content_type]}
+    headers = {b"content-type": [content_type]} if content_type else {}
     with pytest.raises(Refusal) as caught:
         read_body(operation, body, headers)
     return caught.value
@@ -91,38 +93,79 @@ def test_a_pattern_covers_the_whole_value() -> None:
 def test_known_members_are_kept_and_others_ignored() -> None:
     """Null is as if not sent, and what the operation does not know is left out."""
     body = b'{"launchProfileId": "lp", "ownedBy": null, "new": 1, "tags": {"a": "\\u00fc"}}'
-    assert read_body("CreateStreamingSession", body, {}) == {
+    assert read_body("CreateStreamingSession", body, JSON) == {
         "launchProfileId": "lp",
         "tags": {"a": "ü"},
     }
 
 
-@pytest.mark.parametrize("operation", ["GetStreamingSession", "DeleteStreamingSession"])
-def test_operations_without_a_body_ignore_it(operation: str) -> None:
-    """Where no body is expected none is read."""
-    assert read_body(operation, b"{", {}) == {}
+@pytest.mark.parametrize(
+    "operation", ["GetStreamingSession", "ListStreamingSessions", "DeleteStreamingSession"]
+)
+@pytest.mark.parametrize(("body", "headers"), [(b"{}", JSON), (b"{}", {}), (b"", JSON)])
+def test_operations_without_a_body(
+    operation: str, body: bytes, headers: dict[bytes, list[bytes]]
+) -> None:
+    """Where no body is modelled, a body or its media type is 415."""
+    assert read_body(operation, b"", {}) == {}
+    with pytest.raises(Refusal) as caught:
+        read_body(operation, body, headers)
+    assert (caught.value.code, caught.value.status) == ("UnsupportedMediaTypeException", 415)
 
 
 @pytest.mark.parametrize(
     "content_type",
-    [b"application/json", b"application/json; charset=utf-8", b'Application/JSON;charset="UTF-8"'],
+    [
+        b"application/json",
+        b"application/json; charset=utf-8",
+        b'Application/JSON;charset="UTF-8"',
+        b"application/json; version=1",
+    ],
 )
-def test_json_may_name_its_charset(content_type: bytes) -> None:
+def test_parameters_of_the_media_type_are_ignored(content_type: bytes) -> None:
     """The media type may be written in every usual way."""
     assert read_body("StopStreamingSession", b"{}", {b"content-type": [content_type]}) == {}
 
 
-@pytest.mark.parametrize("content_type", [b"text/plain", b"application/json; charset=latin-1"])
+@pytest.mark.parametrize(
+    "content_type", [b"", b"text/plain", b"application/jsonx", b"application/json, text/plain"]
+)
 def test_other_media_types(content_type: bytes) -> None:
-    """A body of another type is 415."""
+    """A body of another type, or of none, is 415."""
     refusal = refused("StopStreamingSession", b"{}", content_type)
     assert (refusal.code, refusal.status) == ("UnsupportedMediaTypeException", 415)
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        None,
+        b"application/json",
+        b"*/*",
+        b"text/html, application/*;q=0.1",
+        b"application/json;q=0.001, */*;q=0",
+        b"Application/JSON; version=1",
+    ],
+)
+def test_callers_that_take_json(accept: bytes | None) -> None:
+    """An Accept header may allow the answer in every way, or be missing."""
+    check_accept({} if accept is None else {b"accept": [accept]})
+
+
+@pytest.mark.parametrize(
+    "accept", [b"text/html", b"application/hal+json", b"*/*, application/json;q=0.0", b"", b";,"]
+)
+def test_callers_that_do_not_take_json(accept: bytes) -> None:
+    """An Accept header that excludes the answer is 406."""
+    with pytest.raises(Refusal) as caught:
+        check_accept({b"accept": [accept]})
+    assert (caught.value.code, caught.value.status) == ("NotAcceptableException", 406)
 
 
 def test_an_encoded_body() -> None:
     """A compressed body is 415."""
     with pytest.raises(Refusal) as caught:
-        read_body("StopStreamingSession", b"{}", {b"content-encoding": [b"gzip"]})
+        read_body("StopStreamingSession", b"{}", {**JSON, b"content-encoding": [b"gzip"]})
     assert caught.value.status == 415
 
 
@@ -130,7 +173,7 @@ def test_an_encoded_body() -> None:
 def test_no_body_does_more_than_fail(body: bytes) -> None:
     """Whatever bytes come, they are read or refused."""
     with suppress(Refusal):
-        assert read_body("StopStreamingSession", body, {}).keys() <= {"volumeRetentionMode"}
+        assert read_body("StopStreamingSession", body, JSON).keys() <= {"volumeRetentionMode"}
 
 
 @pytest.mark.parametrize(

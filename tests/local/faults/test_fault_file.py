@@ -1,14 +1,28 @@
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from nimble_stop.exceptions import ConfigurationError
-from nimble_stop.local import FaultRule, ResetAfterChange, ServiceFailure, load_faults
+from nimble_stop.local import (
+    FaultRule,
+    Latency,
+    ResetAfterChange,
+    ServiceFailure,
+    StopFails,
+    load_faults,
+)
 from nimble_stop.local.faults import fault_file
-from nimble_stop.local.faults.fault_file import parse_faults
+from nimble_stop.local.faults.fault_file import (
+    describe_rule,
+    parse_faults,
+    read_faults,
+    read_rule,
+    write_rule,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,13 +65,25 @@ def test_the_example_of_the_documentation_is_right() -> None:
         ('[{"fault": ["Latency"]}]', "[0].fault must be one of"),
         ('[{"fault": "Latency"}]', "[0].seconds is missing"),
         ('[{"fault": "Latency", "second": 1}]', "[0].second is no key of Latency; it has"),
-        ('[{"fault": "Latency", "seconds": "1"}]', "[0].seconds must be a number, not '1'"),
+        (
+            '[{"fault": "Latency", "seconds": "1"}]',
+            "[0].seconds must be a finite number, 0 or more, not '1'",
+        ),
         ('[{"fault": "Latency", "seconds": -1}]', "[0].seconds must be a finite number"),
         (
             '[{"fault": "WrongDate"}, {"fault": "Latency", "seconds": 1, "times": "x"}]',
             "[1].times must be a whole number",
         ),
         ('[{"fault": "StopFails", "fired": 1}]', "[0].fired is no key of StopFails"),
+        (
+            '[{"fault": "StopFails", "sesion_id": "x"}]',
+            "studio_id, session_id, times, skip, probability, seed; did you mean 'session_id'?",
+        ),
+        ('[{"fault": "StopFail"}]', "not 'StopFail'; did you mean 'StopFails'?"),
+        (
+            '[{"fault": "ServiceFailure", "code": "ThrotlingException"}]',
+            "did you mean 'ThrottlingException'?",
+        ),
         ('[{"fault": "StopFails", "session_id": 5}]', "[0].session_id must be a string, not 5"),
         ('[{"fault": "StopFails", "operation": "Stop"}]', "[0].operation must be one of"),
     ],
@@ -79,3 +105,30 @@ def test_an_error_names_the_file(tmp_path: Path) -> None:
     path.write_text("{}")
     with pytest.raises(ConfigurationError, match=r"faults\.json.*must be a list"):
         load_faults(path)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        FaultRule(ServiceFailure("ThrottlingException", retry_after=2, headers={"A": "b"})),
+        FaultRule(StopFails(), session_id="x", times=2, skip=1, probability=0.5, seed=3),
+        FaultRule(Latency(1.5), operation="GetStreamingSession", studio_id="s"),
+    ],
+)
+def test_what_is_written_is_read_again(rule: FaultRule) -> None:
+    """A rule is written as the object that makes an equal one."""
+    written = json.loads(json.dumps(write_rule(rule)))
+    again = read_rule(written, "rule")
+    assert again.fault == rule.fault
+    assert write_rule(again) == written
+    assert describe_rule(rule) == {"id": rule.id, "fired": 0, **written}
+
+
+def test_faults_come_from_programs_and_files(tmp_path: Path) -> None:
+    """An option may hold faults, rules, or the path of a file."""
+    path = tmp_path / "faults.json"
+    path.write_text('[{"fault": "ResetAfterChange"}]')
+    rule = FaultRule(Latency(1))
+    assert read_faults([Latency(2), rule])[1] is rule
+    for given in (path, str(path)):
+        assert [rule.fault for rule in read_faults(given)] == [ResetAfterChange()]

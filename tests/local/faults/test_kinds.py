@@ -13,10 +13,13 @@ from nimble_stop.local import (
     TruncatedBody,
     WrongDate,
 )
-from nimble_stop.local.faults.kinds import FAULTS, Fault, Point
+from nimble_stop.local.faults import points
+from nimble_stop.local.faults.kinds import FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from nimble_stop.local import Fault
 
 LIMITS: list[tuple[Callable[..., Fault], str, float, float]] = [
     (Latency, "seconds", 0, -0.1),
@@ -36,8 +39,10 @@ def test_the_list_of_faults_is_complete() -> None:
     """Every kind of fault is in the list, by name, and acts at some point."""
     names = [kind.__name__ for kind in FAULTS]
     assert names == sorted(names)
-    assert set(FAULTS) == set(Fault.__args__)
-    assert {kind.point for kind in FAULTS} == set(Point)
+    all_points = {
+        point for point in vars(points).values() if points.Fault in getattr(point, "__bases__", ())
+    }
+    assert {kind.point for kind in FAULTS} == all_points
 
 
 @pytest.mark.parametrize(("kind", "name", "last", "too_far"), LIMITS)
@@ -61,10 +66,17 @@ def test_a_date_that_cannot_be_written(kind: type[ClockSkew | WrongDate]) -> Non
     [
         (ServiceFailure(), 500),
         (ServiceFailure("ThrottlingException"), 429),
-        (ServiceFailure("SomethingNew"), 500),
+        (ServiceFailure(unknown_code="SomethingNew"), 500),
         (ServiceFailure("ThrottlingException", status=503), 503),
     ],
 )
 def test_the_status_of_a_failure(failure: ServiceFailure, status: int) -> None:
     """A failure has its code's status, unless it names another."""
-    assert failure.http_status == status
+    assert failure.answer().status == status
+
+
+def test_an_unknown_error_code_must_be_meant() -> None:
+    """A misspelled code is refused with a suggestion; an unknown one has an argument of its own."""
+    with pytest.raises(ValueError, match="did you mean 'ThrottlingException'"):
+        ServiceFailure("ThrotlingException")
+    assert ServiceFailure(unknown_code="SomethingNew").answer().error_code == "SomethingNew"

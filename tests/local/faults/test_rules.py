@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nimble_stop.local import FaultRule, Latency, ServiceFailure, StopFails
-from nimble_stop.local.faults.kinds import Point
+from nimble_stop.local.faults.points import AnswerFault, ArrivalFault
 from nimble_stop.local.faults.rules import FaultRules
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ STOP = "StopStreamingSession"
 
 def take(rules: FaultRules, session_id: str = "x", operation: str = STOP) -> Fault | None:
     """Let a request come to the point where it is answered."""
-    return rules.take(Point.ANSWER, operation, "s", session_id)
+    return rules.take(AnswerFault, operation, "s", session_id)
 
 
 def test_nothing_goes_wrong_without_rules() -> None:
@@ -37,16 +37,16 @@ def test_a_rule_fits_by_operation_studio_and_session() -> None:
 def test_rules_happen_one_after_the_other() -> None:
     """A rule that is used up makes way for the next."""
     rules = FaultRules()
-    first, second = ServiceFailure("A"), ServiceFailure("B")
-    rules.add(FaultRule(first, times=2))
-    rules.add(FaultRule(second, times=1))
+    first, second = ServiceFailure(message="A"), ServiceFailure(message="B")
+    rules.add([FaultRule(first, times=2)])
+    rules.add([FaultRule(second, times=1)])
     assert [take(rules) for _ in range(4)] == [first, first, second, None]
 
 
 def test_requests_can_be_let_through_first() -> None:
     """Skipped requests are only those that fit."""
     rules = FaultRules()
-    rules.add(FaultRule(ServiceFailure(), skip=1, times=1, session_id="x"))
+    rules.add([FaultRule(ServiceFailure(), skip=1, times=1, session_id="x")])
     assert take(rules, "y") is None
     assert take(rules) is None
     assert take(rules) == ServiceFailure()
@@ -76,9 +76,9 @@ def test_never_and_always(probability: float, fired: int) -> None:
 def test_faults_at_different_points_do_not_meet() -> None:
     """A rule is asked only at the point where its fault acts."""
     rules = FaultRules()
-    rules.add(FaultRule(Latency(1), times=1))
+    rules.add([FaultRule(Latency(1), times=1)])
     assert take(rules) is None
-    assert rules.take(Point.ARRIVAL, STOP, "s", "x") == Latency(1)
+    assert rules.take(ArrivalFault, STOP, "s", "x") == Latency(1)
 
 
 def test_a_stops_failure_happens_to_stops() -> None:
@@ -91,7 +91,7 @@ def test_a_stops_failure_happens_to_stops() -> None:
 def test_cleared_rules_do_nothing() -> None:
     """After clearing nothing goes wrong."""
     rules = FaultRules()
-    rules.add(FaultRule(ServiceFailure()))
+    rules.add([FaultRule(ServiceFailure())])
     rules.clear()
     assert take(rules) is None
 

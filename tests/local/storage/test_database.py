@@ -6,27 +6,34 @@ import sys
 import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
-from unittest import mock
 
 import pytest
 
 from nimble_stop.exceptions import ConfigurationError
-from nimble_stop.local.storage import database
-from nimble_stop.local.storage.database import open_database
+from nimble_stop.local.storage import busy
+from nimble_stop.local.storage.database import SCHEMA_VERSION, open_database
+from nimble_stop.local.storage.tables import Tables
+from tests.local.support import stored_session
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+def read(database: sqlite3.Connection, query: str) -> object:
+    """Read one value."""
+    return database.execute(query).fetchone()[0]
 
 
 def test_a_file_is_made_and_found_again(tmp_path: Path) -> None:
     """What was stored in a new file is there when it is opened again."""
     path = str(tmp_path / "x.db")
     with closing(open_database(path)) as first:
-        (secret,) = first.execute("SELECT value FROM secret").fetchone()
+        secret = read(first, "SELECT value FROM secret")
     with closing(open_database(path)) as second:
-        assert second.execute("SELECT value FROM secret").fetchone() == (secret,)
-        assert second.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert second.execute("PRAGMA synchronous").fetchone() == (1,)
+        assert read(second, "SELECT value FROM secret") == secret
+        assert read(second, "PRAGMA journal_mode") == "wal"
+        assert read(second, "PRAGMA synchronous") == 1
+        assert read(second, "PRAGMA user_version") == SCHEMA_VERSION
 
 
 def test_a_file_can_be_told_by_its_mark(tmp_path: Path) -> None:
@@ -68,10 +75,10 @@ def test_a_directory_that_does_not_exist(tmp_path: Path) -> None:
 def test_a_locked_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that another process does not let go of is one clear error, after some patience."""
     path = str(tmp_path / "x.db")
-    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(busy, "BUSY_SECONDS", 0.05)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(ConfigurationError, match="locked"):
+        with pytest.raises(ConfigurationError, match="in use by others"):
             open_database(path)
 
 
@@ -79,7 +86,7 @@ def test_a_file_that_is_let_go_of(tmp_path: Path) -> None:
     """While another process reads, opening a new file waits for it."""
     path = str(tmp_path / "x.db")
     with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
-        other.execute("PRAGMA user_version=1")
+        other.execute("PRAGMA cache_size=100")
         other.execute("BEGIN")
         other.execute("SELECT * FROM sqlite_master").fetchall()
         release = threading.Timer(0.1, other.execute, ("COMMIT",))
@@ -91,21 +98,13 @@ def test_a_file_that_is_let_go_of(tmp_path: Path) -> None:
 def test_a_file_that_is_not_let_go_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After some patience that is one clear error."""
     path = str(tmp_path / "x.db")
-    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(busy, "BUSY_SECONDS", 0.05)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("PRAGMA user_version=1")
+        other.execute("PRAGMA cache_size=100")
         other.execute("BEGIN")
         other.execute("SELECT * FROM sqlite_master").fetchall()
-        with pytest.raises(ConfigurationError, match="locked"):
+        with pytest.raises(ConfigurationError, match="in use by others"):
             open_database(path)
-
-
-def test_switching_is_tried_again() -> None:
-    """SQLite refuses at once when two processes switch to WAL together; the second try succeeds."""
-    busy = mock.create_autospec(sqlite3.Connection, instance=True)
-    busy.execute.side_effect = [sqlite3.OperationalError("database is locked"), None]
-    database._switch_to_wal(busy)
-    assert busy.execute.call_count == 2
 
 
 def test_many_processes_can_open_a_new_file_at_once(tmp_path: Path) -> None:
@@ -118,3 +117,97 @@ def test_many_processes_can_open_a_new_file_at_once(tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "x.db")]) for _ in range(4)
     ]
     assert [process.wait(60) for process in processes] == [0, 0, 0, 0]
+
+
+VERSION_1 = (
+    """
+    CREATE TABLE sessions (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        studio_id TEXT NOT NULL,
+        session_id TEXT NOT NULL,
+        state TEXT NOT NULL,
+        status_code TEXT NOT NULL,
+        status_message TEXT NOT NULL,
+        updated_at REAL NOT NULL,
+        due REAL,
+        next_state TEXT,
+        next_status_code TEXT,
+        next_status_message TEXT,
+        owned_by TEXT,
+        created_by TEXT,
+        members TEXT NOT NULL,
+        UNIQUE (studio_id, session_id)
+    )
+    """,
+    "CREATE INDEX sessions_due ON sessions (due) WHERE due IS NOT NULL",
+    "CREATE INDEX sessions_listed ON sessions (studio_id, sequence) WHERE state <> 'DELETED'",
+    """
+    CREATE TABLE answers (
+        caller TEXT NOT NULL,
+        operation TEXT NOT NULL,
+        token TEXT NOT NULL,
+        parameters BLOB NOT NULL,
+        body BLOB NOT NULL,
+        PRIMARY KEY (caller, operation, token)
+    ) WITHOUT ROWID
+    """,
+    "CREATE TABLE secret (value BLOB NOT NULL)",
+    "INSERT INTO secret VALUES (x'5EC2E7')",
+    "INSERT INTO answers VALUES ('c', 'StopStreamingSession', 't', x'00', x'7B7D')",
+    """
+    INSERT INTO sessions VALUES (7, 's', 'x', 'STOP_IN_PROGRESS', 'C', 'M', 1.5, 60.5, 'STOPPED',
+        'STREAMING_SESSION_STOPPED', 'It is stopped.', 'me', 'you', '{"arn": "a"}')
+    """,
+    "PRAGMA application_id=0x6E6D626C",
+)
+"""A file of nimble-stop 0.1, which wrote no version into it."""
+
+
+def test_a_file_of_the_first_version_is_migrated(tmp_path: Path) -> None:
+    """Sessions, their places in lists, transitions, answers and the secret are kept."""
+    path = str(tmp_path / "old.db")
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        for statement in VERSION_1:
+            old.execute(statement)
+    for _ in range(2):
+        with closing(open_database(path)) as migrated:
+            tables = Tables(migrated)
+            assert tables.secret == b"\x5e\xc2\xe7"
+            assert tables.recall("c", "StopStreamingSession", "t") == (b"\x00", b"{}")
+            assert read(migrated, "PRAGMA user_version") == SCHEMA_VERSION
+    with closing(open_database(path)) as migrated:
+        tables = Tables(migrated)
+        assert tables.complete_due(61) == 1
+        session = tables.find("s", "x")
+        assert session is not None
+        assert (session.state, session.updated_at, session.sequence) == ("STOPPED", 60.5, 7)
+        assert (session.owned_by, session.members) == ("me", {"arn": "a"})
+        tables.add(stored_session("y"))
+        assert [found.sequence for found in tables.page("s", after=7, limit=9)] == [8]
+
+
+def test_a_migrated_file_is_like_a_new_one(tmp_path: Path) -> None:
+    """Tables and indexes are the same, however the file came to its version."""
+    path = str(tmp_path / "old.db")
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        for statement in VERSION_1:
+            old.execute(statement)
+    query = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
+    with closing(open_database(path)) as migrated, closing(open_database(":memory:")) as new:
+        schemas = [
+            [(row["name"], row["sql"].replace('"', "")) for row in database.execute(query)]
+            for database in (migrated, new)
+        ]
+    assert schemas[0] == schemas[1]
+
+
+def test_a_file_of_a_newer_version(tmp_path: Path) -> None:
+    """It is refused with what to do about it, and left as it is."""
+    path = tmp_path / "new.db"
+    with closing(open_database(str(path))) as newer:
+        newer.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
+    before = path.read_bytes()
+    with pytest.raises(ConfigurationError, match="newer nimble-stop") as caught:
+        open_database(str(path))
+    assert f"its version is {SCHEMA_VERSION + 1}" in caught.value.message
+    assert path.read_bytes() == before

@@ -1,32 +1,49 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, strategies as st
 
 from nimble_stop._api.timestamps import parse_timestamp
-from nimble_stop.local.studio.clock import SessionClock, render_timestamp
+from nimble_stop.local.storage.database import open_database
+from nimble_stop.local.storage.tables import Tables
+from nimble_stop.local.studio.clock import render_timestamp, session_time, skip_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 
-def test_advance_moves_the_sessions_time_on() -> None:
-    """Skipped seconds add up on top of the server's clock, and reset forgets them."""
-    clock = SessionClock(lambda: 1000.0)
-    clock.advance(1.5)
-    clock.advance(2)
-    clock.advance(0)
-    assert clock() == 1003.5
-    clock.reset()
-    assert clock() == 1000.0
+@pytest.fixture
+def tables() -> Generator[Tables]:
+    """The tables of an empty store."""
+    with closing(open_database(":memory:")) as database:
+        yield Tables(database)
+
+
+def test_skipped_seconds_add_up(tables: Tables) -> None:
+    """The sessions' time is the server's and all that was skipped."""
+    for seconds in (1.5, 2, 0):
+        skip_seconds(seconds, lambda: 1000.0, tables)
+    assert session_time(lambda: 1000.0, tables) == 1003.5
 
 
 @pytest.mark.parametrize("seconds", [-1, math.inf, math.nan])
-def test_time_does_not_go_back(seconds: float) -> None:
+def test_time_does_not_go_back(tables: Tables, seconds: float) -> None:
     """A negative or endless number of seconds is refused."""
-    clock = SessionClock(lambda: 0.0)
     with pytest.raises(ValueError, match="0 or more"):
-        clock.advance(seconds)
-    assert clock() == 0.0
+        skip_seconds(seconds, lambda: 0.0, tables)
+    assert session_time(lambda: 0.0, tables) == 0.0
+
+
+def test_time_ends_with_the_year_9999(tables: Tables) -> None:
+    """The last moment that can be written is reached, and not passed."""
+    skip_seconds(253_402_300_700, lambda: 0.0, tables)
+    with pytest.raises(ValueError, match="beyond the year 9999"):
+        skip_seconds(100, lambda: 0.0, tables)
+    assert render_timestamp(session_time(lambda: 99.0, tables)) == "9999-12-31T23:59:59Z"
 
 
 def test_timestamps_are_whole_seconds_in_utc() -> None:

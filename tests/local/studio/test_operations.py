@@ -10,7 +10,8 @@ from hypothesis import given, settings, strategies as st
 from nimble_stop.local.api.refusals import Refusal
 from nimble_stop.local.storage.store import Store
 from nimble_stop.local.studio.operations import PAGE_SIZE, Call, Operations
-from nimble_stop.local.studio.session import Failure, new_session
+from nimble_stop.local.studio.session import Failure
+from tests.local.support import stored_session
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -29,7 +30,7 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Clock:
-    """The sessions' time."""
+    """The server's time."""
     return Clock()
 
 
@@ -43,20 +44,11 @@ def operations(clock: Clock) -> Generator[Operations]:
     store.close()
 
 
-def seed(operations: Operations, session_id: str, state: str = "READY", **members: object) -> None:
+def seed(operations: Operations, session_id: str, state: str = "READY", **members: str) -> None:
     """Store a session."""
-    operations.store.add(
-        new_session(
-            "s",
-            session_id,
-            region_name="us-west-2",
-            state=state,
-            now=0,
-            due=None,
-            caller="c",
-            members=members,
-        )
-    )
+    session = stored_session(session_id, state=state, due=None, **members)
+    with operations.store.transaction() as tables:
+        assert tables.add(session)
 
 
 def stop(
@@ -211,7 +203,8 @@ def test_a_transition_can_wait_until_it_is_told(operations: Operations, clock: C
     manual.perform(stop())
     clock.now += 1_000_000
     assert state(manual) == "STOP_IN_PROGRESS"
-    manual.store.complete(clock.now, studio_id="s", session_id="x")
+    with manual.store.transaction() as tables:
+        assert tables.complete(clock.now, "s", "x")
     assert state(manual) == "STOPPED"
 
 
@@ -271,7 +264,8 @@ def test_a_creations_token_makes_one_session(operations: Operations) -> None:
     """Creating twice with one token makes one session."""
     creation = call("Create", None, client_token="t", body={"launchProfileId": "lp"})
     assert perform(operations, creation) == perform(operations, creation)
-    assert operations.store.count() == 2
+    with operations.store.access() as tables:
+        assert tables.count() == 2
 
 
 def ids(answer: Any) -> list[str]:  # noqa: ANN401  # JSON holds anything

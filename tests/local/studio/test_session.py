@@ -3,27 +3,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nimble_stop.local.studio.lifecycle import TRANSITIONS
-from nimble_stop.local.studio.session import Failure, begin_transition, new_session, session_to_wire
+from nimble_stop.local.studio.session import (
+    Circumstances,
+    Failure,
+    begin_transition,
+    new_session,
+    session_to_wire,
+)
 
 if TYPE_CHECKING:
-    from nimble_stop.local.storage.store import Session
+    from nimble_stop.local.storage.stored_session import StoredSession
+
+CIRCUMSTANCES = Circumstances(region_name="us-west-2", now=0, due=0, caller="AKID")
 
 
-def ready(**members: object) -> Session:
+def ready(**members: object) -> StoredSession:
     """Make a session that is ready."""
     return new_session(
-        "studio-1",
-        "session-1",
-        region_name="us-west-2",
-        state="READY",
-        now=0,
-        due=0,
-        caller="AKID",
-        members=members,
+        "studio-1", "session-1", state="READY", members=members, circumstances=CIRCUMSTANCES
     )
 
 
-def stopping(failure: Failure | None = None, **members: object) -> Session:
+def stopping(failure: Failure | None = None, **members: object) -> StoredSession:
     """Make a session that is being stopped."""
     return begin_transition(
         ready(),
@@ -60,6 +61,10 @@ def test_given_members_win_over_the_defaults() -> None:
             statusMessage="Fine.",
             volumeConfiguration=None,
         )
+    )
+    assert (
+        not {"statusCode", "statusMessage"}
+        & session_to_wire(ready(statusCode=None, statusMessage=None)).keys()
     )
     assert (wire["updatedAt"], wire["ownedBy"]) == ("2026-01-02T03:04:05Z", "me")
     assert wire["statusMessage"] == "Fine."
@@ -110,9 +115,7 @@ def test_what_follows_a_transition() -> None:
 
 def test_an_unknown_state_is_kept() -> None:
     """A state that AWS does not have yet can be shown to clients."""
-    session = new_session(
-        "s", "x", region_name="r", state="HIBERNATED", now=0, due=0, caller="c", members={}
-    )
+    session = new_session("s", "x", state="HIBERNATED", members={}, circumstances=CIRCUMSTANCES)
     wire = session_to_wire(session)
     assert (wire["state"], wire["statusCode"]) == ("HIBERNATED", "INTERNAL_ERROR")
     assert session.pending is None

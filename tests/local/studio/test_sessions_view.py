@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,6 +26,13 @@ def test_a_session_that_is_not_there(local: LocalNimble) -> None:
     """An unknown one is a KeyError that names it."""
     with pytest.raises(KeyError, match="gone"):
         local.sessions["studio-1", "gone"]
+
+
+@pytest.mark.parametrize("key", ["artist-1", ("studio-1",), ("studio-1", 5), None])
+def test_what_is_no_key(local: LocalNimble, key: Any) -> None:  # noqa: ANN401  # what a test may pass
+    """A key that is no pair of ids says what one looks like."""
+    with pytest.raises(TypeError, match=r"sessions\['studio-1', 'session-1'\]"):
+        local.sessions.get(key)
 
 
 def test_the_view_is_live(local: LocalNimble) -> None:

@@ -1,0 +1,240 @@
+"""What an endpoint holds: its store, its faults, its journal and its events.
+
+This module owns the state as a whole, how it is read and changed, and what is published of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from nimble_stop.local.events import EventHub, EventKind
+from nimble_stop.local.faults.fault_file import describe_rule, read_faults
+from nimble_stop.local.faults.rules import FaultRules
+from nimble_stop.local.journal import Journal
+from nimble_stop.local.storage.busy import StoreBusyError, wait_while_busy
+from nimble_stop.local.studio.clock import session_time, skip_seconds
+from nimble_stop.local.studio.document import (
+    State,
+    add_sessions,
+    read_seed,
+    read_state,
+    write_session,
+)
+from nimble_stop.local.studio.operations import Operations
+from nimble_stop.local.studio.sample import SAMPLE_STUDIO_ID, sample_sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from nimble_stop.local.endpoint_options import EndpointOptions
+    from nimble_stop.local.request_record import RequestRecord
+    from nimble_stop.local.storage.store import Store
+    from nimble_stop.local.storage.tables import Change, Tables
+    from nimble_stop.local.studio.session import Circumstances
+
+__all__ = ["EndpointState", "not_running"]
+
+_Result = TypeVar("_Result")
+_logger: Final = logging.getLogger("nimble_stop.local")
+
+# A change of more sessions is published as a change of all.
+_PUBLISHED_SESSIONS: Final = 100
+
+
+class EndpointState:
+    """The state of an endpoint.
+
+    All methods may be called from any thread. Those that need the store wait while another thread
+    or process uses it, for 5 seconds at most, and raise `StoreBusyError` then.
+
+    Args:
+        options: What the endpoint is made with.
+    """
+
+    def __init__(self, options: EndpointOptions) -> None:
+        self._options = options
+        self._events = EventHub()
+        self._faults = FaultRules()
+        self._faults.add(read_faults(options.faults))
+        self._journal = Journal(options.journal_size, self._request_recorded)
+        self._open_store: Store | None = None
+
+    @property
+    def options(self) -> EndpointOptions:
+        """What the endpoint was made with."""
+        return self._options
+
+    @property
+    def region_name(self) -> str:
+        """The region to give to a client."""
+        return self._options.region_name
+
+    @property
+    def events(self) -> EventHub:
+        """What changes, as it changes: sessions, requests, faults, the clock, a reset."""
+        return self._events
+
+    def export(self) -> dict[str, object]:
+        """Return the sessions, the clock and the faults as one JSON document.
+
+        Its members are ``schemaVersion`` (1), ``clock`` (``{"skippedSeconds": number}``),
+        ``sessions`` (a list of sessions in wire form with ``studioId``, and ``transition`` for one
+        in transition) and ``faults`` (a list of objects as in a fault file). What a fault has
+        counted is taken off its ``times`` and ``skip``. Client tokens and the journal are no part
+        of it.
+
+        Raises:
+            RuntimeError: It is not running.
+        """
+
+        def read(tables: Tables) -> State:
+            tables.complete_due(self._now(tables))
+            sessions = [write_session(session) for session in tables.sessions()]
+            return State(tables.skipped_seconds, sessions, self._faults.remaining())
+
+        return self._use(read).to_dict()
+
+    def import_(self, document: Mapping[str, object]) -> None:
+        """Replace the sessions, the clock and the faults by those of a document.
+
+        Client tokens are forgotten, the journal stays. Nothing is changed when something in the
+        document is wrong.
+
+        Args:
+            document: What `export` returned, or a part of it: what it does not hold is empty.
+
+        Raises:
+            RuntimeError: It is not running.
+            TypeError: A value is of a wrong type, or there is no such member; the message names it.
+            ValueError: A value is not allowed; the message names it.
+            ConfigurationError: A fault is not one; the message names the key.
+        """
+        state = read_state(document)
+
+        def replace(tables: Tables) -> None:
+            tables.clear()
+            skip_seconds(state.skipped_seconds, self._options.clock, tables)
+            add_sessions(tables, state.sessions, self._circumstances(tables))
+
+        self._use(replace)
+        self._faults.clear()
+        self._faults.add(state.faults)
+        self._events.publish(EventKind.RESET, dict)
+
+    def reset(self) -> None:
+        """Forget everything: sessions, client tokens, faults, requests and the time skipped.
+
+        Raises:
+            RuntimeError: It is not running.
+        """
+        self._use(lambda tables: tables.clear())
+        self._faults.clear()
+        self._journal.clear()
+        self._events.publish(EventKind.RESET, dict)
+
+    def complete_due_transitions(self) -> None:
+        """Complete the transitions that are due, while somebody reads the events.
+
+        Transitions need no timer: whoever reads a session completes them first. A page that only
+        waits for events reads nothing, so the server calls this now and then.
+        """
+        store = self._open_store
+        if store is None or not self._events.reader_count:
+            return
+        try:
+            with store.access() as tables:
+                tables.complete_due(self._now(tables))
+        except StoreBusyError:
+            # The next call comes soon.
+            return
+        except Exception:
+            _logger.exception("transitions were not completed")
+
+    # For the endpoint
+
+    def _fill_empty_store(self) -> None:
+        """Add the sessions that the options say, when there are none."""
+        options = self._options
+        if options.seed is None and not options.sample:
+            return
+        state = State() if options.seed is None else read_seed(options.seed)
+
+        def fill(tables: Tables) -> None:
+            # In one transaction with what is added: two processes may open one new file at once.
+            if tables.count():
+                return
+            skip_seconds(state.skipped_seconds, options.clock, tables)
+            if options.sample:
+                self._add_sample(tables, SAMPLE_STUDIO_ID)
+            add_sessions(tables, state.sessions, self._circumstances(tables))
+
+        self._use(fill)
+        self._faults.add(state.faults)
+
+    def _sessions_changed(self, changes: list[Change] | None) -> None:
+        """Publish changes of sessions; the store calls this after each."""
+        if changes is None or len(changes) > _PUBLISHED_SESSIONS:
+            self._events.publish(EventKind.SESSIONS, lambda: {"sessions": None})
+            return
+        self._events.publish(
+            EventKind.SESSIONS,
+            lambda: {
+                "sessions": [
+                    {"studioId": studio_id, "sessionId": session_id, "state": state}
+                    for studio_id, session_id, state in changes
+                ]
+            },
+        )
+
+    def _request_recorded(self, record: RequestRecord) -> None:
+        self._events.publish(EventKind.REQUEST, record.to_dict)
+        if self._options.on_request is not None:
+            self._options.on_request(record)
+
+    def _publish_faults(self) -> None:
+        self._events.publish(
+            EventKind.FAULTS,
+            lambda: {"faults": [describe_rule(rule) for rule in self._faults]},
+        )
+
+    def _add_sample(self, tables: Tables, studio_id: str) -> None:
+        entries = sample_sessions(studio_id, self._now(tables))
+        add_sessions(tables, entries, self._circumstances(tables))
+
+    def _circumstances(self, tables: Tables) -> Circumstances:
+        caller = self._options.keys[0].access_key_id
+        return self._operations.circumstances(self._now(tables), caller)
+
+    def _now(self, tables: Tables) -> float:
+        return session_time(self._options.clock, tables)
+
+    def _use(self, work: Callable[[Tables], _Result]) -> _Result:
+        """Do something with the tables in one transaction, as soon as nobody else uses them."""
+        store = self._store
+
+        def attempt() -> _Result:
+            with store.transaction() as tables:
+                return work(tables)
+
+        return wait_while_busy(attempt)
+
+    @property
+    def _store(self) -> Store:
+        if self._open_store is None:
+            raise not_running()
+        return self._open_store
+
+    @property
+    def _operations(self) -> Operations:
+        return Operations(
+            store=self._store,
+            clock=self._options.clock,
+            transition_seconds=self._options.transition_seconds,
+            region_name=self.region_name,
+        )
+
+
+def not_running() -> RuntimeError:
+    """Make the error of what needs a running endpoint."""
+    return RuntimeError("the endpoint is not running; use 'with LocalNimble() as local:'")

@@ -1,0 +1,212 @@
+"""The JSON document of the endpoint's state: of `LocalNimble.export`, seed files and the admin API.
+
+This module owns its form. Its members are ``schemaVersion``, ``clock``
+(``{"skippedSeconds": number}``), ``sessions`` and ``faults``, each of which may be missing. A
+session stands there in wire form with two members more: ``studioId``, and ``transition`` while it
+is in one, which says what it turns into and when. A member that is null is left out of the session,
+also one that has a default. A fault stands there as in a fault file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+
+import attrs
+
+from nimble_stop.exceptions import ConfigurationError
+from nimble_stop.local.faults.checks import number, quote, suggestion
+from nimble_stop.local.faults.fault_file import read_rule, write_rule
+from nimble_stop.local.storage.stored_session import Pending
+from nimble_stop.local.studio.members import check_identifier, members_to_wire, state_to_wire
+from nimble_stop.local.studio.session import DEFAULTED, new_session, session_to_wire
+
+if TYPE_CHECKING:
+    from nimble_stop.local.faults.rules import FaultRule
+    from nimble_stop.local.storage.stored_session import StoredSession
+    from nimble_stop.local.storage.tables import Tables
+    from nimble_stop.local.studio.session import Circumstances
+
+__all__ = [
+    "DOCUMENT_VERSION",
+    "Seed",
+    "State",
+    "add_session",
+    "add_sessions",
+    "read_seed",
+    "read_state",
+]
+
+DOCUMENT_VERSION: Final = 1
+"""The version of the document, its member ``schemaVersion``."""
+
+Seed: TypeAlias = "Mapping[str, object] | Sequence[object] | str | PathLike[str]"
+"""A document, its sessions alone, or the path of a JSON file with one of these."""
+
+_MEMBERS: Final = ("schemaVersion", "clock", "sessions", "faults")
+# The members of a transition, each with its name in the store.
+_TRANSITION: Final = {
+    "state": "state",
+    "statusCode": "status_code",
+    "statusMessage": "status_message",
+    "due": "due",
+}
+
+
+@attrs.frozen
+class State:
+    """The state that a document describes.
+
+    Args:
+        skipped_seconds: How far the sessions' time is ahead of the server's.
+        sessions: The sessions, still in JSON's form: what is missing depends on when it is added.
+        faults: The rules in force.
+    """
+
+    skipped_seconds: float = attrs.field(default=0.0, validator=number(0))
+    sessions: Sequence[object] = ()
+    faults: Sequence[FaultRule] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """Write the document; its sessions are those of `write_session`."""
+        return {
+            "schemaVersion": DOCUMENT_VERSION,
+            "clock": {"skippedSeconds": self.skipped_seconds},
+            "sessions": list(self.sessions),
+            "faults": [write_rule(rule) for rule in self.faults],
+        }
+
+
+def read_state(document: object) -> State:
+    """Read a document; its sessions are checked when they are added.
+
+    Raises:
+        TypeError: A member is unknown or of a wrong type; the message names it.
+        ValueError: A member has a value that is not allowed; the message names it.
+        ConfigurationError: A fault is not one; the message names the key.
+    """
+    members = _object("the document", document, _MEMBERS)
+    version = members.get("schemaVersion", DOCUMENT_VERSION)
+    if version != DOCUMENT_VERSION:
+        raise ValueError(f"schemaVersion must be {DOCUMENT_VERSION}, not {quote(version)}")
+    clock = _object("clock", members.get("clock", {}), ("skippedSeconds",))
+    faults = enumerate(_list("faults", members.get("faults", [])))
+    return State(
+        cast("float", clock.get("skippedSeconds", 0.0)),
+        _list("sessions", members.get("sessions", [])),
+        [read_rule(entry, f"faults[{index}]") for index, entry in faults],
+    )
+
+
+def read_seed(seed: Seed) -> State:
+    """Read what a store begins with.
+
+    Raises:
+        ConfigurationError: A file cannot be read, or a fault is not one.
+        TypeError: As `read_state` raises it.
+        ValueError: As `read_state` raises it.
+    """
+    if isinstance(seed, str | PathLike):
+        path = str(seed)
+        try:
+            document: object = json.loads(Path(seed).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise ConfigurationError(f"The seed {path!r} cannot be read: {error}.") from error
+    else:
+        document = seed
+    return read_state({"sessions": document} if isinstance(document, list | tuple) else document)
+
+
+def add_sessions(
+    tables: Tables, entries: Iterable[object], circumstances: Circumstances
+) -> list[StoredSession]:
+    """Add sessions that are given in the document's form.
+
+    Args:
+        tables: The store's tables, in a transaction that ends with an error of this function.
+        entries: The sessions.
+        circumstances: Where what they do not say comes from.
+
+    Raises:
+        TypeError: A member is missing, unknown or of a wrong type; the message names it.
+        ValueError: A value is not allowed, or a session exists; the message names it.
+    """
+    added: list[StoredSession] = []
+    for index, entry in enumerate(entries):
+        try:
+            added.append(add_session(tables, _read_session(entry, circumstances)))
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"sessions[{index}]: {error}") from None
+    return added
+
+
+def add_session(tables: Tables, session: StoredSession) -> StoredSession:
+    """Add one session.
+
+    Raises:
+        ValueError: Its studio has a session of that id.
+    """
+    if not tables.add(session):
+        raise ValueError(
+            f"studio {session.studio_id!r} has a session {session.session_id!r} already"
+        )
+    return session
+
+
+def _read_session(entry: object, circumstances: Circumstances) -> StoredSession:
+    members = _object("a session", entry)
+    transition = members.pop("transition", None)
+    session = new_session(
+        check_identifier("studioId", members.pop("studioId", None)),
+        check_identifier("sessionId", members.pop("sessionId", None)),
+        state=state_to_wire(members.pop("state", "READY")),
+        members=members_to_wire(members),
+        circumstances=circumstances,
+    )
+    if transition is None:
+        return session
+    if session.pending is None:
+        raise ValueError(f"transition does not go with the state {session.state}")
+    values: dict[str, Any] = _object("transition", transition, _TRANSITION)
+    missing = [name for name in _TRANSITION if name not in values]
+    if missing:
+        raise TypeError(f"transition must have {', '.join(missing)}")
+    pending = Pending(**{_TRANSITION[name]: values[name] for name in values})
+    return attrs.evolve(session, pending=pending)
+
+
+def write_session(session: StoredSession) -> dict[str, object]:
+    """Write a session as the object of which an equal one can be made."""
+    document: dict[str, object] = {
+        "studioId": session.studio_id,
+        **dict.fromkeys(DEFAULTED),
+        **session_to_wire(session),
+    }
+    if session.pending is not None:
+        document["transition"] = {
+            name: getattr(session.pending, column) for name, column in _TRANSITION.items()
+        }
+    return document
+
+
+def _object(name: str, value: object, known: Iterable[str] | None = None) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be an object, not {quote(value)}")
+    members = dict(cast("Mapping[str, Any]", value))
+    for member in members:
+        if known is not None and member not in known:
+            raise TypeError(
+                f"{name} has no member {member!r}; it has {', '.join(known)}"
+                f"{suggestion(member, known)}"
+            )
+    return members
+
+
+def _list(name: str, value: object) -> Sequence[object]:
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"{name} must be a list, not {quote(value)}")
+    return cast("Sequence[object]", value)

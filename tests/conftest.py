@@ -9,11 +9,9 @@ import pytest
 from hypothesis import settings
 
 from tests.support.clock import ManualClock
-from tests.support.pools import Pools
 from tests.support.settings import Setup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 # A busy machine is no reason to fail: only what a property says counts.
@@ -43,14 +41,6 @@ def _clean_environment(empty_home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def clock() -> ManualClock:
     """Give a clock that stands still until it is told to move."""
     return ManualClock()
-
-
-@pytest.fixture
-def pools(clock: ManualClock) -> Iterator[Pools]:
-    """Give a way to make pools that are closed at the end."""
-    made = Pools(clock)
-    yield made
-    made.close()
 
 
 @pytest.fixture

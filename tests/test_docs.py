@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import shutil
 from configparser import ConfigParser
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _SHELL = {"console", "sh"}
 _EXAMPLES = "tests/examples/"
+# What some pages need of the machine, besides a shell with its usual programs.
+_PROGRAMS = ("curl", "jq", "npm")
 
 
 def _python(page: Path) -> list[Block]:
@@ -52,6 +55,10 @@ def test_python_examples_print_what_is_shown(page: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize("page", [page for page in PAGES if _shell(page)], ids=_name)
 def test_shell_examples_print_what_is_shown(page: Path, tmp_path: Path) -> None:
     """The page's commands run in one shell, and each prints what stands below it."""
+    text = "".join(block.code for block in _shell(page))
+    for name in _PROGRAMS:
+        if re.search(rf"^(.*[\s(])?{name} ", text, re.MULTILINE) and shutil.which(name) is None:
+            pytest.skip(f"{name} is not installed")
     run_shell(_shell(page), tmp_path)
 
 
@@ -143,6 +150,21 @@ def test_floors_are_drawn_from_the_contract(monkeypatch: pytest.MonkeyPatch) -> 
     drawing: str = importlib.import_module("floors").draw()
 
     assert set(re.findall(r'class="code"[^>]*>(\w+)<', drawing)) == _floors()
+
+
+def test_trace_is_drawn_from_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The drawing of a trace has the calls of a real run, and the attempts below them."""
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_ext")
+    drawing: str = importlib.import_module("trace_drawing").draw()
+    lines = re.findall(r'class="code"[^>]*>([^<]+)<', drawing)
+
+    for session_id, attempts in (
+        ("artist-1", ["POST 200"]),
+        ("artist-2", ["POST 429", "POST 200"]),
+        ("artist-3", ["POST no answer", "POST 200"]),
+    ):
+        place = lines.index(f"Stop {session_id}") + 1
+        assert lines[place : place + len(attempts)] == attempts
 
 
 def _floors() -> set[str]:

@@ -1,7 +1,7 @@
 """Drawings that are part of their pages, so that they take the pages' colours.
 
 ``{picture}`` shows one from a file beside the page. The others are made from the code whenever the
-pages are built: ``{lifecycle-picture}`` and ``{floors-picture}``.
+pages are built: ``{lifecycle-picture}``, ``{floors-picture}`` and ``{trace-picture}``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import floors
 import lifecycle
+import trace_drawing
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
@@ -52,4 +53,5 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_directive("picture", Picture)
     app.add_directive("lifecycle-picture", _directive(lifecycle.draw))
     app.add_directive("floors-picture", _directive(floors.draw))
+    app.add_directive("trace-picture", _directive(trace_drawing.draw))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -46,6 +46,14 @@ def box(
     )
 
 
+def bar(x: float, y: float, width: float, height: float, kind: str) -> str:
+    """Draw a bar of a chart."""
+    return (
+        f'<rect class="{kind}" x="{x:.1f}" y="{y:g}" width="{width:.1f}" height="{height:g}" '
+        'rx="2"/>'
+    )
+
+
 def arrow(name: str, steps: str, kind: str = "") -> str:
     """Draw an arrow along a path; the name is the drawing's."""
     return f'<path class="arrow {kind}" d="{steps}" marker-end="url(#{name}-arrow)"/>'

@@ -11,12 +11,12 @@ import attrs
 from sphinx.util.docutils import SphinxDirective
 
 from nimble_stop import RetryPolicy, Timeouts, exceptions
+from nimble_stop._api import response as _response
 from nimble_stop._api.errors import (
     _THROTTLING_CODES,  # pyright: ignore[reportPrivateUsage] - it is shown, not used
 )
 from nimble_stop._call.quota import RetryQuota
 from nimble_stop._config import options as _defaults
-from nimble_stop._transport import http as _http
 from nimble_stop.exceptions import NimbleStopError, ServiceError
 from nimble_stop.local.api.refusals import STATUSES
 from nimble_stop.local.studio.lifecycle import STATUS_CODES, TRANSITIONS
@@ -158,7 +158,7 @@ def defaults() -> str:
             f"{_defaults.MAX_CONCURRENCY}",
             "stops in flight",
         ),
-        ("answer's body", f"{_http.MAX_BODY_BYTES // 1024} KiB", "at most; not configurable"),
+        ("answer's body", f"{_response.MAX_BODY_BYTES // 1024} KiB", "at most; not configurable"),
     ]
     return table(("Setting", "Default", "For"), rows)
 

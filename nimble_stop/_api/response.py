@@ -7,19 +7,26 @@ of `nimble_stop._api.request.build_request`.
 from __future__ import annotations
 
 import json
+import zlib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, TypeVar, cast
 
 from nimble_stop._api.errors import service_error
-from nimble_stop.exceptions import ResponseDecodeError
+from nimble_stop.exceptions import ConnectionLostError, ResponseDecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from nimble_stop._api.operations import Operation
 
 ModelT = TypeVar("ModelT")
 
+# A session is about 2 KiB; a page of 100 of them, with all their tags, stays far below this.
+MAX_BODY_BYTES: Final = 1024 * 1024
 _SUCCESS: Final = range(200, 300)
+_CODINGS: Final = frozenset({"gzip", "x-gzip", "deflate"})
+# Joining two of these would make nonsense; the last one counts.
+_SINGLE: Final = frozenset({"date", "retry-after", "x-amzn-errortype"})
 
 
 class Response(NamedTuple):
@@ -38,7 +45,6 @@ class Response(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
     truncated: bool = False
-    resent: bool = False
 
     def __repr__(self) -> str:
         """Show the status alone: the rest may quote what was signed."""
@@ -48,6 +54,34 @@ class Response(NamedTuple):
     def request_id(self) -> str | None:
         """The service's name for the request."""
         return self.headers.get("x-amzn-requestid") or self.headers.get("x-amz-request-id")
+
+
+def read_answer(status: int, fields: Iterable[tuple[str, str]], body: bytes) -> Response:
+    """Make a response of what a transport received.
+
+    Args:
+        status: The HTTP status.
+        fields: The header fields; repeated ones are joined, as RFC 9110 says.
+        body: The body as it was sent; when it is longer than the cap, one byte more than that.
+
+    Raises:
+        ConnectionLostError: It is an interim answer, behind which there is no other.
+    """
+    if status < _SUCCESS.start:
+        raise ConnectionLostError(f"HTTP {status} is no final answer.")
+    headers: dict[str, str] = {}
+    for name, text in fields:
+        key = name.lower()
+        is_joined = key in headers and key not in _SINGLE
+        headers[key] = f"{headers[key]}, {text}" if is_joined else text
+    truncated = len(body) > MAX_BODY_BYTES
+    if headers.get("content-encoding", "").strip().lower() in _CODINGS:
+        # Nobody asked for it. What cannot be decoded stays as it is.
+        decoder = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+        with suppress(zlib.error):
+            body = decoder.decompress(body, MAX_BODY_BYTES)
+            truncated = truncated or bool(decoder.unconsumed_tail)
+    return Response(status, headers, body[:MAX_BODY_BYTES], truncated=truncated)
 
 
 def parse_response(operation: Operation[ModelT], response: Response) -> ModelT:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nimble_stop._client.sync_client import NimbleClient
     from nimble_stop._flows.pages import Pages
     from nimble_stop._flows.tasks import AsyncStopRun
-    from nimble_stop._transport.async_transport import AsyncTransport
+    from nimble_stop._transport.aiohttp_transport import AsyncTransport
     from nimble_stop.models import StreamingSession, VolumeRetentionMode
 
 ResultT = TypeVar("ResultT")
@@ -50,7 +50,7 @@ class AsyncNimbleClient(BaseClient):
 
     def _open(self) -> None:
         try:
-            from nimble_stop._transport.async_transport import AsyncTransport
+            from nimble_stop._transport.aiohttp_transport import AsyncTransport
         except ModuleNotFoundError as missing:
             raise ConfigurationError(
                 "AsyncNimbleClient needs the package's extra 'async': pip install "

@@ -10,7 +10,7 @@ from nimble_stop._api.request import get_request, stop_request
 from nimble_stop._call.steps import Effect, Notify, Send, Sign, drive
 from nimble_stop._client.base import BaseClient
 from nimble_stop._config.options import MAX_CONCURRENCY, POLL_SECONDS, WAIT_SECONDS
-from nimble_stop._transport.transport import Transport
+from nimble_stop._transport.requests_transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -427,8 +427,7 @@ def test_two_loops() -> None:
         assert server.connections == 3
         # Each loop took its connections with it.
         assert wait_until_all_closed(server)
-        assert not client._transport._pools
-        assert not client._transport._holders
+        assert not client._transport._open
 
 
 def test_two_loops_at_once() -> None:

@@ -11,8 +11,8 @@ import pytest
 from nimble_stop import stop_session
 from nimble_stop._call.quota import RetryQuota
 from nimble_stop._client.default_client import _default, reset_default_client
-from nimble_stop._transport import tls as _tls
-from nimble_stop._transport.tls import make_tls_context
+from nimble_stop._transport import requests_transport as _transport
+from nimble_stop._transport.shared import tls_context
 from nimble_stop.exceptions import ConnectionLostError
 from tests.support.clients import REGION, make_client
 from tests.support.scripted import DATA, HANG_GUARD, ScriptedServer, always, answer, server_tls
@@ -76,14 +76,14 @@ def test_tls_in_the_making(monkeypatch: pytest.MonkeyPatch) -> None:
         if threading.current_thread() is thread:
             reading.set()
             go.wait(HANG_GUARD)
-        return make_tls_context(ca_bundle)
+        return tls_context(ca_bundle)
 
     def work() -> str:
         # Ends a child that waits for ever.
         signal.alarm(int(HANG_GUARD))
         return str(client.get_session("a", "b").session_id)
 
-    monkeypatch.setattr(_tls, "make_tls_context", read)
+    monkeypatch.setattr(_transport, "tls_context", read)
     with (
         ScriptedServer(always(answer()), tls=server_tls()) as server,
         make_client(server.url, ca_bundle=DATA / "server.crt") as client,

@@ -21,7 +21,7 @@ extensions = [
     # Ours, in _ext: what is made of the code.
     "command_line",
     "docstring_links",
-    "pictures",
+    "drawings",
     "signatures",
     "tables",
 ]

@@ -1,7 +1,7 @@
 """Drawings that are part of their pages, so that they take the pages' colours.
 
-``{picture}`` shows one from a file beside the page. The others are made from the code whenever the
-pages are built: ``{lifecycle-picture}``, ``{floors-picture}`` and ``{trace-picture}``.
+``{drawing}`` shows one from a file beside the page. The others are made from the code whenever the
+pages are built: ``{lifecycle-drawing}``, ``{floors-drawing}`` and ``{trace-drawing}``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sphinx.util.typing import ExtensionMetadata
 
 
-class Picture(SphinxDirective):
+class Drawing(SphinxDirective):
     """A drawing in a file beside the page."""
 
     required_arguments = 1
@@ -45,13 +45,13 @@ def _directive(draw: Callable[[], str]) -> type[SphinxDirective]:
 
 
 def _on_page(svg: str) -> list[nodes.Node]:
-    return [nodes.raw("", f'<div class="picture">{svg}</div>', format="html")]
+    return [nodes.raw("", f'<div class="drawing">{svg}</div>', format="html")]
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Make the directives known."""
-    app.add_directive("picture", Picture)
-    app.add_directive("lifecycle-picture", _directive(lifecycle.draw))
-    app.add_directive("floors-picture", _directive(floors.draw))
-    app.add_directive("trace-picture", _directive(trace_drawing.draw))
+    app.add_directive("drawing", Drawing)
+    app.add_directive("lifecycle-drawing", _directive(lifecycle.draw))
+    app.add_directive("floors-drawing", _directive(floors.draw))
+    app.add_directive("trace-drawing", _directive(trace_drawing.draw))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -13,6 +13,7 @@ import pytest
 import nimble_stop
 from nimble_stop import NimbleClient, local
 from nimble_stop._cli.app import program
+from nimble_stop.local.faults.fault_file import parse_faults
 from tests.support.documents import PAGES, ROOT, Block, blocks_of, run_python, run_shell
 
 if TYPE_CHECKING:
@@ -72,7 +73,16 @@ def test_no_example_is_left_out(page: Path) -> None:
         if block.language not in runs and not block.language.startswith("{")
     }
 
-    assert others <= {"text", "ini"}
+    assert others <= {"text", "ini", "json"}
+
+
+def test_faults_that_are_shown_can_be_read() -> None:
+    """A JSON list of faults on a page is one that the endpoint takes."""
+    shown = [block for page in PAGES for block in blocks_of(page) if block.language == "json"]
+    for block in shown:
+        assert parse_faults(block.code), block
+
+    assert shown
 
 
 def test_configuration_files_configure_a_client(

@@ -5,6 +5,8 @@ Each directive, such as ``{errors-table}``, writes Markdown and has the page's o
 
 from __future__ import annotations
 
+import re
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -18,7 +20,9 @@ from nimble_stop._api.errors import (
 from nimble_stop._call.quota import RetryQuota
 from nimble_stop._config import options as _defaults
 from nimble_stop.exceptions import NimbleStopError, ServiceError
+from nimble_stop.local import FaultRule
 from nimble_stop.local.api.refusals import STATUSES
+from nimble_stop.local.faults.points import kinds_of_faults
 from nimble_stop.local.studio.lifecycle import STATUS_CODES, TRANSITIONS
 from nimble_stop.local.studio.operations import PAGE_SIZE
 from nimble_stop.local.web.request_body import BODY_BYTES, BODY_SECONDS
@@ -163,6 +167,38 @@ def defaults() -> str:
     return table(("Setting", "Default", "For"), rows)
 
 
+def fault_kinds() -> str:
+    """Write what each fault does, where it acts, and its keys in a file."""
+    rows = [
+        (
+            f"{{py:class}}`~nimble_stop.local.{kind.__name__}`",
+            kind.point.__name__.removesuffix("Fault").lower(),
+            cleandoc(kind.__doc__ or "").partition("\n")[0].replace("``", "`"),
+            ", ".join(f"`{name}`" for name in _keys(kind)) or "-",
+        )
+        for kind in kinds_of_faults()
+    ]
+    return table(("Fault", "Point", "What happens", "Keys"), rows)
+
+
+def fault_rule() -> str:
+    """Write the keys that every fault in a file has."""
+    arguments = re.findall(
+        r"^    (\w+): (.*(?:\n     .*)*)", cleandoc(FaultRule.__doc__ or ""), re.MULTILINE
+    )
+    names = _keys(FaultRule)
+    rows = [
+        (f"`{name}`", re.sub(r"\s+", " ", text).replace("None", "`null`"))
+        for name, text in arguments
+        if name in names and name != "fault"
+    ]
+    return table(("Key", "Meaning"), rows)
+
+
+def _keys(kind: type) -> list[str]:
+    return [field.name for field in attrs.fields(kind) if field.init]
+
+
 def limits() -> str:
     """Write what the endpoint takes from a client."""
     kib = 1024
@@ -193,6 +229,8 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     for name, write in {
         "defaults-table": defaults,
         "errors-table": errors,
+        "fault-kinds-table": fault_kinds,
+        "fault-rule-table": fault_rule,
         "limits-table": limits,
         "status-codes-table": status_codes,
         "statuses-table": statuses,

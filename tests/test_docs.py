@@ -135,6 +135,18 @@ def test_reference_has_every_public_name() -> None:
     assert public - described == {"nimble_stop.__version__", "nimble_stop.local.Fault"}
 
 
+def test_page_on_the_environment_names_each_variable() -> None:
+    """The page on what leads to the endpoint has every variable that is set or removed."""
+    page = ROOT / "docs" / "reference" / "environment.md"
+    table = page.read_text(encoding="utf-8").partition("## Formats")[0]
+    rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    with local.LocalNimble() as endpoint:
+        environment = endpoint.environment_changes({})
+
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert named == {*environment.variables, *environment.unset, "AWS_SESSION_TOKEN"}
+
+
 def test_page_on_a_call_names_each_floor() -> None:
     """The table of the floors has every folder and module of the package, and no other."""
     page = ROOT / "docs" / "background" / "one-call.md"

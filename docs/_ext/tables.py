@@ -20,8 +20,10 @@ from nimble_stop._api.errors import (
 from nimble_stop._call.quota import RetryQuota
 from nimble_stop._config import options as _defaults
 from nimble_stop.exceptions import NimbleStopError, ServiceError
-from nimble_stop.local import FaultRule
+from nimble_stop.local import EnvironmentFormat, FaultRule
 from nimble_stop.local.api.refusals import STATUSES
+from nimble_stop.local.endpoint_options import DEFAULT_KEY, DEFAULT_REGION_NAME
+from nimble_stop.local.environment import endpoint_environment
 from nimble_stop.local.faults.points import kinds_of_faults
 from nimble_stop.local.studio.lifecycle import STATUS_CODES, TRANSITIONS
 from nimble_stop.local.studio.operations import PAGE_SIZE
@@ -214,6 +216,17 @@ def limits() -> str:
     return table(("What", "At most"), rows)
 
 
+def environment_formats() -> str:
+    """Write what leads to an endpoint, in each format."""
+    shown = endpoint_environment(
+        "http://127.0.0.1:8080", region_name=DEFAULT_REGION_NAME, key=DEFAULT_KEY, environ={}
+    )
+    return "".join(
+        f"`--env-format {name}`\n\n```text\n{shown.render(name)}```\n\n"
+        for name in EnvironmentFormat
+    )
+
+
 def _directive(write: Callable[[], str]) -> type[SphinxDirective]:
     """Make a directive whose Markdown a function writes."""
 
@@ -228,6 +241,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Make the directives known."""
     for name, write in {
         "defaults-table": defaults,
+        "environment-formats": environment_formats,
         "errors-table": errors,
         "fault-kinds-table": fault_kinds,
         "fault-rule-table": fault_rule,

@@ -76,6 +76,18 @@ def test_no_example_is_left_out(page: Path) -> None:
     assert others <= {"text", "ini", "json"}
 
 
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if _python(page) or _shell(page)], ids=_name
+)
+def test_page_begins_with_what_its_code_needs(page: Path) -> None:
+    """Up to its first example a page says how to start an endpoint, or that it needs none."""
+    first = next(block for block in blocks_of(page) if block in (*_python(page), *_shell(page)))
+    lines = page.read_text(encoding="utf-8").splitlines()
+    beginning = "\n".join(lines[: first.line]) + first.code
+
+    assert re.search(r"nimble-stop serve|LocalNimble|--local|nimble_local|no endpoint", beginning)
+
+
 def test_faults_that_are_shown_can_be_read() -> None:
     """A JSON list of faults on a page is one that the endpoint takes."""
     shown = [block for page in PAGES for block in blocks_of(page) if block.language == "json"]

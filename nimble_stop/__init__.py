@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nimble_stop._config.options import Timeouts
     from nimble_stop._config.retry_policy import RetryPolicy
     from nimble_stop._config.runtime import Runtime
-    from nimble_stop._flows.bulk import StopResult
+    from nimble_stop._flows.results import StopResult
     from nimble_stop._flows.tasks import AsyncStopRun
     from nimble_stop._flows.threads import StopRun
     from nimble_stop.models import (
@@ -68,7 +68,7 @@ _MODULE_OF = {
     "NimbleClient": "_client.sync_client",
     "RetryPolicy": "_config.retry_policy",
     "Runtime": "_config.runtime",
-    "StopResult": "_flows.bulk",
+    "StopResult": "_flows.results",
     "StopRun": "_flows.threads",
     "Timeouts": "_config.options",
     "reset_default_client": "_client.default_client",

@@ -242,7 +242,7 @@ class ResponseDecodeError(_AnswerError):
 class StopFailedError(_SessionError):
     """The session went to ``STOP_FAILED``. ``session`` has its status code and message."""
 
-    advice = "Read the session's status code; then delete the session or ask AWS support."
+    advice = "The message has the service's reason. Delete the session, or ask AWS support."
     _retryable = False
 
 

@@ -153,7 +153,8 @@ class AsyncNimbleClient(BaseClient):
         Returns:
             An asynchronous iterator of `StopResult`, one as each session ends.
         """
-        from nimble_stop._flows.bulk import bulk_options
+        from nimble_stop._flows.results import bulk_options
+        from nimble_stop._flows.tasks import TaskRun, ThreadedExecutorRun
 
         runtime = self._config.runtime
         options = bulk_options(
@@ -165,14 +166,11 @@ class AsyncNimbleClient(BaseClient):
             wait=wait,
         )
         if executor is None:
-            from nimble_stop._flows.tasks import task_run
+            return TaskRun(self._engine, self._perform, session_ids, options)
+        from nimble_stop._flows.executors import ExecutorRunner
 
-            return task_run(self._engine, self._perform, session_ids, options)
-        from nimble_stop._flows.executors import executor_run
-        from nimble_stop._flows.tasks import AsyncExecutorRun
-
-        run = executor_run(executor, self._sync_twin(), session_ids, options, runtime)
-        return AsyncExecutorRun(run)
+        runner = ExecutorRunner(executor, self._sync_twin(), session_ids, options, runtime)
+        return ThreadedExecutorRun(runner)
 
     async def aclose(self) -> None:
         """Close the connections, also those of copies made by `with_options`."""

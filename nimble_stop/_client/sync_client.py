@@ -273,7 +273,8 @@ class NimbleClient(BaseClient):
                 the others is a result of its own.
             ConfigurationError: The executor would need the credentials that the client was given.
         """
-        from nimble_stop._flows.bulk import bulk_options
+        from nimble_stop._flows.results import bulk_options
+        from nimble_stop._flows.threads import StopRun, ThreadRunner
 
         runtime = self._config.runtime
         options = bulk_options(
@@ -285,12 +286,10 @@ class NimbleClient(BaseClient):
             wait=wait,
         )
         if executor is None:
-            from nimble_stop._flows.threads import thread_run
+            return StopRun(ThreadRunner(self._engine, self._perform, session_ids, options))
+        from nimble_stop._flows.executors import ExecutorRunner
 
-            return thread_run(self._engine, self._perform, session_ids, options)
-        from nimble_stop._flows.executors import executor_run
-
-        return executor_run(executor, self, session_ids, options, runtime)
+        return StopRun(ExecutorRunner(executor, self, session_ids, options, runtime))
 
     def close(self) -> None:
         """Close the connections, also those of copies made by `with_options`."""

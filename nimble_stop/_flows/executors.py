@@ -1,13 +1,12 @@
-"""Stopping many sessions in somebody else's executor, such as a process pool or Dask's.
+"""Bulk stops in somebody else's executor, such as a process pool or Dask's.
 
-Work goes out in batches, because handing one over costs more than stopping a session. A batch
-whose worker was lost goes out again: the client tokens make that safe.
+Sessions are submitted in batches, because submitting one costs more than stopping a session. A
+batch whose worker failed is submitted again: the client tokens make that safe.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 from collections import deque
 from concurrent.futures import CancelledError, Executor, Future
 from itertools import islice
@@ -16,11 +15,11 @@ from uuid import uuid4
 
 import attrs
 
-from nimble_stop._api.arguments import checked_id, checked_iterator
+from nimble_stop._api.arguments import checked_iterator
 from nimble_stop._api.operations import STOP_STREAMING_SESSION
-from nimble_stop._flows.bulk import StopResult, derived_token, stopped_before
-from nimble_stop._flows.threads import Crew, StopRun
-from nimble_stop._flows.worker import BatchClient, pack, stop_batch
+from nimble_stop._flows.results import StopResult, invalid_id, stopped_before
+from nimble_stop._flows.threads import Outcomes, Runner
+from nimble_stop._flows.worker import Batch, BatchClient, pack, stop_batch
 from nimble_stop.exceptions import (
     ConnectionLostError,
     NimbleStopError,
@@ -31,59 +30,40 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from nimble_stop._config.runtime import Runtime
-    from nimble_stop._flows.bulk import BulkOptions
+    from nimble_stop._flows.results import BulkOptions
 
 _logger = logging.getLogger("nimble_stop")
-# At some 10 ms for handing work over and 100 ms for a stop, the overhead stays below a percent.
+# At some 10 ms for submitting and 100 ms for a stop, the overhead stays below a percent.
 _BATCH: Final = 25
-# After that the batch, or the executor, is at fault and not a worker: it is done here.
+# After that the batch, or the executor, is at fault and not a worker: it is done in this process.
 _MAX_TRIES: Final = 3
 
 
 @attrs.define(eq=False)
-class _Batch:
+class _Task:
+    """The sessions of one batch, and how often they were submitted."""
+
     session_ids: list[str]
     tries: int = 0
 
 
-def _give_up(session_id: str, options: BulkOptions) -> StopResult:
-    """Tell of a session whose worker gave no answer, and that nobody is going to try again."""
-    try:
-        checked_id("session_id", session_id)
-    except RequestValidationError as refusal:
-        return StopResult(
-            session_id=session_id, session=None, error=refusal, client_token=None, attempts=0
-        )
-    token = derived_token(options.run_id, options.studio_id, session_id, options.retention)
-    error = ConnectionLostError("The worker that had this session gave no answer.")
-    error.operation, error.client_token = STOP_STREAMING_SESSION.name, token
-    error.outcome_unknown = True
-    return StopResult(
-        session_id=session_id, session=None, error=error, client_token=token, attempts=0
-    )
+class ExecutorRunner(Runner):
+    """Runs batches in an executor, as many at a time as stops may be in flight.
 
+    Only the thread that iterates touches the tasks. An interrupt may come between any two of its
+    steps: what is moved is added to its new place before it is removed from the old one, so that a
+    batch may be submitted twice then, or a result given twice, and none is lost.
 
-def executor_run(
-    executor: Executor,
-    client: BatchClient,
-    session_ids: Iterable[str],
-    options: BulkOptions,
-    runtime: Runtime,
-) -> StopRun:
-    """Give the run that stops sessions in an executor.
+    Args:
+        executor: Where the batches run.
+        client: Stops the sessions: this one in threads of this process, a copy in others.
+        session_ids: The sessions' ids.
+        options: How to stop them.
+        runtime: Says when the run began.
 
     Raises:
         RequestValidationError: It is no executor.
         ConfigurationError: Credentials that were passed in would have to be pickled.
-    """
-    return StopRun(ExecutorCrew(executor, client, session_ids, options, started=runtime.now()))
-
-
-class ExecutorCrew(Crew):
-    """Runs batches in an executor, as many at a time as stops may be in flight.
-
-    Only the thread that iterates touches the batches. An interrupt may come between any two of its
-    steps: what was begun may be done or told twice then, and is never lost.
     """
 
     def __init__(
@@ -92,16 +72,15 @@ class ExecutorCrew(Crew):
         client: BatchClient,
         session_ids: Iterable[str],
         options: BulkOptions,
-        *,
-        started: float,
+        runtime: Runtime,
     ) -> None:
-        self.run_id: str = options.run_id
-        self.results: deque[StopResult] = deque()
         if not callable(getattr(executor, "submit", None)):
             raise RequestValidationError(
                 "executor must be a concurrent.futures.Executor or None, not "
                 f"{type(executor).__name__}."
             )
+        self.run_id: str = options.run_id
+        self.results: deque[StopResult] = deque()
         self._executor = executor
         self._client = client
         self._packed_client = pack(client, executor)
@@ -109,40 +88,42 @@ class ExecutorCrew(Crew):
         # A batch stops its sessions one after the other, so batches are what is in flight.
         self._batch_options = attrs.evolve(options, max_concurrency=1)
         self._ids: Iterator[str] | None = checked_iterator("session_ids", session_ids)
-        self._started = started
+        self._started = runtime.now()
         self._cancelled = False
-        # A batch leaves it when it is in flight, or done.
-        self._to_do: deque[_Batch] = deque()
-        self._in_flight: dict[Future[list[StopResult]], _Batch] = {}
-        self._ended: deque[Future[list[StopResult]]] = deque()
-        # Entered by itself: an interrupt inside a Condition's own way in would leave it locked.
-        self._lock = threading.RLock()
-        self._changed = threading.Condition(self._lock)
+        self._to_do: deque[_Task] = deque()
+        self._in_flight: dict[Future[list[StopResult]], _Task] = {}
+        self._outcomes = Outcomes[Future[list[StopResult]]]()
         self._error: BaseException | None = None
 
-    def work_until_result(self) -> bool:
-        """Begin what can begin, and wait for a result; False when there will be none."""
-        while not self.results:
-            self._collect()
-            self._begin()
+    def advance(self) -> bool:
+        """Submit what can begin and wait for a result; False when there will be none."""
+        while True:
+            self._outcomes.drain(self._finish)
+            self._submit_tasks()
             if self.results:
-                break
+                return True
             if not self._in_flight:
                 return False
-            with self._lock:
-                self._changed.wait_for(lambda: bool(self._ended))
-        return True
+            self._outcomes.wait()
 
     def cancel(self) -> None:
-        """Begin nothing new."""
+        """Submit nothing more."""
         self._cancelled = True
+        self._outcomes.wake()
 
-    def dismiss(self) -> None:
-        """Wait for the batches that workers have begun, as far as the executor tells."""
+    def cancel_pending(self) -> None:
+        """Take the batches back that no worker has begun, as far as the executor can tell."""
         for future in tuple(self._in_flight):
-            if not future.cancel():
-                with self._lock:
-                    self._changed.wait_for(future.done)
+            future.cancel()
+
+    def shutdown(self) -> None:
+        """Wait for the batches that workers have begun."""
+        self.cancel_pending()
+        while True:
+            self._outcomes.drain(self._finish)
+            if not self._in_flight:
+                return
+            self._outcomes.wait()
 
     def raise_error(self) -> None:
         """Raise what ended the run early."""
@@ -150,60 +131,82 @@ class ExecutorCrew(Crew):
         if error is not None:
             raise error
 
-    def _begin(self) -> None:
-        while not self._cancelled and self._has_room and not self.results:
-            if self._to_do:
-                self._do(self._to_do[0])
-                self._to_do.popleft()
-            elif not self._take_batch():
+    def _submit_tasks(self) -> None:
+        while not self._cancelled and not self.results and self._has_room:
+            if not self._to_do and not self._take_ids():
                 return
+            # The iterable may have cancelled the run.
+            if not self._cancelled:
+                self._start(self._to_do[0])
+                self._to_do.popleft()
         if self._cancelled:
-            self._give_up()
+            self._drop_tasks()
 
     @property
     def _has_room(self) -> bool:
         return len(self._in_flight) < self._options.max_concurrency
 
-    def _take_batch(self) -> bool:
+    def _take_ids(self) -> bool:
+        """Make a task of the next ids, if there are any."""
         if self._ids is None:
             return False
         session_ids: list[str] = []
         try:
             session_ids.extend(islice(self._ids, _BATCH))
-        except BaseException as error:  # noqa: BLE001 - raised when all that began has ended
+        except BaseException as error:  # noqa: BLE001 - raised when all in flight has ended
             self._ids, self._error = None, error
         if session_ids:
-            self._to_do.append(_Batch(session_ids))
+            self._to_do.append(_Task(session_ids))
         return bool(session_ids)
 
-    def _give_up(self) -> None:
+    def _drop_tasks(self) -> None:
+        """Give the results of tasks that were submitted once and will not be again."""
         self._ids = None
         while self._to_do:
-            batch = self._to_do[0]
-            # One that never went out has not begun.
-            if batch.tries:
-                self.results.extend(_give_up(each, self._options) for each in batch.session_ids)
+            task = self._to_do[0]
+            if task.tries:
+                self.results.extend(self._unknown(each) for each in task.session_ids)
             self._to_do.popleft()
 
-    def _do(self, batch: _Batch) -> None:
-        batch.tries += 1
-        future = self._submit(batch) if batch.tries <= _MAX_TRIES else None
-        if future is None:
-            self._tell(stop_batch(self._client, batch.session_ids, self._options))
-        else:
-            future.add_done_callback(self._note)
-            self._in_flight[future] = batch
+    def _unknown(self, session_id: str) -> StopResult:
+        """Make the result of a session whose worker gave none."""
+        refused = invalid_id(session_id)
+        if refused is not None:
+            return refused
+        error = ConnectionLostError("The worker that had this session gave no answer.")
+        error.operation = STOP_STREAMING_SESSION.name
+        error.client_token = self._options.token(session_id)
+        error.outcome_unknown = True
+        return StopResult(
+            session_id=session_id,
+            session=None,
+            error=error,
+            client_token=error.client_token,
+            attempts=0,
+        )
 
-    def _submit(self, batch: _Batch) -> Future[list[StopResult]] | None:
+    def _start(self, task: _Task) -> None:
+        task.tries += 1
+        future = self._submit(task) if task.tries <= _MAX_TRIES else None
+        if future is None:
+            self._append(stop_batch(Batch(self._client, task.session_ids, self._options)))
+        else:
+            future.add_done_callback(self._outcomes.put)
+            self._in_flight[future] = task
+
+    def _submit(self, task: _Task) -> Future[list[StopResult]] | None:
+        batch = Batch(self._packed_client, task.session_ids, self._batch_options, uuid4().hex)
         try:
-            return self._executor.submit(
-                stop_batch, self._packed_client, batch.session_ids, self._batch_options, uuid4().hex
+            return self._executor.submit(stop_batch, batch)
+        except Exception as error:  # noqa: BLE001 - every executor raises another one
+            _logger.warning(
+                "The executor takes no work, so %d sessions are stopped in this process: %s",
+                len(task.session_ids),
+                _describe(error),
             )
-        except Exception as error:  # noqa: BLE001 - every executor has its own word for it
-            _logger.warning("The executor takes no work, so it is done here: %s", error)
             return None
 
-    def _tell(self, results: list[StopResult]) -> None:
+    def _append(self, results: list[StopResult]) -> None:
         # A worker knows when its batch began, not when the run did.
         self.results.extend(
             attrs.evolve(
@@ -215,27 +218,42 @@ class ExecutorCrew(Crew):
             for each in results
         )
 
-    def _note(self, future: Future[list[StopResult]]) -> None:
-        with self._lock:
-            self._ended.append(future)
-            self._changed.notify_all()
+    def _finish(self, future: Future[list[StopResult]]) -> None:
+        task = self._in_flight.get(future)
+        # A future that is not in flight has been taken before, or its task is submitted again.
+        if task is None:
+            return
+        error = CancelledError() if future.cancelled() else future.exception()
+        if error is None:
+            self._append(future.result())
+        elif isinstance(error, NimbleStopError):
+            # The worker could not even make a client.
+            self._error = self._error or error
+            self.cancel()
+        else:
+            self._log_failure(task, error)
+            self._to_do.append(task)
+        del self._in_flight[future]
 
-    def _collect(self) -> None:
-        # An interrupt may come between any two steps. Results may be told twice then, never lost.
-        while self._ended:
-            self._collect_from(self._ended[0])
-            self._in_flight.pop(self._ended[0], None)
-            self._ended.popleft()
+    def _log_failure(self, task: _Task, error: BaseException) -> None:
+        if isinstance(error, ImportError):
+            what = "cannot import nimble_stop or what it needs; install it where the workers run"
+        else:
+            what = "failed or died"
+        if self._cancelled:
+            then = "nobody knows whether they were stopped"
+        elif task.tries < _MAX_TRIES:
+            then = f"they are submitted again (try {task.tries + 1} of {_MAX_TRIES})"
+        else:
+            then = "they are stopped in this process"
+        _logger.warning(
+            "A worker with %d sessions %s (%s); %s.",
+            len(task.session_ids),
+            what,
+            _describe(error),
+            then,
+        )
 
-    def _collect_from(self, future: Future[list[StopResult]]) -> None:
-        batch = self._in_flight.get(future)
-        if batch is not None:
-            try:
-                self._tell(future.result())
-            except NimbleStopError as error:
-                # The worker could not even make a client.
-                self.cancel()
-                self._error = self._error or error
-            except (Exception, CancelledError):  # noqa: BLE001 - any error of theirs
-                # Every executor has its own word for a lost worker.
-                self._to_do.append(batch)
+
+def _describe(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,83 +1,155 @@
-"""Looking at many sessions at once: by pages, rather than by asking for each."""
+"""Polling the sessions of a bulk run until they have stopped.
+
+Sessions are read by pages of the list. One that no page holds is read alone, and so are all where
+the list is refused: the permission to list is a separate one.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from nimble_stop._api.request import get_request
+from nimble_stop._call.steps import Sleep
+from nimble_stop._config.options import POLL_SECONDS
 from nimble_stop._flows.pages import Pages
-from nimble_stop.exceptions import NimbleStopError
+from nimble_stop._flows.waiting import deadline_exceeded, has_stopped, poll_delay
+from nimble_stop.exceptions import AccessDeniedException, NimbleStopError
 
 if TYPE_CHECKING:
+    from collections import deque
+
     from nimble_stop._call.engine import Engine
     from nimble_stop._call.steps import Steps
+    from nimble_stop._flows.results import BulkOptions, Job, StopResult
     from nimble_stop.models import StreamingSession
 
+# Sessions that are polled at a time; beyond it no new stop begins.
+_MAX_POLLED: Final = 1000
 
-@attrs.frozen(eq=False)
-class Looked:
-    """What came of a look.
+
+@attrs.define(eq=False)
+class Polled:
+    """What one poll has read.
+
+    A session whose read failed for a reason that can pass is in neither mapping.
 
     Args:
-        sessions: The sessions that were read, by id.
-        errors: Why others were not, by id.
-        failure: What no session can be read for; None also when the reason passes.
+        sessions: The sessions, by id.
+        errors: Why others cannot be read, by id.
     """
 
-    sessions: dict[str, StreamingSession]
-    errors: dict[str, NimbleStopError]
-    failure: NimbleStopError | None
+    sessions: dict[str, StreamingSession] = attrs.field(factory=dict[str, "StreamingSession"])
+    errors: dict[str, NimbleStopError] = attrs.field(factory=dict[str, NimbleStopError])
 
 
-def look_at_sessions(engine: Engine, studio_id: str, session_ids: tuple[str, ...]) -> Steps[Looked]:
-    """Read sessions; a failure that can pass leaves out those that were not read yet."""
-    sessions: dict[str, StreamingSession] = {}
-    try:
-        yield from _look_at_pages(engine, studio_id, session_ids, sessions)
-        errors = yield from _look_at_others(engine, studio_id, session_ids, sessions)
-    except NimbleStopError as error:
-        return Looked(sessions, {}, None if error.retryable else error)
-    return Looked(sessions, errors, None)
+class Polling:
+    """The sessions of a run whose stop has begun and that are not yet ``STOPPED``."""
 
+    def __init__(self, engine: Engine, options: BulkOptions) -> None:
+        self._engine = engine
+        self._options = options
+        self._jobs: dict[str, list[Job]] = {}
+        self._polls = 0
+        self._may_list = True
 
-def _look_at_pages(
-    engine: Engine,
-    studio_id: str,
-    session_ids: tuple[str, ...],
-    sessions: dict[str, StreamingSession],
-) -> Steps[None]:
-    # Commas separate the ids in a list request, so an id with one cannot be asked for there.
-    listable = [session_id for session_id in session_ids if "," not in session_id]
-    if not listable:
-        return
-    pages = Pages(
-        engine, studio_id, owned_by=None, created_by=None, session_ids=listable, deadline=None
-    )
-    while not pages.exhausted:
-        for session in (yield from pages.next_page()):
-            if session.session_id is not None:
-                sessions[session.session_id] = session
+    @property
+    def is_empty(self) -> bool:
+        """Whether no session is polled."""
+        return not self._jobs
 
+    @property
+    def has_room(self) -> bool:
+        """Whether another session can be polled."""
+        return len(self._jobs) < _MAX_POLLED
 
-def _look_at_others(
-    engine: Engine,
-    studio_id: str,
-    session_ids: tuple[str, ...],
-    sessions: dict[str, StreamingSession],
-) -> Steps[dict[str, NimbleStopError]]:
-    """Ask for each session that no page held: a deleted one is not listed."""
-    errors: dict[str, NimbleStopError] = {}
-    for session_id in session_ids:
-        if session_id in sessions:
-            continue
+    def add(self, job: Job) -> None:
+        """Poll the session of a job from now on, until its own deadline."""
+        job.limit = self._engine.deadline(self._options.deadline)
+        self._jobs.setdefault(job.session_id, []).append(job)
+
+    def poll(self) -> Steps[Polled]:
+        """Read all sessions once, after a delay that grows from poll to poll."""
+        self._polls += 1
+        return self._poll(tuple(self._jobs))
+
+    def finish(self, polled: Polled, results: deque[StopResult]) -> None:
+        """Append the results of the sessions that need no further poll."""
+        for session_id, jobs in tuple(self._jobs.items()):
+            session = polled.sessions.get(session_id)
+            for job in tuple(jobs):
+                job.session = session or job.session
+                job.error = polled.errors.get(session_id)
+                if job.error is not None or _has_ended(job, was_read=session is not None):
+                    # In this order, so that an interrupt between the two loses no result.
+                    results.append(job.result)
+                    jobs.remove(job)
+            if not jobs:
+                del self._jobs[session_id]
+
+    def cancel(self, results: deque[StopResult]) -> None:
+        """Poll no more; append the results of all sessions as they were last read."""
+        results.extend(job.result for jobs in self._jobs.values() for job in jobs)
+        self._jobs.clear()
+
+    def _poll(self, session_ids: tuple[str, ...]) -> Steps[Polled]:
+        yield Sleep(poll_delay(self._polls, POLL_SECONDS, self._engine.runtime.random))
+        polled = Polled()
+        # Only a failure that can pass gets here; the next poll reads what this one has not.
+        with suppress(NimbleStopError):
+            yield from self._read_pages(session_ids, polled)
+            for session_id in session_ids:
+                if session_id not in polled.sessions:
+                    yield from self._read_one(session_id, polled)
+        return polled
+
+    def _read_pages(self, session_ids: tuple[str, ...], polled: Polled) -> Steps[None]:
+        # Commas separate the ids in a list request, so an id with one cannot be asked for there.
+        listable = [session_id for session_id in session_ids if "," not in session_id]
+        if not listable or not self._may_list:
+            return
+        pages = Pages(
+            self._engine,
+            self._options.studio_id,
+            owned_by=None,
+            created_by=None,
+            session_ids=listable,
+            deadline=None,
+        )
         try:
-            sessions[session_id] = yield from engine.call(
-                get_request(studio_id, session_id), engine.deadline()
+            while not pages.exhausted:
+                for session in (yield from pages.next_page()):
+                    if session.session_id is not None:
+                        polled.sessions[session.session_id] = session
+        except NimbleStopError as error:
+            if error.retryable:
+                raise
+            self._may_list = not isinstance(error, AccessDeniedException)
+
+    def _read_one(self, session_id: str, polled: Polled) -> Steps[None]:
+        """Read a session that no page held: a deleted one, for example, is not listed."""
+        request = get_request(self._options.studio_id, session_id)
+        try:
+            polled.sessions[session_id] = yield from self._engine.call(
+                request, self._engine.deadline()
             )
         except NimbleStopError as error:
             if error.retryable:
                 raise
-            errors[session_id] = error
-    return errors
+            polled.errors[session_id] = error
+
+
+def _has_ended(job: Job, *, was_read: bool) -> bool:
+    """Whether a session needs no further poll; the reason, if it is an error, is put on its job."""
+    try:
+        if was_read and job.session is not None and has_stopped(job.session):
+            return True
+    except NimbleStopError as error:
+        job.error = error
+        return True
+    if job.limit is not None and job.limit.remaining <= 0:
+        job.error = deadline_exceeded(job.limit, job.session)
+        return True
+    return False

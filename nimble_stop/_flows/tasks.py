@@ -1,4 +1,4 @@
-"""Running a `BulkStop` with tasks: the iterator that `AsyncNimbleClient.stop_sessions` returns."""
+"""Bulk stops of the async client: the iterator that `AsyncNimbleClient.stop_sessions` returns."""
 
 from __future__ import annotations
 
@@ -8,23 +8,31 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Self
 
 from nimble_stop._call.steps import Effect, adrive
-from nimble_stop._flows.bulk import BulkStop, StopResult
+from nimble_stop._flows.bulk import BulkStop
+from nimble_stop._flows.results import StopResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
     from nimble_stop._call.engine import Engine
-    from nimble_stop._flows.bulk import BulkOptions, Outcome, Work
-    from nimble_stop._flows.threads import StopRun
+    from nimble_stop._flows.bulk import Outcome, Work
+    from nimble_stop._flows.executors import ExecutorRunner
+    from nimble_stop._flows.results import BulkOptions
+
+AsyncPerform = Callable[[Effect], Awaitable[object]]
 
 
 class AsyncStopRun(ABC, AsyncIterator[StopResult]):
     """The results of `AsyncNimbleClient.stop_sessions`, one as each session ends.
 
     Ids are taken from the iterable only as fast as results are taken. Leaving the iteration early
-    lets the stops in flight finish; `aclose` waits for them. Cancelling the iteration cancels
-    them: a run with the same run id completes the work.
+    lets the stops in flight finish; `aclose` waits for them.
+
+    Cancelling the iteration, also by `asyncio.timeout` or `asyncio.wait_for`, cancels the stops in
+    flight and begins no other: iterating on gives their results, whose outcome may be unknown, and
+    a run with the same run id completes the work. Stops that an executor does cannot be cancelled:
+    there, iterating on goes on with the run.
 
     Attributes:
         run_id: What the client tokens are derived from. Another run with the same run id, studio
@@ -56,107 +64,8 @@ class AsyncStopRun(ABC, AsyncIterator[StopResult]):
         await self.aclose()
 
 
-class AsyncTaskRun(AsyncStopRun):
-    """A run whose work is done by tasks of the event loop."""
-
-    def __init__(self, plan: BulkStop, perform: Callable[[Effect], Awaitable[object]]) -> None:
-        self.run_id: str = plan.run_id
-        self._plan = plan
-        self._perform = perform
-        self._tasks: dict[asyncio.Task[None], Work] = {}
-        self._changed = asyncio.Event()
-
-    async def __anext__(self) -> StopResult:
-        while not self._plan.results:
-            self._begin()
-            if self._plan.results:
-                break
-            if not self._tasks:
-                await self.aclose()
-                self._plan.raise_feed_error()
-                raise StopAsyncIteration
-            self._changed.clear()
-            try:
-                await self._changed.wait()
-            except asyncio.CancelledError:
-                self._plan.cancel()
-                await self._cancel(self._tasks)
-                raise
-        return self._plan.results.popleft()
-
-    def cancel(self) -> None:
-        """Begin no further stop."""
-        self._plan.cancel()
-        self._changed.set()
-
-    async def aclose(self) -> None:
-        """Begin no further stop; wait for those in flight, and for no look."""
-        self._plan.cancel()
-        await self._cancel([task for task, work in self._tasks.items() if work.is_look])
-        await asyncio.gather(*self._tasks)
-
-    def _begin(self) -> None:
-        while (work := self._plan.next_work()) is not None:
-            task = asyncio.create_task(self._labour(work))
-            self._tasks[task] = work
-            self._plan.begun(work)
-            task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._tasks[task]
-        self._changed.set()
-
-    async def _labour(self, work: Work) -> None:
-        outcome: Outcome | BaseException
-        try:
-            outcome = await adrive(work.steps, self._perform)
-        except asyncio.CancelledError as error:
-            self._plan.finish(work, error)
-            raise
-        except BaseException as error:  # noqa: BLE001 - the caller's task raises it
-            outcome = error
-        self._plan.finish(work, outcome)
-
-    async def _cancel(self, tasks: Iterable[asyncio.Task[None]]) -> None:
-        cancelled = tuple(tasks)
-        for task in cancelled:
-            task.cancel()
-        await asyncio.gather(*cancelled, return_exceptions=True)
-
-
-class AsyncExecutorRun(AsyncStopRun):
-    """A run whose work is done in an executor; waiting for it takes a thread, not the loop."""
-
-    def __init__(self, run: StopRun) -> None:
-        self.run_id: str = run.run_id
-        self._run = run
-
-    async def __anext__(self) -> StopResult:
-        try:
-            result = await asyncio.to_thread(next, self._run, None)
-        except asyncio.CancelledError:
-            self._run.cancel()
-            raise
-        if result is None:
-            raise StopAsyncIteration
-        return result
-
-    def cancel(self) -> None:
-        """Begin no further stop."""
-        self._run.cancel()
-
-    async def aclose(self) -> None:
-        """Begin no further stop; wait for those in flight."""
-        await asyncio.to_thread(self._run.close)
-
-
-def task_run(
-    engine: Engine,
-    perform: Callable[[Effect], Awaitable[object]],
-    session_ids: Iterable[str],
-    options: BulkOptions,
-) -> AsyncStopRun:
-    """Give the run that stops sessions in tasks of the event loop.
+class TaskRun(AsyncStopRun):
+    """A run whose work is done by tasks of the event loop.
 
     Args:
         engine: Makes the calls.
@@ -164,4 +73,120 @@ def task_run(
         session_ids: The sessions' ids.
         options: How to stop them.
     """
-    return AsyncTaskRun(BulkStop(engine, session_ids, options), perform)
+
+    def __init__(
+        self,
+        engine: Engine,
+        perform: AsyncPerform,
+        session_ids: Iterable[str],
+        options: BulkOptions,
+    ) -> None:
+        self.run_id: str = options.run_id
+        self._plan = BulkStop(engine, session_ids, options)
+        self._perform = perform
+        self._tasks: dict[asyncio.Task[Outcome], Work] = {}
+        self._changed = asyncio.Event()
+
+    async def __anext__(self) -> StopResult:
+        while True:
+            self._submit()
+            if self._plan.results:
+                return self._plan.results.popleft()
+            if self._plan.is_over:
+                break
+            self._changed.clear()
+            try:
+                await self._changed.wait()
+            except asyncio.CancelledError:
+                self._plan.cancel()
+                await self._cancel(self._tasks)
+                raise
+        await self.aclose()
+        self._plan.raise_error()
+        raise StopAsyncIteration
+
+    def cancel(self) -> None:
+        """Begin no further stop."""
+        self._plan.cancel()
+        self._changed.set()
+
+    async def aclose(self) -> None:
+        """Begin no further stop; wait for those in flight, and break polls off."""
+        self._plan.cancel()
+        await self._cancel([task for task, work in self._tasks.items() if work.is_poll])
+        await asyncio.gather(*self._tasks)
+
+    def _submit(self) -> None:
+        while (work := self._plan.next_work()) is not None:
+            task = asyncio.create_task(self._run_work(work))
+            self._tasks[task] = work
+            self._plan.submitted(work)
+            task.add_done_callback(self._ended)
+
+    async def _run_work(self, work: Work) -> Outcome:
+        try:
+            return await adrive(work.steps, self._perform)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the caller's task raises it
+            return error
+
+    def _ended(self, task: asyncio.Task[Outcome]) -> None:
+        work = self._tasks.pop(task)
+        # It may have been cancelled before its first step.
+        if task.cancelled():
+            self._plan.break_off(work, asyncio.CancelledError())
+        else:
+            self._plan.finish(work, task.result())
+        self._changed.set()
+
+    async def _cancel(self, tasks: Iterable[asyncio.Task[Outcome]]) -> None:
+        cancelled = tuple(tasks)
+        for task in cancelled:
+            task.cancel()
+        await asyncio.gather(*cancelled, return_exceptions=True)
+
+
+class ThreadedExecutorRun(AsyncStopRun):
+    """A run in an executor, of which a thread takes care: the iterable and the executor may block.
+
+    A cancelled wait leaves the thread at work; whoever iterates on waits for the same thread.
+    """
+
+    def __init__(self, runner: ExecutorRunner) -> None:
+        self.run_id: str = runner.run_id
+        self._runner = runner
+        self._advance: asyncio.Future[bool] | None = None
+
+    async def __anext__(self) -> StopResult:
+        # A thread that worked for a cancelled wait may have ended, and its result have been taken.
+        while not self._runner.results:
+            if not await self._advanced():
+                await self.aclose()
+                break
+        if self._runner.results:
+            return self._runner.results.popleft()
+        self._runner.raise_error()
+        raise StopAsyncIteration
+
+    def cancel(self) -> None:
+        """Begin no further stop."""
+        self._runner.cancel()
+
+    async def aclose(self) -> None:
+        """Begin no further stop; wait for those in flight."""
+        self._runner.cancel()
+        if self._advance is not None:
+            self._runner.cancel_pending()
+            await self._advanced()
+        await asyncio.to_thread(self._runner.shutdown)
+
+    async def _advanced(self) -> bool:
+        """Wait until there is a result, in the one thread that may work on the run."""
+        if self._advance is None:
+            self._advance = asyncio.ensure_future(asyncio.to_thread(self._runner.advance))
+        try:
+            return await asyncio.shield(self._advance)
+        finally:
+            if self._advance.done():
+                self._advance = None

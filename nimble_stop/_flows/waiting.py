@@ -1,4 +1,4 @@
-"""Waiting until a session has stopped: which state means what, and when to look again."""
+"""Waiting until a session has stopped: which state means what, and when to poll again."""
 
 from __future__ import annotations
 
@@ -24,25 +24,18 @@ if TYPE_CHECKING:
     from nimble_stop._call.steps import Steps
     from nimble_stop.models import StreamingSession
 
-# The first look comes soon: a session may have stopped before anybody asked.
+# The second poll comes soon: most waits begin right after the stop.
 _FIRST_INTERVAL: Final = 0.25
-_DEAD_ENDS: Final = frozenset(
-    {
-        State.DELETED,
-        State.DELETE_IN_PROGRESS,
-        State.CREATE_FAILED,
-        State.DELETE_FAILED,
-        State.START_FAILED,
-    }
-)
+_GONE: Final = frozenset({State.DELETED, State.DELETE_IN_PROGRESS})
+_DEAD_ENDS: Final = _GONE | {State.CREATE_FAILED, State.DELETE_FAILED, State.START_FAILED}
 
 
 def has_stopped(session: StreamingSession) -> bool:
-    """Tell whether a session has stopped; False means that it is on its way.
+    """Whether a session has stopped; False means that it is still being stopped.
 
-    A READY session is on its way when its own times show a stop after its last start. The service
-    moves a session to ``STOP_IN_PROGRESS`` before it answers the stop, so any other READY session
-    has no stop under way.
+    A ``READY`` session counts as being stopped when its own times show a stop after its last start:
+    the service moves a session to ``STOP_IN_PROGRESS`` before it answers the stop, so that such a
+    read is late. Any other ``READY`` session has no stop under way.
 
     Raises:
         StopFailedError: It is in ``STOP_FAILED``.
@@ -52,9 +45,8 @@ def has_stopped(session: StreamingSession) -> bool:
     if state == State.STOPPED:
         return True
     if state == State.STOP_FAILED:
-        reason = session.status_message or session.status_code or "no reason given"
         raise StopFailedError(
-            f"Session {session.session_id!r} failed to stop: {reason}", session=session
+            f"Session {session.session_id!r} failed to stop: {_reason(session)}", session=session
         )
     if state in _DEAD_ENDS or (state == State.READY and not _stop_requested(session)):
         raise UnexpectedStateError(
@@ -65,6 +57,32 @@ def has_stopped(session: StreamingSession) -> bool:
     return False
 
 
+def check_stays_stopped(session: StreamingSession) -> None:
+    """Check that a session which an earlier run stopped has not been started again.
+
+    Raises:
+        StopFailedError: It is in ``STOP_FAILED``.
+        UnexpectedStateError: It is ready with no stop under way, or about to be.
+    """
+    state = session.state
+    if state == State.START_IN_PROGRESS or (state == State.READY and not _stop_requested(session)):
+        raise UnexpectedStateError(
+            f"Session {session.session_id!r} is {state}: it was started again after an earlier run "
+            "with this run id had stopped it. Nothing was stopped now; use a new run id.",
+            session=session,
+        )
+    if state not in _GONE:
+        has_stopped(session)
+
+
+def _reason(session: StreamingSession) -> str:
+    """Say why a session is in its state, in the service's words."""
+    message, code = session.status_message, session.status_code
+    if message and code:
+        return f"{message.rstrip('.')} (status code {code})"
+    return message or code or "no reason given"
+
+
 def _stop_requested(session: StreamingSession) -> bool:
     if session.stopped_at is None:
         return False
@@ -72,12 +90,12 @@ def _stop_requested(session: StreamingSession) -> bool:
 
 
 def poll_delay(poll: int, poll_interval: float, random: Callable[[], float]) -> float:
-    """Give the seconds until the next look: doubling up to the interval, a half of it by chance.
+    """Give the seconds until the next poll: doubling up to the interval, half of it at random.
 
     Args:
-        poll: How many looks there have been, from 1.
+        poll: How many polls there have been, from 1.
         poll_interval: The longest delay.
-        random: Gives a number from 0 up to 1; it keeps many waits from looking in step.
+        random: Gives a number from 0 up to 1, so that many waits do not poll at the same moments.
     """
     delay: float = min(_FIRST_INTERVAL * 2 ** min(poll - 1, 16), poll_interval)
     return delay * (1 + random()) / 2
@@ -92,16 +110,16 @@ def wait_until_stopped(
     poll_interval: float,
     on_poll: Callable[[StreamingSession], object] | None,
 ) -> Steps[StreamingSession]:
-    """Look at a session until it has stopped.
+    """Poll a session until it has stopped.
 
-    A failure that can pass, such as throttling or an outage, ends one look and not the wait.
+    A failure that can pass, such as throttling or an outage, ends one poll and not the wait.
     """
     request = get_request(studio_id, session_id)
     interval = checked_seconds("poll_interval", poll_interval)
-    return _look_until_stopped(engine, request, engine.deadline(deadline), interval, on_poll)
+    return _poll_until_stopped(engine, request, engine.deadline(deadline), interval, on_poll)
 
 
-def _look_until_stopped(
+def _poll_until_stopped(
     engine: Engine,
     request: Request[StreamingSession],
     limit: Deadline,
@@ -133,7 +151,7 @@ def _look_until_stopped(
 def deadline_exceeded(
     limit: Deadline, session: StreamingSession | None, failure: NimbleStopError | None = None
 ) -> DeadlineExceededError:
-    """Say what was last known when the time for a wait is over."""
+    """Make the error of a wait that took too long, with what was last known."""
     known = f"It was {session.state} when last read." if session else "It was never read."
     error = DeadlineExceededError(
         f"{limit} is over and the session has not stopped. {known}", session=session

@@ -12,13 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
+import attrs
+
 from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from concurrent.futures import Executor
 
-    from nimble_stop._flows.bulk import BulkOptions, StopResult
+    from nimble_stop._flows.results import BulkOptions, StopResult
     from nimble_stop.models import VolumeRetentionMode
 
 # What a client may read from the environment: another value needs another client.
@@ -42,6 +44,23 @@ class BatchClient(Protocol):
         ...
 
 
+@attrs.frozen(eq=False)
+class Batch:
+    """What is submitted to an executor. A trace context that goes along is one more field here.
+
+    Args:
+        client: The client, as `pack` prepared it.
+        session_ids: The sessions' ids.
+        options: How to stop them.
+        submission: Makes it unlike any other: Dask answers equal calls from one result.
+    """
+
+    client: BatchClient | bytes
+    session_ids: list[str]
+    options: BulkOptions
+    submission: str = ""
+
+
 def pack(client: BatchClient, executor: Executor) -> BatchClient | bytes:
     """Prepare a client for the workers: threads of this process share it, others get a pickle.
 
@@ -63,23 +82,14 @@ def pack(client: BatchClient, executor: Executor) -> BatchClient | bytes:
         ) from refusal
 
 
-def stop_batch(
-    client: BatchClient | bytes, session_ids: list[str], options: BulkOptions, submission: str = ""
-) -> list[StopResult]:
-    """Stop the sessions of one batch; this is what runs in a worker.
-
-    Args:
-        client: The client, as `pack` prepared it.
-        session_ids: The sessions' ids.
-        options: How to stop them.
-        submission: Makes this call unlike any other: Dask answers equal calls from one result.
-    """
-    del submission
+def stop_batch(batch: Batch) -> list[StopResult]:
+    """Stop the sessions of one batch; this is what runs in a worker."""
+    client, options = batch.client, batch.options
     if isinstance(client, bytes):
         client = _unpacked(client, _environment())
     run = client.stop_sessions(
         options.studio_id,
-        session_ids,
+        batch.session_ids,
         retention=options.retention,
         run_id=options.run_id,
         max_concurrency=options.max_concurrency,

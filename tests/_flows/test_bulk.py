@@ -2,24 +2,23 @@ from __future__ import annotations
 
 import json
 import tracemalloc
-from hashlib import sha256
-from itertools import count, islice, repeat
+from itertools import count, islice, repeat as endless
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from nimble_stop import RetryPolicy, StopResult, StreamingSessionState as State, VolumeRetentionMode
+from nimble_stop import RetryPolicy, StopResult, StreamingSessionState as State
 from nimble_stop._api.response import Response
-from nimble_stop._flows.bulk import derived_token
+from nimble_stop._call.steps import Send
+from nimble_stop._flows.bulk import Pace
+from nimble_stop._flows.results import derived_token
 from nimble_stop.exceptions import (
     AccessDeniedException,
     ConnectionLostError,
-    DeadlineExceededError,
+    InternalServerErrorException,
     NimbleStopError,
     RequestValidationError,
-    ResourceNotFoundException,
     StopFailedError,
     ThrottlingException,
     UnexpectedStateError,
@@ -67,7 +66,7 @@ def test_one_result_each(studio: Studio) -> None:
         assert result.session.session_id == result.session_id
         assert result.session.state is State.STOP_IN_PROGRESS
     assert studio.stops == [(result.session_id, result.client_token) for result in results]
-    assert studio.looks == []
+    assert studio.reads == []
 
 
 @pytest.mark.parametrize("ids", [[], (), iter([]), {}, set[str]()])
@@ -139,24 +138,6 @@ def test_no_iterable(ids: Any, studio: Studio) -> None:  # noqa: ANN401 - wrong 
         studio.plan(ids)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"studio_id": ""},
-        {"retention": "KEEP"},
-        {"run_id": 7},
-        {"run_id": "\ud800"},
-        {"max_concurrency": 0},
-        {"max_concurrency": 2.5},
-    ],
-    ids=str,
-)
-def test_refused(options: dict[str, Any], studio: Studio) -> None:
-    """What no session can be stopped with is refused before the first."""
-    with pytest.raises(RequestValidationError):
-        studio.plan([], **options)
-
-
 def test_invalid_ids(studio: Studio) -> None:
     """An invalid id is a result of its own, between the others; nothing is sent for it."""
     bad: list[Any] = ["", "..", 7, None, "\ud800"]
@@ -172,8 +153,8 @@ def test_invalid_ids(studio: Studio) -> None:
 
 
 def test_endless_invalid_ids(studio: Studio) -> None:
-    """Endless invalid ids are told one by one, and do not pile up."""
-    runner = Runner(studio.plan(repeat("")), studio.perform)
+    """Endless invalid ids give one result at a time, and do not pile up."""
+    runner = Runner(studio.plan(endless("")), studio.perform)
     for _ in islice(runner, 100):
         assert len(runner.plan.results) <= 1
 
@@ -197,7 +178,7 @@ def test_concurrency(most: int, studio: Studio) -> None:
 @settings(max_examples=40)
 @given(st.randoms(use_true_random=False), st.integers(1, 10), st.booleans())
 def test_any_order(random: Any, most: int, wait: bool) -> None:  # noqa: ANN401, FBT001 - hypothesis'
-    """In whatever order stops and looks end, every id gives one result."""
+    """In whatever order stops and polls end, every id gives one result."""
     studio = Studio(ManualClock())
     for number in range(0, 40, 3):
         studio.faults[f"s{number}"] = random.choices([THROTTLED, FAILED, DENIED], k=5)
@@ -229,32 +210,6 @@ def test_errors_are_values(studio: Studio) -> None:
         assert results[name].session is None
 
 
-def test_tokens() -> None:
-    """A token is made of run id, studio, session and retention, and of nothing else."""
-    token = derived_token("run", "studio", "session", None)
-
-    assert token == sha256(b'["run", "studio", "session", null]').hexdigest()
-    assert len(token) == 64
-    others = [
-        derived_token("run2", "studio", "session", None),
-        derived_token("run", "studio2", "session", None),
-        derived_token("run", "studio", "session2", None),
-        derived_token("run", "studio", "session", "RETAIN"),
-        derived_token("run", "studio", "session", "DELETE"),
-        derived_token("studio", "run", "session", None),
-        derived_token("run", "studio", "session", "None"),
-        derived_token('run", "studio', "studio", "session", None),
-    ]
-    assert len({token, *others}) == len(others) + 1
-    assert derived_token("run", "studio", "session", VolumeRetentionMode.RETAIN) == others[3]
-
-
-@given(st.tuples(st.text(), st.text(), st.text()), st.tuples(st.text(), st.text(), st.text()))
-def test_tokens_do_not_collide(one: tuple[str, str, str], other: tuple[str, str, str]) -> None:
-    """Whatever is in the ids, other values give another token."""
-    assert (derived_token(*one, None) == derived_token(*other, None)) is (one == other)
-
-
 def test_run_again(studio: Studio) -> None:
     """A run with the same run id sends the same tokens, another run id others."""
     for run_id in ("night", "night", "day"):
@@ -266,19 +221,103 @@ def test_run_again(studio: Studio) -> None:
     assert tokens[0] == derived_token("night", "studio-1", "s0", "RETAIN")
 
 
-@pytest.mark.parametrize(
-    ("ago", "repeated"), [(3600.0, True), (3.5, True), (1.0, False), (0.0, False), (-60.0, False)]
-)
+@pytest.mark.parametrize(("ago", "repeated"), [(3600.0, True), (1.0, False)])
 def test_repeated(ago: float, repeated: bool, clock: ManualClock) -> None:  # noqa: FBT001
-    """A stop that began before the run did is told to be an earlier run's."""
+    """A stop that began before the run did is reported as an earlier run's."""
     studio = Studio(clock)
     plan = studio.plan(["a"])
     clock.advance(-ago)
-    assert [result.repeated for result in Runner(plan, studio.perform)] == [repeated]
+    (result,) = Runner(plan, studio.perform)
+    assert (result.repeated, result.error) == (repeated, None)
+    # Only an old answer makes the session be read.
+    assert studio.reads == ([("Get", ["a"])] if repeated else [])
+
+
+def repeat(studio: Studio, perform: Any = None, **options: Any) -> StopResult:  # noqa: ANN401 - a perform, the options of a run
+    """Stop a session that an earlier run has stopped."""
+    plan = studio.plan(["a"], **options)
+    studio.clock.advance(-3600)
+    (result,) = Runner(plan, perform or studio.perform)
+    assert result.repeated is True
+    assert result.attempts == 1
+    return result
+
+
+EARLY, LATE = "2026-11-23T01:00:00Z", "2026-11-23T01:00:01Z"
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"state": "STOPPED"},
+        {"state": "STOP_IN_PROGRESS"},
+        {"state": "DELETED"},
+        {"state": "READY", "stoppedAt": LATE, "startedAt": EARLY},
+    ],
+    ids=str,
+)
+def test_repeated_and_still_stopped(members: dict[str, object], studio: Studio) -> None:
+    """A session that an earlier run stopped, and that is not running, is a success as read now."""
+    studio.states["a"] = members
+    result = repeat(studio)
+    assert result.error is None
+    assert result.session is not None
+    assert result.session.state == members["state"]
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"state": "READY"},
+        {"state": "READY", "stoppedAt": EARLY, "startedAt": LATE},
+        {"state": "START_IN_PROGRESS"},
+    ],
+    ids=str,
+)
+def test_repeated_and_started_again(members: dict[str, object], studio: Studio) -> None:
+    """A session that was started again after the earlier run is no success."""
+    studio.states["a"] = members
+    result = repeat(studio)
+    assert isinstance(result.error, UnexpectedStateError)
+    assert "new run id" in str(result.error)
+    assert result.session is result.error.session
+    assert result.session is not None
+    assert result.session.state == members["state"]
+
+
+def test_repeated_and_failed(studio: Studio) -> None:
+    """A session that failed to stop in the earlier run is no success."""
+    studio.states["a"] = {"state": "STOP_FAILED", "statusCode": "INTERNAL_ERROR"}
+    assert isinstance(repeat(studio).error, StopFailedError)
+
+
+def test_repeated_and_polled(studio: Studio) -> None:
+    """With wait the polls find out, at no further request."""
+    studio.states["a"] = {"state": "READY"}
+    assert isinstance(repeat(studio, wait=True).error, UnexpectedStateError)
+    assert studio.reads == [("List", ["a"])]
+
+
+@pytest.mark.parametrize(
+    ("refused", "error"), [(DENIED, None), (FAILED, InternalServerErrorException)]
+)
+def test_repeated_and_not_readable(
+    refused: Response, error: type[NimbleStopError] | None, studio: Studio
+) -> None:
+    """Without permission to read, the answer counts; a read that failed otherwise is the error."""
+
+    def perform(effect: Any) -> object:  # noqa: ANN401 - an effect
+        reads = isinstance(effect, Send) and effect.request.method == "GET"
+        return refused if reads else studio.perform(effect)
+
+    result = repeat(studio, perform)
+    assert type(result.error) is (error or type(None))
+    assert result.session is not None
+    assert result.session.state is State.STOP_IN_PROGRESS
 
 
 def test_repeated_without_a_time(studio: Studio) -> None:
-    """An answer that does not tell when the stop began is taken for a new one."""
+    """An answer that does not say when the stop began counts as a new one."""
     studio.faults["a"] = [Response(200, {}, b'{"session": {"sessionId": "a"}}')]
     assert [result.repeated for result in run(studio, ["a"])] == [False]
 
@@ -306,7 +345,7 @@ def test_throttled_sessions_get_turns(studio: Studio) -> None:
 
 
 def test_turns_end(studio: Studio) -> None:
-    """After six turns throttling is told, with all attempts of all turns."""
+    """After six turns throttling is the result, with all attempts of all turns."""
     studio.faults["a"] = [THROTTLED] * 100
     (result,) = run(studio, ["a"])
 
@@ -356,6 +395,72 @@ def test_quick_throttling_is_noticed(clock: ManualClock) -> None:
     assert plan._pace.limit < 10
 
 
+def note(pace: Pace, outcomes: str) -> list[int]:
+    """Note calls, a dot for one that went well and an x for a throttled one; give the limits."""
+    limits: list[int] = []
+    for outcome in outcomes:
+        pace.note(throttled=outcome == "x")
+        limits.append(pace.limit)
+    return limits
+
+
+@pytest.mark.parametrize("maximum", [1, 2, 8, 32])
+def test_pace_unthrottled(maximum: int) -> None:
+    """Without throttling as many are in flight as are allowed, from the first to the last."""
+    assert set(note(Pace(maximum), "." * 200)) == {maximum}
+
+
+def test_pace_ignores_bad_luck() -> None:
+    """Less than a whole window of calls says nothing, and a third throttled is tolerated."""
+    assert set(note(Pace(8), "x" * 29)) == {8}
+    assert set(note(Pace(8), "x.." * 100)) == {8}
+
+
+def test_pace_shrinks() -> None:
+    """Each window with more throttling than that takes three tenths away."""
+    limits = note(Pace(32), "xx." * 30)
+
+    assert limits[28] == 32
+    assert [limits[29], limits[59], limits[89]] == [22, 15, 10]
+
+
+def test_pace_never_stops() -> None:
+    """However much is throttled, one call is always allowed."""
+    assert note(Pace(32), "x" * 1000)[-1] == 1
+    assert set(note(Pace(1), "x" * 100)) == {1}
+
+
+def test_pace_grows_back() -> None:
+    """When the throttling is over, one more is in flight for each round of calls, up to all."""
+    pace = Pace(8)
+    note(pace, "x" * 60)
+    assert pace.limit == 3
+
+    limits = note(pace, "." * 100)
+    # Not before a whole window went well.
+    assert limits[28] == 3
+    assert sorted(limits) == limits
+    assert limits[-1] == 8
+    assert set(limits) == {3, 4, 5, 6, 7, 8}
+
+
+def test_pace_settles() -> None:
+    """Against a service that stands four calls at a time, the pace stays in reach of that."""
+    pace = Pace(32)
+    limits: list[int] = []
+    for _ in range(3000):
+        pace.note(throttled=pace.limit > 4)
+        limits.append(pace.limit)
+
+    assert set(limits[-1000:]) <= {2, 3, 4, 5}
+
+
+@given(st.integers(1, 64), st.text("x.", max_size=400))
+def test_pace_stays_in_bounds(maximum: int, outcomes: str) -> None:
+    """Whatever happens, the limit is from one to the maximum."""
+    assert all(1 <= limit <= maximum for limit in note(Pace(maximum), outcomes))
+
+
 def test_cancel(studio: Studio) -> None:
     """After a cancel only what is in flight is still reported."""
     runner = Runner(studio.plan(names(100), max_concurrency=5), studio.perform)
@@ -374,11 +479,12 @@ def test_cancel_reports_the_throttled(studio: Studio) -> None:
     plan = studio.plan(["a"])
     work = plan.next_work()
     assert work is not None
-    plan.begun(work)
+    plan.submitted(work)
     plan.finish(work, Runner(plan, studio.perform)._do(work))
     assert (plan.is_over, list(plan.results)) == (False, [])
 
     plan.cancel()
+    assert plan.next_work() is None
     (result,) = plan.results
     assert isinstance(result.error, ThrottlingException)
     assert plan.is_over
@@ -390,9 +496,10 @@ def test_no_turns_after_a_cancel(studio: Studio) -> None:
     plan = studio.plan(["a"])
     work = plan.next_work()
     assert work is not None
-    plan.begun(work)
+    plan.submitted(work)
     plan.cancel()
     plan.finish(work, Runner(plan, studio.perform)._do(work))
+    assert plan.next_work() is None
     assert [result.attempts for result in plan.results] == [3]
     assert plan.is_over
 
@@ -401,13 +508,55 @@ def test_foreign_error_ends_the_run(studio: Studio) -> None:
     """An error that is none of ours, such as a bug in a clock, ends the run and is raised."""
     studio.faults["s3"] = [ZeroDivisionError("the clock")]
     runner = Runner(studio.plan(names(50), max_concurrency=2), studio.perform)
-    seen: list[str] = []
+    results: dict[str, StopResult] = {}
     with pytest.raises(ZeroDivisionError, match="the clock"):
-        seen.extend(result.session_id for result in runner)
+        results.update((result.session_id, result) for result in runner)
 
     stopped = [session_id for session_id, _ in studio.stops]
     assert len(stopped) < 10
-    assert set(seen) == set(stopped) - {"s3"}
+    assert set(results) == set(stopped)
+    assert [each.session_id for each in results.values() if each.error] == ["s3"]
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_foreign_error_has_a_result(cancelled: bool, studio: Studio) -> None:  # noqa: FBT001
+    """The session of such an error has a result, and the error is raised, also after a cancel."""
+    studio.faults["a"] = [THROTTLED] * 3
+    plan = studio.plan(["a"])
+    runner = Runner(plan, studio.perform)
+    for _ in range(2):
+        work = plan.next_work()
+        assert work is not None
+        plan.submitted(work)
+        if work.earlier.attempts:
+            studio.faults["a"] = [ZeroDivisionError("the clock")]
+            if cancelled:
+                plan.cancel()
+        plan.finish(work, runner._do(work))
+
+    (result,) = plan.results
+    assert isinstance(result.error, ConnectionLostError)
+    assert isinstance(result.error.__cause__, ZeroDivisionError)
+    assert result.error.outcome_unknown is True
+    assert result.error.client_token == result.client_token
+    assert result.attempts == result.error.attempts == 4
+    with pytest.raises(ZeroDivisionError, match="the clock"):
+        plan.raise_error()
+
+
+def test_broken_off_before_anything_was_sent(studio: Studio) -> None:
+    """A stop that is broken off before its request was sent is known not to have happened."""
+    plan = studio.plan(["a"])
+    work = plan.next_work()
+    assert work is not None
+    plan.submitted(work)
+    plan.break_off(work, KeyboardInterrupt())
+
+    (result,) = plan.results
+    assert isinstance(result.error, ConnectionLostError)
+    assert result.error.outcome_unknown is False
+    assert plan.running == 0
+    plan.raise_error()
 
 
 def test_wait(studio: Studio) -> None:
@@ -419,142 +568,18 @@ def test_wait(studio: Studio) -> None:
     assert {result.error for result in results} == {None}
 
 
-def test_wait_reads_pages(studio: Studio) -> None:
-    """Sessions that are waited for are read by the page, not one by one."""
-    run(studio, names(120), wait=True, max_concurrency=120)
-
-    assert {operation for operation, _ in studio.looks} == {"List"}
-    assert sorted(len(ids) for _, ids in studio.looks)[-2:] == [50, 50]
-    assert len(studio.looks) <= 10
-
-
-def test_wait_looks_again(studio: Studio) -> None:
-    """Looks repeat with growing pauses until the last session has stopped."""
-    studio.after_stop = "STOP_IN_PROGRESS"
-    plan = studio.plan(names(3), wait=True)
-    runner = Runner(plan, studio.perform, pick=lambda number: number - 1)
-    stops_at = studio.clock.monotonic + 100
-
-    def perform(effect: Any) -> object:  # noqa: ANN401 - an effect
-        if studio.clock.monotonic > stops_at:
-            studio.after_stop = "STOPPED"
-        return studio.perform(effect)
-
-    runner.perform = perform
-    assert [result.error for result in runner] == [None] * 3
-    assert studio.clock.slept[:4] == pytest.approx([0.1875, 0.375, 0.75, 1.5])
-    assert max(studio.clock.slept) == pytest.approx(3.75)
-
-
-def test_wait_ends(studio: Studio) -> None:
-    """Sessions that will never stop are told: failed, deleted, started again."""
-    studio.states = {
-        "s1": {"state": "STOP_FAILED", "statusMessage": "no network"},
-        "s2": {"state": "DELETED"},
-        "s3": {"state": "READY"},
-        "s,4": {},
-        "s,5": {"state": "STOP_FAILED"},
-        "s6": {"state": "DELETE_IN_PROGRESS"},
-    }
-    results = {
-        result.session_id: result for result in run(studio, ["s0", *studio.states], wait=True)
-    }
-
-    kinds = {session_id: type(result.error) for session_id, result in results.items()}
-    assert kinds == {
-        "s0": type(None),
-        "s1": StopFailedError,
-        "s2": UnexpectedStateError,
-        "s3": UnexpectedStateError,
-        "s,4": type(None),
-        "s,5": StopFailedError,
-        "s6": UnexpectedStateError,
-    }
-    # Only what no page can hold is read alone: ids with commas and deleted sessions.
-    assert {ids[0] for kind, ids in studio.looks if kind == "Get"} == {"s,4", "s,5", "s2"}
-    for result in results.values():
-        assert result.session is not None
-        assert result.attempts == 1
-
-
-def test_wait_for_a_session_that_is_gone(studio: Studio) -> None:
-    """A session that the service knows no more is told, and the others are waited for."""
-    gone = refusal("ResourceNotFoundException", 404)
-    plan = studio.plan(["a", "b"], wait=True)
-    studio.states["a"] = {"state": "DELETED"}
-    read = studio._read
-
-    class Gone(Studio):
-        def _read(self, session_id: str) -> Response:
-            return gone if session_id == "a" else read(session_id)
-
-    perform = Gone(studio.clock, states=studio.states).perform
-    kinds = {result.session_id: type(result.error) for result in Runner(plan, perform)}
-    assert kinds == {"a": ResourceNotFoundException, "b": type(None)}
-
-
-def failing_looks(studio: Studio, failures: list[Response | BaseException]) -> Any:  # noqa: ANN401 - a perform
-    """Let the next requests that read come to something else."""
-
-    def perform(effect: Any) -> object:  # noqa: ANN401 - an effect
-        if hasattr(effect, "total") and effect.request.method == "GET" and failures:
-            failure = failures.pop(0)
-            if isinstance(failure, BaseException):
-                raise failure
-            return failure
-        return studio.perform(effect)
-
-    return perform
-
-
-def test_wait_survives(studio: Studio) -> None:
-    """An outage while waiting costs time only."""
-    failures: list[Response | BaseException] = [FAILED, THROTTLED, *[ConnectionLostError("no")] * 9]
-    perform = failing_looks(studio, failures)
-    runner = Runner(studio.plan(names(5), wait=True), perform)
-
-    assert [result.error for result in runner] == [None] * 5
-    assert failures == []
-
-
-def test_wait_is_refused(studio: Studio) -> None:
-    """When reading is refused for good, every session that is waited for is told so."""
-    perform = failing_looks(studio, [DENIED])
-    runner = Runner(studio.plan(names(5), wait=True), perform)
-
-    for result in runner:
-        assert isinstance(result.error, AccessDeniedException)
-        assert result.session is not None
-        assert result.session.state is State.STOP_IN_PROGRESS
-
-
-def test_wait_has_a_deadline(studio: Studio) -> None:
-    """A session that does not stop in time is a failure with the session as last read."""
-    studio.states["b"] = {"state": "STOP_IN_PROGRESS", "ownedBy": "me"}
-    started = studio.clock.monotonic
-    results = {each.session_id: each for each in run(studio, ["a", "b"], wait=True, deadline=60)}
-
-    assert results["a"].error is None
-    error = results["b"].error
-    assert isinstance(error, DeadlineExceededError)
-    assert results["b"].session is error.session
-    assert error.session is not None
-    assert error.session.owned_by == "me"
-    assert 60 <= studio.clock.monotonic - started <= 66
-
-
 def test_wait_holds_back(studio: Studio) -> None:
     """With a thousand sessions waited for, no new stop begins before one of them has ended."""
     studio.after_stop = "STOP_IN_PROGRESS"
     plan = studio.plan((f"s{number}" for number in count()), wait=True, deadline=1e6)
-    # The look is in flight all the time; only stops end.
+    # The poll is in flight all the time; only stops end.
     works: list[Any] = []
     for _ in range(3000):
         work = plan.next_work()
         if work is None:
             break
-        plan.begun(work)
-        if not work.is_look:
+        plan.submitted(work)
+        if not work.is_poll:
             plan.finish(work, Runner(plan, studio.perform)._do(work))
         works.append(work)
     assert len(studio.stops) == 1000
@@ -570,16 +595,17 @@ def test_duplicates_are_waited_for(studio: Studio) -> None:
 def test_cancel_while_waiting(studio: Studio) -> None:
     """A cancel reports the sessions that are waited for as they were last read."""
     plan = studio.plan(names(3), wait=True)
-    looks: list[Work] = []
+    polls: list[Work] = []
     while (work := plan.next_work()) is not None:
-        plan.begun(work)
-        if work.is_look:
-            looks.append(work)
+        plan.submitted(work)
+        if work.is_poll:
+            polls.append(work)
         else:
             plan.finish(work, Runner(plan, studio.perform)._do(work))
     plan.cancel()
+    assert plan.next_work() is None
     results = list(plan.results)
-    plan.finish(looks[0], KeyboardInterrupt())
+    plan.break_off(polls[0], KeyboardInterrupt())
 
     assert [result.session_id for result in results] == names(3)
     assert {result.error for result in results} == {None}
@@ -587,13 +613,13 @@ def test_cancel_while_waiting(studio: Studio) -> None:
         State.STOP_IN_PROGRESS
     }
     assert plan.is_over
-    plan.raise_feed_error()
+    plan.raise_error()
 
 
 def peak(ids: int, *, wait: bool) -> int:
     """Measure the most memory that a run takes."""
     studio = Studio(ManualClock(), keeps_track=False)
-    studio.looks = _Forgetful()
+    studio.reads = _Forgetful()
     studio.clock.slept = _Forgetful()
     plan = studio.plan((f"session-{number}" for number in range(ids)), wait=wait)
     tracemalloc.start()
@@ -618,13 +644,3 @@ def test_memory(few: int, many: int, wait: bool) -> None:  # noqa: FBT001
     peak(200, wait=wait)
     # What waits for the garbage collector comes and goes; a result kept would be a KiB each.
     assert peak(many, wait=wait) <= peak(few, wait=wait) * 1.05 + 150_000
-
-
-def test_result_is_a_value(studio: Studio) -> None:
-    """Results are frozen values: equal when they tell the same."""
-    (result,) = run(studio, ["a"])
-    assert result == attrs.evolve(result)
-    assert result != attrs.evolve(result, repeated=True)
-    with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        result.attempts = 2  # type: ignore[misc]
-    assert isinstance(result.error, NimbleStopError | None)

@@ -1,19 +1,16 @@
 from __future__ import annotations
 
-import asyncio
 import logging
 import multiprocessing
 import pickle
 import threading
 from concurrent.futures import (
-    CancelledError,
     Executor,
     Future,
     ProcessPoolExecutor,
     ThreadPoolExecutor,
 )
 from contextlib import contextmanager
-from functools import partial
 from importlib import import_module
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any
@@ -22,6 +19,7 @@ import attrs
 import pytest
 
 from nimble_stop import AsyncNimbleClient, NimbleClient, RetryPolicy
+from nimble_stop._flows.threads import Outcomes
 from nimble_stop._flows.worker import stop_batch
 from nimble_stop.exceptions import (
     ConfigurationError,
@@ -32,6 +30,7 @@ from nimble_stop.exceptions import (
 )
 from nimble_stop.local import LocalNimble, ServiceFailure
 from tests.support.clock import ManualClock
+from tests.support.executors import Odd, at_once
 from tests.support.workers import die, die_once
 
 if TYPE_CHECKING:
@@ -78,26 +77,6 @@ def check(local: LocalNimble, results: list[StopResult], number: int = 120) -> N
         local.requests.assert_one_token(session_id)
 
 
-class Odd(Executor):
-    """An executor whose behaviour a test gives; by default it runs everything at once."""
-
-    def __init__(self, behave: Callable[[Future[Any], Callable[[], Any]], None]) -> None:
-        self.submitted: list[tuple[Any, ...]] = []
-        self._behave = behave
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401 - the base's own
-        """Take a call."""
-        self.submitted.append((fn, *args))
-        future: Future[Any] = Future()
-        self._behave(future, partial(fn, *args, **kwargs))
-        return future
-
-
-def at_once(future: Future[Any], call: Callable[[], Any]) -> None:
-    """Do a call at once."""
-    future.set_result(call())
-
-
 # Threads and processes
 
 
@@ -140,19 +119,24 @@ def test_processes_wait(local: LocalNimble, client: NimbleClient) -> None:
 
 
 def test_killed_worker(
-    local: LocalNimble, client: NimbleClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    local: LocalNimble,
+    client: NimbleClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A worker that is killed in the middle of its batch costs nothing but time."""
+    """A worker that is killed in the middle of its batch costs nothing but time, and is logged."""
     del client
     with ProcessPoolExecutor(2, mp_context=SPAWN) as pool, NimbleClient() as killing:
         submit = pool.submit
 
         def submit_deadly(_: Any, *args: Any) -> Future[Any]:  # noqa: ANN401 - an executor's own
-            return submit(die_once, str(tmp_path / "mark"), *args[:3])
+            return submit(die_once, str(tmp_path / "mark"), *args)
 
         monkeypatch.setattr(pool, "submit", submit_deadly)
         run = killing.stop_sessions(STUDIO, names(120), executor=pool, max_concurrency=2)
         check(local, list(run))
+    assert "failed or died (BrokenProcessPool" in caplog.text
     # What the killed one had stopped was sent again, under the same tokens.
     assert len(local.requests) > 120
 
@@ -160,7 +144,7 @@ def test_killed_worker(
 def test_workers_that_all_die(
     local: LocalNimble, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """When no worker lives, the work is done here, and the log says so."""
+    """When no worker lives, the work is done in this process, and the log says so."""
     with ProcessPoolExecutor(1, mp_context=SPAWN) as pool, NimbleClient() as client:
         submit = pool.submit
 
@@ -178,7 +162,7 @@ def test_workers_that_all_die(
 
 @pytest.mark.parametrize("error", [RuntimeError("shut down"), ValueError("x"), TypeError("pickle")])
 def test_refused_work(error: Exception, local: LocalNimble, client: NimbleClient) -> None:
-    """What an executor does not take is done here."""
+    """What an executor does not take is done in this process."""
 
     def refuse(_: Future[Any], __: object) -> None:
         raise error
@@ -195,7 +179,7 @@ def test_shut_down_pool(local: LocalNimble, client: NimbleClient) -> None:
 
 @pytest.mark.parametrize("failures", [1, 2, 3, 100])
 def test_lost_batches(failures: int, local: LocalNimble, client: NimbleClient) -> None:
-    """A batch that is lost goes out again, in the end to here; cancelled ones too."""
+    """A batch that is lost is submitted again, in the end done here; cancelled ones too."""
     numbers = count()
 
     def lose(future: Future[Any], call: Callable[[], Any]) -> None:
@@ -211,7 +195,7 @@ def test_lost_batches(failures: int, local: LocalNimble, client: NimbleClient) -
     executor = Odd(lose)
     run = client.stop_sessions(STUDIO, names(120), executor=executor, max_concurrency=2)
     check(local, list(run))
-    tried = [tuple(args[2]) for args in executor.submitted]
+    tried = [tuple(batch.session_ids) for _, batch in executor.submitted]
     assert max(tried.count(each) for each in tried) <= 3
 
 
@@ -229,13 +213,22 @@ def test_lost_answer(local: LocalNimble, client: NimbleClient) -> None:
     check(local, list(client.stop_sessions(STUDIO, names(120), executor=Odd(lose))))
 
 
+def test_batches(client: NimbleClient, local: LocalNimble) -> None:
+    """Ids are submitted in batches, the last one shorter."""
+    executor = Odd(at_once)
+    assert len(list(client.stop_sessions(STUDIO, names(60), executor=executor))) == 60
+    assert [len(batch.session_ids) for _, batch in executor.submitted] == [25, 25, 10]
+    assert all(fn is stop_batch for fn, _ in executor.submitted)
+    assert len(local.requests) == 60
+
+
 def test_calls_are_unlike() -> None:
     """No two calls are equal: Dask would answer the second from the first one's result."""
     executor = Odd(lambda future, _: future.set_result([]))
     client = NimbleClient(region_name="us-west-2", endpoint_url="http://127.0.0.1:1")
     for _ in range(2):
         assert list(client.stop_sessions(STUDIO, ["a"] * 50, run_id="x", executor=executor)) == []
-    assert len({str(args[-1]) for args in executor.submitted}) == 4
+    assert len({batch.submission for _, batch in executor.submitted}) == 4
 
 
 def test_batches_in_flight(local: LocalNimble, client: NimbleClient) -> None:
@@ -267,7 +260,7 @@ def test_batches_in_flight(local: LocalNimble, client: NimbleClient) -> None:
 
 
 def test_repeated(local: LocalNimble) -> None:
-    """What this run itself stopped is not told to be an earlier run's, however late its batch."""
+    """What this run itself stopped is not reported as an earlier run's, however late its batch."""
     clock = ManualClock()
     with LocalNimble(clock=lambda: clock.epoch) as endpoint:
         for session_id in names(60):
@@ -298,6 +291,34 @@ def test_repeated(local: LocalNimble) -> None:
         assert {result.repeated for result in run()} == {True}
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ZeroDivisionError("a bug"), "failed or died (ZeroDivisionError: a bug)"),
+        (ModuleNotFoundError("No module named 'nimble_stop'"), "cannot import nimble_stop"),
+        (KeyboardInterrupt(), "failed or died (KeyboardInterrupt: )"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_failures_are_logged(
+    error: BaseException, said: str, client: NimbleClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every failure of a worker is logged with its reason and with what happens next."""
+    executor = Odd(lambda future, _: future.set_exception(error))
+    with caplog.at_level(logging.WARNING, "nimble_stop"):
+        results = list(client.stop_sessions(STUDIO, names(30), executor=executor))
+
+    assert {result.error for result in results} == {None}
+    assert len(results) == 30
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 6
+    assert all(said in line and str(error) in line for line in lines)
+    assert {line.partition("; ")[0].split()[3] for line in lines} == {"25", "5"}
+    assert sum("submitted again (try 2 of 3)" in line for line in lines) == 2
+    assert sum("submitted again (try 3 of 3)" in line for line in lines) == 2
+    assert sum("stopped in this process" in line for line in lines) == 2
+
+
 # Ends
 
 
@@ -313,8 +334,8 @@ def test_endless(local: LocalNimble, client: NimbleClient) -> None:
     assert len(told) <= 30 + 25 * 3
 
 
-def test_cancel_tells_the_lost(client: NimbleClient) -> None:
-    """A batch that is lost after a cancel is not repeated: nobody knows, and the results say so."""
+def test_cancel_reports_the_lost(client: NimbleClient) -> None:
+    """A batch that is lost after a cancel is not repeated; its results say that nobody knows."""
     futures: list[Future[Any]] = []
     executor = Odd(lambda future, _: futures.append(future))
     run = client.stop_sessions(
@@ -340,7 +361,7 @@ def test_cancel_tells_the_lost(client: NimbleClient) -> None:
 
 
 def test_cancelled_by_the_iterable(client: NimbleClient) -> None:
-    """A batch that is complete when the run is cancelled does not go out."""
+    """A batch that is complete when the run is cancelled is not submitted."""
 
     def ids() -> Iterator[str]:
         yield from names(10)
@@ -353,7 +374,7 @@ def test_cancelled_by_the_iterable(client: NimbleClient) -> None:
 
 
 class Interrupted(Future[Any]):
-    """A future that is interrupted after it has taken its first callback."""
+    """A future whose taking of a callback is interrupted at its end."""
 
     def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
         """Take a callback."""
@@ -361,8 +382,8 @@ class Interrupted(Future[Any]):
         raise KeyboardInterrupt
 
 
-def test_interrupted_after_handing_over(local: LocalNimble, client: NimbleClient) -> None:
-    """A batch whose hand-over was interrupted at its end is handed over again."""
+def test_interrupted_after_submitting(local: LocalNimble, client: NimbleClient) -> None:
+    """A batch whose submission was interrupted at its end is submitted again."""
 
     class Pool(Odd):
         def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401 - the base's own
@@ -380,7 +401,7 @@ def test_interrupted_after_handing_over(local: LocalNimble, client: NimbleClient
 
 
 def test_close_begins_nothing(client: NimbleClient, local: LocalNimble) -> None:
-    """After closing, what the executor had not begun is not handed out again."""
+    """After closing, what the executor had not begun is not submitted again."""
     executor = Odd(lambda _, __: None)
     run = client.stop_sessions(STUDIO, ["", *names(60)], executor=executor, max_concurrency=2)
     with pytest.raises(TimeoutError), interrupted_wait():
@@ -403,15 +424,13 @@ def interrupted_wait() -> Generator[None]:
         raise TimeoutError("enough")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("threading.Condition.wait_for", interrupt)
+        patch.setattr(Outcomes, "wait", interrupt)
         yield
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_interrupted_while_handing_over(
-    when: str, local: LocalNimble, client: NimbleClient
-) -> None:
-    """An interrupt while a batch is handed over loses no session."""
+def test_interrupted_while_submitting(when: str, local: LocalNimble, client: NimbleClient) -> None:
+    """An interrupt while a batch is submitted loses no session."""
     numbers = count()
 
     def interrupt(future: Future[Any], call: Callable[[], Any]) -> None:
@@ -461,7 +480,7 @@ def test_iterable_that_fails(local: LocalNimble, client: NimbleClient) -> None:
 def test_given_credentials(
     kind: type[NimbleClient | AsyncNimbleClient], local: LocalNimble
 ) -> None:
-    """Credentials that were passed in are refused, before any id is taken, and the way out told."""
+    """Credentials that were passed in are refused, before any id is taken, with a way out."""
     client = kind(
         endpoint_url=local.endpoint_url,
         region_name=local.region_name,
@@ -493,8 +512,8 @@ def test_nothing_secret_is_pickled(local: LocalNimble, client: NimbleClient) -> 
         data = pickle.dumps((fn, args))
         assert local.credentials.secret_key.encode() not in data
         assert local.credentials.access_key.encode() not in data
-        packed = pickle.loads(data)[1][0]  # noqa: S301 - our own
-        assert pickle.loads(packed)._options.retry == RetryPolicy(max_attempts=5)  # noqa: S301 - likewise
+        (batch,) = pickle.loads(data)[1]  # noqa: S301 - our own
+        assert pickle.loads(batch.client)._options.retry == RetryPolicy(max_attempts=5)  # noqa: S301 - likewise
 
 
 def test_worker_without_a_region(
@@ -522,77 +541,6 @@ def test_pickled_results(client: NimbleClient) -> None:
         assert str(copy.error) == str(result.error)
 
 
-# The async client
-
-
-def test_async(local: LocalNimble) -> None:
-    """The async client hands the same batches out, and its loop stays free."""
-
-    async def main() -> list[StopResult]:
-        ticks = 0
-
-        async def tick() -> None:
-            nonlocal ticks
-            while True:
-                ticks += 1
-                await asyncio.sleep(0)
-
-        async with AsyncNimbleClient() as client:
-            ticking = asyncio.create_task(tick())
-            run = client.stop_sessions(STUDIO, names(120), executor=Odd(at_once))
-            results = [result async for result in run]
-            ticking.cancel()
-            assert ticks > 10
-            return results
-
-    check(local, asyncio.run(main()))
-
-
-def test_async_left_early(local: LocalNimble) -> None:
-    """The async run can be closed and cancelled, and then begins nothing more."""
-
-    async def main() -> None:
-        async with AsyncNimbleClient() as client:
-            for end in ("close", "cancel"):
-                executor = Odd(at_once)
-                async with client.stop_sessions(
-                    STUDIO, names(120), executor=executor, max_concurrency=1, run_id=end
-                ) as run:
-                    await anext(run)
-                    if end == "cancel":
-                        run.cancel()
-                        assert len([result async for result in run]) == 24
-                assert len(executor.submitted) == 1
-
-    asyncio.run(main())
-    assert len(local.requests) == 50
-
-
-def test_async_cancelled() -> None:
-    """Cancelling a task that waits for a batch does not wait for it, and hands out no more."""
-    futures: list[Future[Any]] = []
-
-    async def main() -> None:
-        client = AsyncNimbleClient(region_name="us-west-2", endpoint_url="http://127.0.0.1:1")
-        run = client.stop_sessions(
-            STUDIO,
-            names(120),
-            executor=Odd(lambda future, _: futures.append(future)),
-            max_concurrency=1,
-        )
-        task = asyncio.ensure_future(anext(run))
-        while not futures:  # noqa: ASYNC110 - another thread fills it
-            await asyncio.sleep(0.001)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        futures[0].set_exception(CancelledError())
-        await run.aclose()
-        assert len(futures) == 1
-
-    asyncio.run(main())
-
-
 # Dask
 
 
@@ -611,7 +559,7 @@ def test_dask(local: LocalNimble, client: NimbleClient, tmp_path: Path) -> None:
         first = list(quiet)
         check(local, first, 60)
 
-        # Its calls go out for real although the cluster may still know the results.
+        # Its calls are made although the cluster may still know the results.
         before = len(local.requests)
         again = list(client.stop_sessions(STUDIO, names(60), executor=executor, run_id="night"))
         assert sorted(map(key, again)) == sorted(map(key, first))
@@ -625,9 +573,9 @@ def test_dask(local: LocalNimble, client: NimbleClient, tmp_path: Path) -> None:
         check(local, [*first, *results])
 
 
-def key(result: StopResult) -> tuple[str, str | None, str]:
+def key(result: StopResult) -> tuple[str, str | None, bool]:
     """Give what two runs of the same id have in common."""
-    return result.session_id, result.client_token, repr(result.session)
+    return result.session_id, result.client_token, result.error is None
 
 
 @attrs.frozen
@@ -640,14 +588,5 @@ class Deadly(Executor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401 - the base's own
         """Take a batch."""
         del fn, kwargs
-        future: Future[Any] = self.executor.submit(die_once, self.mark, *args[:3])
+        future: Future[Any] = self.executor.submit(die_once, self.mark, *args)
         return future
-
-
-def test_batches(client: NimbleClient, local: LocalNimble) -> None:
-    """Ids go out in batches, the last one shorter."""
-    executor = Odd(at_once)
-    assert len(list(client.stop_sessions(STUDIO, names(60), executor=executor))) == 60
-    assert [len(args[2]) for args in executor.submitted] == [25, 25, 10]
-    assert all(args[0] is stop_batch for args in executor.submitted)
-    assert len(local.requests) == 60

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -8,9 +9,10 @@ import attrs
 import pytest
 
 from nimble_stop import AsyncNimbleClient, Runtime
-from nimble_stop.exceptions import RequestValidationError
+from nimble_stop.exceptions import ConnectionLostError, RequestValidationError
 from nimble_stop.local import Latency, LocalNimble, ServiceFailure
 from tests.support.clients import REGION, credentials
+from tests.support.executors import Odd, at_once
 from tests.support.scripted import HANG_GUARD, Counter, ScriptedServer
 
 if TYPE_CHECKING:
@@ -67,6 +69,14 @@ def local() -> Iterator[LocalNimble]:
         for session_id in names(100):
             endpoint.add_session(studio_id=STUDIO, session_id=session_id)
         yield endpoint
+
+
+@pytest.fixture
+def environment(local: LocalNimble, monkeypatch: pytest.MonkeyPatch) -> LocalNimble:
+    """Let the environment lead to the endpoint."""
+    for name, value in local.environment.items():
+        monkeypatch.setenv(name, value)
+    return local
 
 
 def stopped(local: LocalNimble) -> list[str]:
@@ -173,6 +183,9 @@ def test_consumer_is_cancelled(steps: int, local: LocalNimble) -> None:
         await asyncio.wait([consumer])
         assert asyncio.all_tasks() == {asyncio.current_task()}
         await run.aclose()
+
+        rest = await collect(run)
+        assert {type(result.error) for result in rest} <= {type(None), ConnectionLostError}
 
         again = await collect(client.stop_sessions(STUDIO, names(100), run_id="night"))
         assert {result.error for result in again} == {None}
@@ -319,3 +332,116 @@ def test_sleeps_are_awaited(local: LocalNimble) -> None:
     with_client(local, main, runtime=attrs.evolve(Runtime(), sleep=sleep))
     # Two between the attempts of a turn, one between the turns, one in the next turn, one look.
     assert len(slept) >= 5
+
+
+# In an executor
+
+
+def test_executor(environment: LocalNimble) -> None:
+    """In an executor the same batches run, and the loop stays free."""
+
+    async def main() -> list[StopResult]:
+        ticks = 0
+
+        async def tick() -> None:
+            nonlocal ticks
+            while True:
+                ticks += 1
+                await asyncio.sleep(0)
+
+        async with AsyncNimbleClient() as client:
+            ticking = asyncio.create_task(tick())
+            run = client.stop_sessions(STUDIO, names(100), executor=Odd(at_once))
+            results = [result async for result in run]
+            ticking.cancel()
+            assert ticks > 10
+            return results
+
+    results = asyncio.run(main())
+    assert {result.error for result in results} == {None}
+    assert sorted(result.session_id for result in results) == sorted(names(100))
+    assert sorted(stopped(environment)) == sorted(names(100))
+
+
+def test_executor_left_early(environment: LocalNimble) -> None:
+    """The async run can be closed and cancelled, and then begins nothing more."""
+
+    async def main() -> None:
+        async with AsyncNimbleClient() as client:
+            for end in ("close", "cancel"):
+                executor = Odd(at_once)
+                async with client.stop_sessions(
+                    STUDIO, names(100), executor=executor, max_concurrency=1, run_id=end
+                ) as run:
+                    await anext(run)
+                    if end == "cancel":
+                        run.cancel()
+                        assert len([result async for result in run]) == 24
+                assert len(executor.submitted) == 1
+
+    asyncio.run(main())
+    assert len(environment.requests) == 50
+
+
+def test_executor_cancelled() -> None:
+    """Cancelling a task that waits for a batch does not wait for it, and submits no more."""
+    futures: list[Future[Any]] = []
+
+    async def main() -> None:
+        client = AsyncNimbleClient(region_name="us-west-2", endpoint_url="http://127.0.0.1:1")
+        run = client.stop_sessions(
+            STUDIO,
+            names(100),
+            executor=Odd(lambda future, _: futures.append(future)),
+            max_concurrency=1,
+        )
+        task = asyncio.ensure_future(anext(run))
+        while not futures:  # noqa: ASYNC110 - another thread fills it
+            await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        futures[0].set_exception(CancelledError())
+        await run.aclose()
+        assert len(futures) == 1
+
+    asyncio.run(main())
+
+
+def test_executor_outlasts_a_timeout(environment: LocalNimble) -> None:
+    """Waiting for a result with a limit, again and again, gives every result in the end."""
+    held: list[tuple[Future[Any], Callable[[], Any]]] = []
+
+    async def main() -> list[StopResult]:
+        executor = Odd(lambda future, call: held.append((future, call)))
+        results: list[StopResult] = []
+        timeouts = 0
+        async with AsyncNimbleClient() as client:
+            run = client.stop_sessions(STUDIO, names(100), executor=executor, max_concurrency=2)
+            while len(results) < 100:
+                try:
+                    results.append(await asyncio.wait_for(anext(run), 0.02))
+                except TimeoutError:
+                    timeouts += 1
+                    while held:
+                        await asyncio.to_thread(lambda: at_once(*held.pop()))
+            assert [result async for result in run] == []
+        assert timeouts
+        return results
+
+    results = asyncio.run(main())
+    assert {result.error for result in results} == {None}
+    assert sorted(result.session_id for result in results) == sorted(names(100))
+    assert sorted(stopped(environment)) == sorted(names(100))
+
+
+def test_executor_shares_credentials_with_threads(local: LocalNimble) -> None:
+    """In threads of this process the async client's credentials serve too."""
+
+    async def main(client: AsyncNimbleClient) -> None:
+        with ThreadPoolExecutor(2) as pool:
+            run = client.stop_sessions(STUDIO, names(100), executor=pool)
+            assert {result.error for result in await collect(run)} == {None}
+
+    with_client(local, main)
+    assert sorted(stopped(local)) == sorted(names(100))

@@ -15,7 +15,7 @@ import attrs
 import pytest
 
 from nimble_stop import NimbleClient, RetryPolicy, Runtime, StopResult
-from nimble_stop._flows.threads import StopRun, ThreadCrew
+from nimble_stop._flows.threads import StopRun, ThreadRunner
 from nimble_stop.exceptions import AccessDeniedException, NimbleStopError, RequestValidationError
 from nimble_stop.local import (
     LocalNimble,
@@ -205,12 +205,12 @@ def test_cancel() -> None:
 
 def test_cancel_from_another_thread() -> None:
     """Another thread may cancel a run that waits for its results."""
-    waiting, go = threading.Event(), threading.Event()
+    waiting, go = threading.Semaphore(0), threading.Event()
 
     def script(peer: Peer) -> None:
         while True:
             peer.read_request()
-            waiting.set()
+            waiting.release()
             go.wait(HANG_GUARD)
             peer.send(answer())
 
@@ -218,7 +218,8 @@ def test_cancel_from_another_thread() -> None:
         run = client.stop_sessions(STUDIO, (f"s{number}" for number in count()), max_concurrency=2)
 
         def cancel() -> None:
-            waiting.wait(HANG_GUARD)
+            for _ in range(2):
+                waiting.acquire(timeout=HANG_GUARD)
             run.cancel()
             go.set()
 
@@ -303,8 +304,8 @@ def interrupted(step: int, *, wait: bool) -> tuple[Studio, list[StopResult], boo
         with lock:
             return studio.perform(effect)
 
-    plan = studio.plan(names(4), max_concurrency=2, wait=wait)
-    run = StopRun(ThreadCrew(plan, perform, lambda _: None))
+    options = studio.options(max_concurrency=2, wait=wait)
+    run = StopRun(ThreadRunner(studio.engine, perform, names(4), options))
     results: list[StopResult] = []
     interrupter = Interrupter(step)
     hit = False
@@ -374,7 +375,7 @@ def test_wait() -> None:
         ] * 30
 
 
-def test_close_breaks_a_look_off() -> None:
+def test_close_breaks_a_poll_off() -> None:
     """Closing does not wait for sessions to stop, and tells them as they were last read."""
     with LocalNimble(transition_seconds=None) as local:
         client = make_client(local.endpoint_url, credentials=local.credentials)
@@ -389,20 +390,18 @@ def test_close_breaks_a_look_off() -> None:
             assert result.session.state == "STOP_IN_PROGRESS"
 
 
-def test_dismissed_by_its_own_thread(clock: ManualClock) -> None:
+def test_shut_down_by_its_own_thread(clock: ManualClock) -> None:
     """The garbage collector may end a run in one of the run's own threads."""
     studio = Studio(clock)
     done = threading.Event()
 
     def perform(effect: Any) -> object:  # noqa: ANN401 - an effect
-        while threading.current_thread() not in crew._threads:
-            time.sleep(0.001)
-        crew.dismiss()
+        runner.shutdown()
         done.set()
         return studio.perform(effect)
 
-    crew = ThreadCrew(studio.plan(["a"]), perform, None)
-    run = StopRun(crew)
+    runner = ThreadRunner(studio.engine, perform, ["a"], studio.options())
+    run = StopRun(runner)
     assert [result.session_id for result in run] == ["a"]
     assert done.is_set()
 

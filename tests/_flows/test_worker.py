@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from nimble_stop import NimbleClient, Runtime
-from nimble_stop._flows.bulk import BulkOptions
-from nimble_stop._flows.worker import pack, stop_batch
+from nimble_stop._flows.results import BulkOptions
+from nimble_stop._flows.worker import Batch, pack, stop_batch
 from nimble_stop.exceptions import ConfigurationError, ResourceNotFoundException
 from nimble_stop.local import LocalNimble
 from tests.support.clients import credentials
@@ -60,11 +60,11 @@ def test_worker_keeps_its_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(NimbleClient, "stop_sessions", stop_sessions)
     packed = pack(make(), Executor())
     for _ in range(2):
-        stop_batch(packed, ["session-1"], OPTIONS)
+        stop_batch(Batch(packed, ["session-1"], OPTIONS))
     assert made[0] is made[1]
     monkeypatch.setenv("AWS_PROFILE", "other")
     with pytest.raises(ConfigurationError, match="other"):
-        stop_batch(packed, ["session-1"], OPTIONS)
+        stop_batch(Batch(packed, ["session-1"], OPTIONS))
 
 
 def test_batch() -> None:
@@ -76,7 +76,7 @@ def test_batch() -> None:
             region_name=local.region_name,
             credentials=local.credentials,
         ) as client:
-            stopped, missing = stop_batch(client, ["session-1", "nobody"], OPTIONS)
+            stopped, missing = stop_batch(Batch(client, ["session-1", "nobody"], OPTIONS))
 
     assert (stopped.session_id, stopped.error) == ("session-1", None)
     assert (stopped.session and stopped.session.volume_retention_mode) == "DELETE"

@@ -13,7 +13,8 @@ from nimble_stop._api.response import Response
 from nimble_stop._auth.signer import WireRequest
 from nimble_stop._call.engine import Engine
 from nimble_stop._call.steps import Send, Sign, Sleep, drive
-from nimble_stop._flows.bulk import BulkOptions, BulkStop
+from nimble_stop._flows.bulk import BulkStop
+from nimble_stop._flows.results import BulkOptions
 from tests.support.clients import make_config
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Studio:
         faults: What the next stops of a session come to instead, by its id.
         states: The sessions that there are besides those stopped, by their ids.
         stops: Id and token of every stop that came in.
-        looks: Operation and ids of every request that only reads.
+        reads: Operation and ids of every request that only reads.
         after_stop: The state that a session shows when it is read after its stop.
     """
 
@@ -46,7 +47,7 @@ class Studio:
     )
     states: dict[str, dict[str, object]] = attrs.field(factory=dict[str, dict[str, object]])
     stops: list[tuple[str, str]] = attrs.field(factory=list[tuple[str, str]])
-    looks: list[tuple[str, list[str]]] = attrs.field(factory=list[tuple[str, list[str]]])
+    reads: list[tuple[str, list[str]]] = attrs.field(factory=list[tuple[str, list[str]]])
     after_stop: str = "STOPPED"
     keeps_track: bool = True
     engine: Engine = attrs.field(init=False)
@@ -56,6 +57,10 @@ class Studio:
 
     def plan(self, session_ids: Iterable[str], **options: Any) -> BulkStop:  # noqa: ANN401 - the options of a run
         """Plan a run."""
+        return BulkStop(self.engine, session_ids, self.options(**options))
+
+    def options(self, **options: Any) -> BulkOptions:  # noqa: ANN401 - likewise
+        """Give the options of a run."""
         given: dict[str, Any] = {
             "studio_id": "studio-1",
             "retention": None,
@@ -65,7 +70,7 @@ class Studio:
             "deadline": 900.0,
             **options,
         }
-        return BulkStop(self.engine, session_ids, BulkOptions(**given))
+        return BulkOptions(**given)
 
     def perform(self, effect: Effect) -> object:
         """Do what a step asks for."""
@@ -91,10 +96,10 @@ class Studio:
         if wire.method == "POST":
             return self._stop(names[1], wire.headers["token"])
         if len(names) > 1:
-            self.looks.append(("Get", [names[1]]))
+            self.reads.append(("Get", [names[1]]))
             return self._read(names[1])
         ids = parse_qs(parts.query)["sessionIds"][0].split(",")
-        self.looks.append(("List", ids))
+        self.reads.append(("List", ids))
         found = [self._session(session_id) for session_id in ids]
         return _respond({"sessions": [each for each in found if each["state"] != "DELETED"]})
 
@@ -154,19 +159,19 @@ class Runner:
         plan = self.plan
         while not plan.results:
             while (work := plan.next_work()) is not None:
-                plan.begun(work)
+                plan.submitted(work)
                 self._in_flight.append(work)
-            self.most = max(self.most, sum(not work.is_look for work in self._in_flight))
+            self.most = max(self.most, sum(not work.is_poll for work in self._in_flight))
             assert plan.running == len(self._in_flight)
             if self._in_flight and not plan.results:
                 work = self._in_flight.pop(self.pick(len(self._in_flight)))
                 plan.finish(work, self._do(work))
             elif plan.is_over and not plan.results:
-                plan.raise_feed_error()
+                plan.raise_error()
                 raise StopIteration
         return plan.results.popleft()
 
-    def _do(self, work: Work) -> Outcome | BaseException:
+    def _do(self, work: Work) -> Outcome:
         try:
             return drive(work.steps, self.perform)
         except BaseException as error:  # noqa: BLE001 - as the clients do

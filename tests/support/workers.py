@@ -6,15 +6,14 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+import attrs
+
 if TYPE_CHECKING:
     from nimble_stop import StopResult
-    from nimble_stop._flows.bulk import BulkOptions
-    from nimble_stop._flows.worker import BatchClient
+    from nimble_stop._flows.worker import Batch
 
 
-def die_once(
-    mark: str, client: BatchClient | bytes, session_ids: list[str], options: BulkOptions
-) -> list[StopResult]:
+def die_once(mark: str, batch: Batch) -> list[StopResult]:
     """Stop some sessions of a batch and kill this process; the next time, stop all of them."""
     from nimble_stop._flows.worker import stop_batch
 
@@ -22,8 +21,8 @@ def die_once(
         # Only one process can make the file.
         os.close(os.open(mark, os.O_CREAT | os.O_EXCL))
     except FileExistsError:
-        return stop_batch(client, session_ids, options)
-    stop_batch(client, session_ids[:7], options)
+        return stop_batch(batch)
+    stop_batch(attrs.evolve(batch, session_ids=batch.session_ids[:7]))
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError("killed")
 

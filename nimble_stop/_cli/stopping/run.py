@@ -114,7 +114,7 @@ class ManyStops:
     def _settled(self) -> Iterator[StopResult]:
         """Give the results of the sessions that no stop is sent for."""
         from nimble_stop import StopResult
-        from nimble_stop._flows.bulk import derived_token
+        from nimble_stop._flows.results import derived_token
 
         options, studio_id = self.options, self.targets.studio_id
         for session_id, found in self.targets.settled.items():

@@ -62,7 +62,7 @@ class OneStop:
     def _stop(
         self, on_read: Callable[[StreamingSession], object], say: Callable[[str], object]
     ) -> StreamingSession:
-        from nimble_stop._flows.bulk import derived_token
+        from nimble_stop._flows.results import derived_token
         from nimble_stop._flows.waiting import has_stopped
 
         before = self._read()

@@ -1,0 +1,150 @@
+"""What a bulk run is asked for, and what it gives for each session.
+
+The client token of a session is derived from the id of the run, so that a run can be repeated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from nimble_stop._api.arguments import checked_count, checked_id, checked_retention, checked_text
+from nimble_stop._call.record import CallRecord
+from nimble_stop._config.options import WAIT_SECONDS
+from nimble_stop.exceptions import RequestValidationError
+
+if TYPE_CHECKING:
+    from nimble_stop._call.deadline import Deadline
+    from nimble_stop._config.runtime import Runtime
+    from nimble_stop.exceptions import NimbleStopError
+    from nimble_stop.models import StreamingSession, VolumeRetentionMode
+
+# The service's times have whole seconds; the rest is for the network.
+_CLOCK_TOLERANCE: Final = 1.25
+
+
+@attrs.frozen(kw_only=True)
+class StopResult:
+    """The result for one session of several.
+
+    When the service repeats its answer to an earlier run with the same run id, that answer is an
+    old one: the session may have been started again since. The run then reads the session once.
+    One that is not stopped or being stopped any more has an error: `UnexpectedStateError` when it
+    was started again, `StopFailedError` when its stop failed. To stop such a session, use a new run
+    id. A session that the caller may not read is given as the service answered, without an error.
+
+    Args:
+        session_id: The session's id.
+        session: The session as it was last read; None when it was not.
+        error: Why it was not stopped, or None.
+        client_token: The idempotency token, derived from run id, studio, session and retention;
+            None when the id is invalid.
+        attempts: How many requests its stop took.
+        repeated: Whether the service repeated the answer to an earlier run with the same run id,
+            so that this run changed nothing.
+    """
+
+    session_id: str
+    session: StreamingSession | None
+    error: NimbleStopError | None
+    client_token: str | None
+    attempts: int
+    repeated: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class BulkOptions:
+    """How sessions are to be stopped; the clients' methods say what each one means."""
+
+    studio_id: str
+    retention: VolumeRetentionMode | str | None
+    run_id: str
+    max_concurrency: int
+    wait: bool
+    deadline: float = WAIT_SECONDS
+
+    def __attrs_post_init__(self) -> None:
+        checked_id("studio_id", self.studio_id)
+        checked_retention(self.retention)
+        checked_text("run_id", self.run_id)
+        checked_count("max_concurrency", self.max_concurrency)
+
+    def token(self, session_id: str) -> str:
+        """Derive the client token of one session."""
+        return derived_token(self.run_id, self.studio_id, session_id, self.retention)
+
+
+def bulk_options(
+    runtime: Runtime,
+    studio_id: str,
+    *,
+    retention: VolumeRetentionMode | str | None,
+    run_id: str | None,
+    max_concurrency: int,
+    wait: bool,
+) -> BulkOptions:
+    """Check a run's options, and name the run when the caller does not."""
+    return BulkOptions(
+        studio_id=studio_id,
+        retention=retention,
+        run_id=runtime.new_id() if run_id is None else run_id,
+        max_concurrency=max_concurrency,
+        wait=wait,
+    )
+
+
+def derived_token(run_id: str, studio_id: str, session_id: str, retention: str | None) -> str:
+    """Derive the client token of one session in a run: the same for the same four values."""
+    origin = json.dumps([run_id, studio_id, session_id, retention])
+    return hashlib.sha256(origin.encode()).hexdigest()
+
+
+def stopped_before(moment: float, session: StreamingSession) -> bool:
+    """Whether a session's stop began before a run did, so that the answer to it is an old one.
+
+    Args:
+        moment: When the run began, in seconds since 1970.
+        session: The session as the service answered.
+    """
+    stopped_at = session.stopped_at
+    return stopped_at is not None and stopped_at.timestamp() < moment - _CLOCK_TOLERANCE
+
+
+def invalid_id(session_id: str) -> StopResult | None:
+    """Give the result of an invalid id; None when the id is valid."""
+    try:
+        checked_id("session_id", session_id)
+    except RequestValidationError as error:
+        return StopResult(
+            session_id=session_id, session=None, error=error, client_token=None, attempts=0
+        )
+    return None
+
+
+@attrs.define(eq=False)
+class Job:
+    """One session in a run, from its first stop request to its result."""
+
+    session_id: str
+    client_token: str
+    turns: int = 0
+    record: CallRecord = attrs.field(factory=CallRecord)
+    session: StreamingSession | None = None
+    error: NimbleStopError | None = None
+    repeated: bool = False
+    limit: Deadline | None = None
+
+    @property
+    def result(self) -> StopResult:
+        """The result, as far as it is known."""
+        return StopResult(
+            session_id=self.session_id,
+            session=self.session,
+            error=self.error,
+            client_token=self.client_token,
+            attempts=self.record.attempts,
+            repeated=self.repeated,
+        )

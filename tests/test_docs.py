@@ -14,6 +14,7 @@ import nimble_stop
 from nimble_stop import NimbleClient, local
 from nimble_stop._cli.app import program
 from nimble_stop.local.faults.fault_file import parse_faults
+from tests._cli.support import options_of
 from tests.support.documents import PAGES, ROOT, Block, blocks_of, run_python, run_shell
 
 if TYPE_CHECKING:
@@ -125,9 +126,7 @@ def test_examples_of_a_command_name_its_options(name: str) -> None:
     for line in lines:
         words = re.findall(r"[\w-]+", line)
         command = next(word for word in words if word in program.commands)
-        own = {
-            option for parameter in program.commands[command].params for option in parameter.opts
-        }
+        own = options_of(program.commands[command])
 
         assert "nimble-stop" in words
         assert command == name

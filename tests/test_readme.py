@@ -9,6 +9,7 @@ import attrs
 
 from nimble_stop import exceptions
 from nimble_stop._cli import app
+from tests._cli.support import options_of
 from tests.support.documents import README, ROOT, blocks_of, run_python, run_shell
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def test_summary_of_the_command_line_is_true() -> None:
     for line in summary.splitlines():
         program, name, *_ = line.split()
         command = app.program.commands[name]
-        options = {option for parameter in command.params for option in parameter.opts}
+        options = options_of(command)
 
         assert program == "nimble-stop"
         assert set(re.findall(r"--[\w-]+", line)) <= options

@@ -31,9 +31,20 @@ _WIDEST_NAME: Final = 30
 
 
 def command(
-    name: str, *, examples: Iterable[str] = ()
+    name: str,
+    *,
+    examples: Iterable[str] = (),
+    kind: type[Command] | None = None,
+    context_settings: dict[str, Any] | None = None,
 ) -> Callable[[Callable[Concatenate[GlobalOptions, ...], int]], click.Command]:
-    """Make a function a command of this name; its docstring is the help, closed by examples."""
+    """Make a function a command of this name; its docstring is the help, closed by examples.
+
+    Args:
+        name: The command's name.
+        examples: Lines for the end of the help.
+        kind: The class of the command, if it is a special one.
+        context_settings: How click parses it, if not as usual.
+    """
 
     def decorate(function: Callable[Concatenate[GlobalOptions, ...], int]) -> click.Command:
         @functools.wraps(function)
@@ -41,7 +52,12 @@ def command(
             options = read_global_options(click.get_current_context())
             return _guarded(options, lambda: function(options, **arguments))
 
-        make = click.command(name, cls=Command, epilog=as_written("Examples", examples))
+        make = click.command(
+            name,
+            cls=kind or Command,
+            epilog=as_written("Examples", examples),
+            context_settings=context_settings,
+        )
         return make(global_options(run))
 
     return decorate

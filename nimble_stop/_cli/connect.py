@@ -43,6 +43,7 @@ def open_client(
         ConfigurationError: There is no region, or a setting is invalid.
     """
     from nimble_stop import NimbleClient
+    from nimble_stop._client.base import bounded
     from nimble_stop.exceptions import ConfigurationError
 
     arguments: dict[str, Any] = {} if deadline is None else {"deadline": deadline.seconds}
@@ -58,7 +59,7 @@ def open_client(
             arguments |= stack.enter_context(_local_endpoint(options))
         try:
             client = stack.enter_context(NimbleClient(**arguments))
-            yield client if deadline is None else client._within(deadline)
+            yield client if deadline is None else bounded(client, deadline)
         except ConfigurationError as error:
             if options.local is None:
                 error.add_note(_HINT)

@@ -7,7 +7,7 @@ steps for it over the client's own transport.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import attrs
 
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from nimble_stop._config.retry_policy import RetryPolicy
     from nimble_stop._flows.pages import Pages
     from nimble_stop.models import StreamingSession
+
+
+_Client = TypeVar("_Client", bound="BaseClient")
 
 
 class BaseClient(ABC):
@@ -130,8 +133,7 @@ class BaseClient(ABC):
         copy._engine = self._engine.with_config(copy._config)
         return copy
 
-    def _within(self, deadline: Deadline) -> Self:
-        """Make a copy that shares this client's connections, and all of whose calls end in time."""
+    def _bounded(self, deadline: Deadline) -> Self:
         copy = self.with_options()
         copy._engine = self._engine.within(deadline)
         return copy
@@ -213,6 +215,11 @@ def _observer(telemetry: object, config: Config) -> Observer | None:
     except ModuleNotFoundError:
         return None
     return Telemetry(config)
+
+
+def bounded(client: _Client, deadline: Deadline) -> _Client:
+    """Make a copy of a client that shares its connections, and all of whose calls end in time."""
+    return client._bounded(deadline)  # pyright: ignore[reportPrivateUsage]  # not for users
 
 
 def _rebuild(kind: type[BaseClient], options: dict[str, Any]) -> BaseClient:

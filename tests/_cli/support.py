@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
@@ -10,9 +11,11 @@ import re
 import shlex
 import subprocess
 import sys
+import termios
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import click
 import requests
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -34,6 +37,12 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 def plain(text: str) -> str:
     """Take colours and movements of the cursor out of what a terminal was sent."""
     return _CONTROL.sub("", text)
+
+
+def options_of(command: click.Command) -> set[str]:
+    """Give the options of a command, those too that it makes when they are asked for."""
+    parameters = command.get_params(click.Context(command))
+    return {option for parameter in parameters for option in parameter.opts}
 
 
 def make_result(
@@ -150,6 +159,7 @@ def run_in_terminal(
     columns: int = 80,
     environment: Mapping[str, str] | None = None,
     on_output: Callable[[str, subprocess.Popen[bytes]], object] | None = None,
+    type_in: Callable[[str], bytes] = lambda _: b"",
 ) -> tuple[int, str]:
     """Run a command line in a process with a terminal of its own.
 
@@ -158,6 +168,7 @@ def run_in_terminal(
         columns: The terminal's width.
         environment: Variables to add.
         on_output: Called with all that was shown so far, whenever there is more.
+        type_in: Called likewise, gives what is typed then.
 
     Returns:
         The exit code and what was shown.
@@ -171,6 +182,7 @@ def run_in_terminal(
         stderr=theirs,
         env={**os.environ, **added},
         start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509  # no threads yet
     )
     os.close(theirs)
     shown = ""
@@ -185,6 +197,7 @@ def run_in_terminal(
             shown += piece.decode(errors="replace")
             if on_output is not None:
                 on_output(shown, process)
+            os.write(ours, type_in(shown))
     finally:
         os.close(ours)
         process.kill()

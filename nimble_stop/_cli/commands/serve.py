@@ -1,93 +1,223 @@
-"""``nimble-stop serve``: the embedded endpoint for other programs."""
+"""``nimble-stop serve``: the embedded endpoint for other programs, or for one that it runs."""
 
 from __future__ import annotations
 
+import json
+import os
 import sys
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 import click
 
-from nimble_stop._cli.command import command
+from nimble_stop._cli.child_process import child_runner, find_program
+from nimble_stop._cli.command import Command, command
 from nimble_stop._cli.global_options import usage_error
+from nimble_stop._cli.terminal.documents import request_document
+from nimble_stop._cli.terminal.writing import Output, note, write
+from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
     from nimble_stop._cli.global_options import GlobalOptions
+    from nimble_stop.local import LocalNimble, RequestRecord
+
+# What is checked before anything is loaded; the rest is the endpoint's own to check.
+_TYPES: Final[dict[str, click.ParamType[Any, Any]]] = {
+    "port": click.IntRange(0, 65535),
+    "transition_seconds": click.FloatRange(min=0),
+    "seed": click.Path(exists=True, dir_okay=False),
+    "faults": click.Path(exists=True, dir_okay=False),
+}
+
+
+class ServeCommand(Command):
+    """A command that has the endpoint's options, which are loaded when somebody asks for them."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """List the command's parameters."""
+        return [*endpoint_options(), *super().get_params(ctx)]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the command's words; those of COMMAND are its own, whatever they look like."""
+        words = args[args.index("--") + 1 :] if "--" in args else []
+        rest = super().parse_args(ctx, args)
+        if list(ctx.params["command_words"]) != words:
+            raise click.UsageError("put -- before COMMAND, and options before --.", ctx)
+        return rest
+
+
+def endpoint_options() -> list[click.Parameter]:
+    """Make an option of each of the endpoint's own that the command line offers."""
+    from nimble_stop.local import EndpointOptions, EnvironmentFormat
+
+    options = [_option(field) for field in attrs.fields(EndpointOptions) if _is_offered(field)]
+    formats = click.Choice([str(each) for each in EnvironmentFormat])
+    return [
+        *options,
+        click.Option(
+            ["--env-format"],
+            type=formats,
+            default=str(EnvironmentFormat.EXPORT),
+            show_default=True,
+            help="How the environment is written.",
+        ),
+    ]
+
+
+def _is_offered(field: attrs.Attribute[Any]) -> bool:
+    # --region is an option of every command.
+    return "help" in field.metadata and field.name != "region_name"
+
+
+def _option(field: attrs.Attribute[Any]) -> click.Option:
+    flag = "--" + field.name.replace("_", "-")
+    text: str = field.metadata["help"]
+    if isinstance(field.default, bool):
+        names = f"{flag}/--no-{flag[2:]}" if field.default else flag
+        return click.Option([names], is_flag=True, default=None, help=text)
+    default = f"  [default: {field.default}]" if field.default not in (None, ()) else ""
+    return click.Option(
+        [flag],
+        type=_TYPES.get(field.name, click.STRING),
+        metavar=field.metadata["metavar"],
+        help=f"{text}{default}",
+    )
 
 
 @command(
     "serve",
+    kind=ServeCommand,
+    context_settings={"allow_interspersed_args": False},
     examples=(
         "nimble-stop serve --sample --transition-seconds 2",
         "nimble-stop serve --port 8080 --db studio.db",
+        "nimble-stop serve --seed sessions.json -- npm test",
+        "nimble-stop serve --port 8080 --output jsonl",
     ),
 )
-@click.option("--host", metavar="ADDRESS", help="Where to listen.  [default: 127.0.0.1]")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    metavar="NUMBER",
-    help="The port; a free one if not given.",
-)
-@click.option(
-    "--db",
-    metavar="FILE",
-    help="Keep the sessions in this file over restarts; else they are gone afterwards.",
-)
-@click.option(
-    "--transition-seconds",
-    type=click.FloatRange(min=0),
-    metavar="SECONDS",
-    help="How long a state such as STOP_IN_PROGRESS lasts.  [default: 0]",
-)
+@click.argument("command_words", nargs=-1, metavar="[-- COMMAND ARGS...]", type=click.UNPROCESSED)
 @click.option("--access-key-id", metavar="ID", help="The access key that is accepted.")
 @click.option("--secret-access-key", metavar="KEY", help="Its secret part.")
-@click.option(
-    "--faults",
-    type=click.Path(exists=True, dir_okay=False),
-    metavar="FILE",
-    help="Let things go wrong as this JSON file says.",
-)
-@click.option("--sample", is_flag=True, help="Add the sample studio when there are no sessions.")
-def serve(shared: GlobalOptions, **options: Any) -> int:  # noqa: ANN401  # passed on as they are
-    """Serve the embedded endpoint until Ctrl-C or SIGTERM.
+def serve(
+    shared: GlobalOptions,
+    command_words: tuple[str, ...],
+    env_format: str,
+    access_key_id: str | None,
+    secret_access_key: str | None,
+    **options: Any,  # noqa: ANN401  # those that are generated
+) -> int:
+    """Serve the embedded endpoint until Ctrl-C or SIGTERM, or as long as COMMAND runs.
 
     Standard output gets the lines that lead a client of this API here; each request is a line on
-    standard error. --region is the region that requests must be signed for.
+    standard error. --output jsonl writes each request to standard output as a JSON object, and
+    those lines to standard error. --region is the region that requests must be signed for.
+
+    COMMAND is run in the environment that leads here, with standard output for itself. It gets the
+    signals that this program gets, and its exit code is passed on: 128 and the signal's number when
+    a signal has ended it.
     """
+    _check(shared, command_words)
+    if shared.region_name is not None:
+        options["region_name"] = shared.region_name
+    options |= {"access_key_id": access_key_id, "secret_access_key": secret_access_key}
+    given = {name: value for name, value in options.items() if value is not None}
+    if command_words:
+        return _serve_program(given, command_words)
+    _serve_until_signal(given, shared.output, env_format)
+    return 0
+
+
+def _check(shared: GlobalOptions, command_words: Sequence[str]) -> None:
     if shared.local is not None or shared.endpoint_url or shared.profile_name:
         raise usage_error(
             "serve is an endpoint itself: --local, --endpoint-url and --profile are for the "
             "other commands. To keep the sessions in a file, use --db FILE."
         )
-    given = {name: value for name, value in options.items() if value is not None}
-    if shared.region_name is not None:
-        given["region_name"] = shared.region_name
-    _serve(given)
-    return 0
+    if shared.output is Output.JSON:
+        raise usage_error("requests have no end, so they are written one a line: --output jsonl.")
+    if shared.output is Output.JSONL and command_words:
+        raise usage_error("COMMAND has standard output for itself; leave --output jsonl out.")
 
 
-def _serve(given: dict[str, Any]) -> None:
-    from nimble_stop.exceptions import ConfigurationError
-    from nimble_stop.local import AccessKey, LocalNimble, RequestRecord
-    from nimble_stop.local.endpoint_options import DEFAULT_KEY
-    from nimble_stop.local.serve import LineWriter, serve as serve_until_signal
+def _serve_program(given: dict[str, Any], command_words: Sequence[str]) -> int:
+    program = find_program(command_words)
+    with child_runner() as run, _setting_up(), _make_endpoint(given) as local:
+        _note_address(local)
+        environment = local.environment_changes().applied_to(os.environ)
+        return run(program, command_words, environment)
+
+
+def _serve_until_signal(given: dict[str, Any], output: Output, env_format: str) -> None:
+    from nimble_stop.local.serve import LineWriter, serve as serve_local
+
+    for_programs = output is Output.JSONL
+    lines = LineWriter(sys.stdout if for_programs else sys.stderr)
+    describe = _json_line if for_programs else _text_line
 
     def write_environment(local: LocalNimble) -> None:
-        click.echo(local.environment_changes().render("export"), nl=False)
-        log.write_line(f"Serving on {local.endpoint_url}; stop with Ctrl-C.")
+        text = local.environment_changes().render(env_format)
+        write(text, sys.stderr if for_programs else sys.stdout, end="")
+        _note_address(local)
+        note("Stop with Ctrl-C.")
 
     def write_record(record: RequestRecord) -> None:
-        log.write_line(f"{record.time:%H:%M:%S} {record} ({record.seconds * 1000:.1f} ms)")
+        lines.write_line(describe(record))
 
-    log = LineWriter(sys.stderr)
-    key = AccessKey(
-        given.pop("access_key_id", DEFAULT_KEY.access_key_id),
-        given.pop("secret_access_key", DEFAULT_KEY.secret_access_key),
-    )
     try:
-        local = LocalNimble(**given, credentials=key, on_request=write_record)
-        serve_until_signal(local, on_ready=write_environment)
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"The endpoint cannot be set up: {error}.") from error
+        with _setting_up():
+            serve_local(_make_endpoint(given, write_record), on_ready=write_environment)
     finally:
-        log.close()
+        lines.close()
+
+
+def _make_endpoint(
+    given: dict[str, Any], on_request: Callable[[RequestRecord], None] | None = None
+) -> LocalNimble:
+    from nimble_stop.local import AccessKey, LocalNimble
+    from nimble_stop.local.endpoint_options import DEFAULT_KEY
+
+    options = dict(given)
+    try:
+        key = AccessKey(
+            options.pop("access_key_id", DEFAULT_KEY.access_key_id),
+            options.pop("secret_access_key", DEFAULT_KEY.secret_access_key),
+        )
+        return LocalNimble(**options, credentials=key, on_request=on_request)
+    except (TypeError, ValueError) as error:
+        raise usage_error(f"{error}.") from error
+    except ConfigurationError as error:
+        if "host" in options:
+            error.add_note("Here these are --admin-token TOKEN and --no-admin.")
+        raise
+
+
+@contextmanager
+def _setting_up() -> Generator[None]:
+    """Report what the endpoint cannot be set up with as an error of the configuration."""
+    try:
+        yield
+    except ConfigurationError as error:
+        if not hasattr(error, "__notes__"):
+            error.add_note("Correct it, then serve again.")
+        raise
+    except (TypeError, ValueError) as error:
+        refusal = ConfigurationError(f"The endpoint cannot be set up: {error}.")
+        refusal.add_note("Correct it, then serve again.")
+        raise refusal from error
+
+
+def _note_address(local: LocalNimble) -> None:
+    note(f"Serving on {local.endpoint_url}")
+    if local.options.admin:
+        note(f"Live page: {local.endpoint_url}/_nimble-stop/")
+
+
+def _json_line(record: RequestRecord) -> str:
+    return json.dumps(request_document(record))
+
+
+def _text_line(record: RequestRecord) -> str:
+    return f"{record.time:%H:%M:%S} {record} ({record.seconds * 1000:.1f} ms)"

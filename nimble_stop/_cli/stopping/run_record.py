@@ -16,7 +16,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
 import click
@@ -137,7 +137,7 @@ def _ids_in(file: Path) -> list[str]:
         raise ValueError(f"{file} has no sessionIds.") from error
     if not isinstance(ids, list):
         raise ValueError(f"The sessionIds of {file} are no list.")  # as any other wrong value
-    return [str(session_id) for session_id in ids]
+    return [str(session_id) for session_id in cast("list[object]", ids)]
 
 
 def _drop_old(runs: Path) -> None:

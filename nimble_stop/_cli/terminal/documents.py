@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nimble_stop import StopResult
+    from nimble_stop.local import RequestRecord
 
 SCHEMA_VERSION: Final = 1
 
@@ -30,6 +31,11 @@ _OTHERS: Final = frozenset({*dir(Exception()), "message", "advice"})
 def session_document(session: StreamingSession) -> dict[str, Any]:
     """Describe a session, in the API's own form."""
     return {"schemaVersion": SCHEMA_VERSION, **session.to_dict()}
+
+
+def request_document(record: RequestRecord) -> dict[str, Any]:
+    """Describe a request that the embedded endpoint has answered."""
+    return {"schemaVersion": SCHEMA_VERSION, **record.to_dict()}
 
 
 def result_document(result: StopResult, run_id: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 import nimble_stop
 from nimble_stop._call.deadline import Deadline
 from nimble_stop._cli.stopping.single import wait_until_stopped
+from nimble_stop._client.base import bounded
 from nimble_stop.local import ResetAfterChange, ServiceFailure, StopFails
 from tests._cli.support import STUDIO, start_again
 
@@ -160,7 +161,7 @@ def test_a_deadline_that_the_stop_used_up_ends_the_wait(
         match=r"The deadline of 60 s is over .* It was STOP_IN_PROGRESS when last read",
     ):
         wait_until_stopped(
-            nimble_client._within(deadline),
+            bounded(nimble_client, deadline),
             STUDIO,
             "artist-1",
             deadline=deadline,

@@ -11,8 +11,8 @@ import pytest
 from nimble_stop import stop_session
 from nimble_stop._call.quota import RetryQuota
 from nimble_stop._client.default_client import _default, reset_default_client
+from nimble_stop._config.network import tls_context
 from nimble_stop._transport import requests_transport as _transport
-from nimble_stop._transport.shared import tls_context
 from nimble_stop.exceptions import ConnectionLostError
 from tests.support.clients import REGION, make_client
 from tests.support.scripted import DATA, HANG_GUARD, ScriptedServer, always, answer, server_tls

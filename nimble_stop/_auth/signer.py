@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from requests.structures import CaseInsensitiveDict
 
 from nimble_stop._version import __version__
 
@@ -35,8 +36,12 @@ _SHORTEST_SECRET: Final = 4
 _NOT_IN_USER_AGENT: Final = re.compile(r"[^!$%&'*+\-.^_`|~0-9A-Za-z]")
 
 
-class _HiddenHeaders(dict[str, str]):
-    """Headers whose repr shows none of them: a traceback may print it."""
+class _HiddenHeaders(CaseInsensitiveDict[str]):
+    """Headers as requests has them. The repr shows none of them: a traceback may print it."""
+
+    def copy(self) -> _HiddenHeaders:
+        """Make another mapping that hides them."""
+        return _HiddenHeaders(self.items())
 
     def __repr__(self) -> str:
         """Show how many there are."""

@@ -13,7 +13,8 @@ import pytest
 from aioresponses import aioresponses
 
 from nimble_stop import AsyncNimbleClient, Timeouts
-from nimble_stop._transport import aiohttp_transport as _transport, shared
+from nimble_stop._config import network
+from nimble_stop._transport import aiohttp_transport as _transport
 from nimble_stop.exceptions import (
     ConfigurationError,
     ConnectionFailedError,
@@ -353,7 +354,7 @@ def test_read_limit_begins_with_the_connection() -> None:
 def test_ca_bundle_is_read_elsewhere(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """The CA file is read once, and not by the thread of the event loop."""
     threads: list[threading.Thread] = []
-    original = shared.tls_context
+    original = network.tls_context
 
     def read(ca_bundle: str | None) -> object:
         threads.append(threading.current_thread())

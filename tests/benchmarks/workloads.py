@@ -40,6 +40,10 @@ def _stop_with(client: Any) -> Callable[[str], object]:  # noqa: ANN401 - likewi
 def _stop_function(client: str) -> Callable[[str], object]:
     if client == "boto3":
         return _stop_with(_boto3())
+    if client == "bare":
+        from floor import SyncFloor
+
+        return SyncFloor().stop
     import nimble_stop
 
     ours = nimble_stop.NimbleClient()
@@ -68,14 +72,27 @@ def memory(client: str) -> float:
 
 def many(client: str) -> float:
     """Wall clock of 3,000 stops with 32 in flight, in milliseconds."""
-    run = {"boto3": _many_boto3, "nimble_stop": _many_sync, "nimble_stop async": _many_async}
+    import asyncio
+
+    run = {
+        "boto3": lambda: _many_threads(_stop_with(_boto3(max_pool_connections=_IN_FLIGHT))),
+        "bare": _many_bare,
+        "bare async": lambda: asyncio.run(_bare_async_stops()),
+        "nimble_stop": _many_sync,
+        "nimble_stop async": lambda: asyncio.run(_async_stops()),
+    }
     return run[client]()
 
 
-def _many_boto3() -> float:
+def _many_bare() -> float:
+    from floor import SyncFloor
+
+    return _many_threads(SyncFloor(_IN_FLIGHT).stop)
+
+
+def _many_threads(stop: Callable[[str], object]) -> float:
     from concurrent.futures import ThreadPoolExecutor
 
-    stop = _stop_with(_boto3(max_pool_connections=_IN_FLIGHT))
     with ThreadPoolExecutor(_IN_FLIGHT) as pool:
         list(pool.map(stop, _ids(200)))
         started = time.perf_counter()
@@ -100,10 +117,25 @@ def _sync_stops(client: Any, count: int) -> None:  # noqa: ANN401 - imported lat
     _check(sum(result.error is None for result in results), count)
 
 
-def _many_async() -> float:
+async def _bare_async_stops() -> float:
     import asyncio
 
-    return asyncio.run(_async_stops())
+    import aiohttp
+    from floor import AsyncFloor
+
+    async with aiohttp.ClientSession() as session:
+        stop = AsyncFloor(session).stop
+        started = 0.0
+        for count in (200, _STOPS):
+            started = time.perf_counter()
+            ids = _ids(count)
+
+            async def work(ids: Iterator[str] = ids) -> None:
+                for session_id in ids:
+                    await stop(session_id)
+
+            await asyncio.gather(*(work() for _ in range(_IN_FLIGHT)))
+        return (time.perf_counter() - started) * 1e3
 
 
 async def _async_stops() -> float:

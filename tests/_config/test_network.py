@@ -5,9 +5,9 @@ from importlib.util import find_spec
 
 import pytest
 
-from nimble_stop._config import proxy as _proxy
+from nimble_stop._config import network as _network
 from nimble_stop._config.endpoint_url import parse_endpoint
-from nimble_stop._config.proxy import Proxy, proxy_for
+from nimble_stop._config.network import Proxy, proxy_for
 from nimble_stop.exceptions import ConfigurationError
 
 HTTP, HTTPS = "http://api.example:8080", "https://api.example"
@@ -95,7 +95,7 @@ def test_socks_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """A SOCKS proxy without PySocks is refused with what to install."""
     monkeypatch.setenv("ALL_PROXY", "socks5h://user:hush@proxy.example:1080")
     monkeypatch.setattr(
-        _proxy, "find_spec", lambda name: None if name == "socks" else find_spec(name)
+        _network, "find_spec", lambda name: None if name == "socks" else find_spec(name)
     )
 
     with pytest.raises(ConfigurationError, match=r"requests\[socks\]") as failure:

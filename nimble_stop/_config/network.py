@@ -1,16 +1,19 @@
-"""Which proxy stands between a client and its endpoint, if any.
+"""What the machine says about the way to an endpoint: its proxy, and whom TLS trusts.
 
-requests reads the environment and the system's settings, ``NO_PROXY`` included.
+requests reads the proxy from the environment and the system's settings, ``NO_PROXY`` included.
 """
 
 from __future__ import annotations
 
+import ssl
 from base64 import b64encode
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 import attrs
+import certifi
 from requests.utils import get_environ_proxies, select_proxy
 
 from nimble_stop.exceptions import ConfigurationError
@@ -79,3 +82,20 @@ def proxy_for(endpoint: Endpoint) -> Proxy | None:
         headers["Proxy-Authorization"] = f"Basic {encoded}"
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return Proxy(f"{parts.scheme}://{authority}", parts.geturl(), headers)
+
+
+def tls_context(ca_bundle: str | None) -> ssl.SSLContext:
+    """Make the context that checks a server's certificate and host name. It reads files.
+
+    Args:
+        ca_bundle: A file or directory of certificates to trust; None for certifi's.
+
+    Raises:
+        ConfigurationError: The certificates cannot be read.
+    """
+    trusted = ca_bundle or certifi.where()
+    source: dict[str, Any] = {"capath" if Path(trusted).is_dir() else "cafile": trusted}
+    try:
+        return ssl.create_default_context(**source)
+    except OSError as error:
+        raise ConfigurationError(f"The CA bundle {trusted!r} cannot be read: {error}.") from None

@@ -6,6 +6,7 @@ endpoint starts, stops and is reached is `nimble_stop.local.endpoint`'s.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from nimble_stop._api.converter import structure_session
@@ -13,14 +14,15 @@ from nimble_stop.local.endpoint_state import EndpointState
 from nimble_stop.local.events import EventKind
 from nimble_stop.local.faults.rules import FaultRule
 from nimble_stop.local.studio.clock import skip_seconds
-from nimble_stop.local.studio.document import add_session
+from nimble_stop.local.studio.document import add_session, add_sessions, describe_session
 from nimble_stop.local.studio.members import check_identifier, members_to_wire, state_to_wire
 from nimble_stop.local.studio.sample import SAMPLE_STUDIO_ID
 from nimble_stop.local.studio.session import new_session, session_to_wire
 from nimble_stop.local.studio.sessions_view import Sessions
+from nimble_stop.models import format_timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from nimble_stop.local.faults.points import Fault
     from nimble_stop.local.journal import Journal
@@ -51,6 +53,55 @@ class Control(EndpointState):
             RuntimeError: It is not running.
         """
         return Sessions(self._store, self._options.clock)
+
+    def session_documents(self) -> list[dict[str, object]]:
+        """Read all sessions at once, deleted ones too, in the order of creation.
+
+        Returns:
+            Each session in wire form, with its ``studioId`` and, while it is in one, its
+            ``transition``, as `export` has it.
+
+        Raises:
+            RuntimeError: It is not running.
+        """
+
+        def read(tables: Tables) -> list[dict[str, object]]:
+            tables.complete_due(self._now(tables))
+            return [describe_session(session) for session in tables.sessions()]
+
+        return self._use(read)
+
+    def session_document(self, studio_id: str, session_id: str) -> dict[str, object] | None:
+        """Read one session, as `session_documents` does, or None when there is none.
+
+        Raises:
+            RuntimeError: It is not running.
+        """
+
+        def read(tables: Tables) -> dict[str, object] | None:
+            tables.complete_due(self._now(tables))
+            session = tables.find(studio_id, session_id)
+            return None if session is None else describe_session(session)
+
+        return self._use(read)
+
+    def add_session_documents(self, documents: Iterable[object]) -> list[dict[str, object]]:
+        """Add sessions that are given as in a seed file: all of them or, with an error, none.
+
+        Returns:
+            The sessions as `session_documents` returns them.
+
+        Raises:
+            RuntimeError: It is not running.
+            TypeError: A member is missing, unknown or of a wrong type; the message names it.
+            ValueError: A value is not allowed, or a session exists; the message names it.
+        """
+
+        def add(tables: Tables) -> list[dict[str, object]]:
+            added = add_sessions(tables, documents, self._circumstances(tables))
+            return [describe_session(session) for session in added]
+
+        return self._use(add)
 
     def add_session(
         self,
@@ -176,12 +227,26 @@ class Control(EndpointState):
 
         def advance(tables: Tables) -> dict[str, object]:
             skip_seconds(seconds, self._options.clock, tables)
-            now = self._now(tables)
-            tables.complete_due(now)
-            return {"now": now, "skipped": tables.skipped_seconds}
+            tables.complete_due(self._now(tables))
+            return self._clock_document(tables)
 
         moved = self._use(advance)
         self._events.publish(EventKind.CLOCK, lambda: moved)
+
+    def clock_document(self) -> dict[str, object]:
+        """Read the sessions' time at once.
+
+        Returns:
+            ``now``, in RFC 3339, and ``skippedSeconds``, how far it is ahead of the server's.
+
+        Raises:
+            RuntimeError: It is not running.
+        """
+        return self._use(self._clock_document)
+
+    def _clock_document(self, tables: Tables) -> dict[str, object]:
+        now = datetime.fromtimestamp(self._now(tables), UTC)
+        return {"now": format_timestamp(now), "skippedSeconds": tables.skipped_seconds}
 
     # Faults
 

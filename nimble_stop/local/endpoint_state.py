@@ -17,6 +17,7 @@ from nimble_stop.local.studio.clock import session_time, skip_seconds
 from nimble_stop.local.studio.document import (
     State,
     add_sessions,
+    describe_session,
     read_seed,
     read_state,
     write_session,
@@ -38,9 +39,6 @@ __all__ = ["EndpointState", "not_running"]
 _Result = TypeVar("_Result")
 _logger: Final = logging.getLogger("nimble_stop.local")
 
-# A change of more sessions is published as a change of all.
-_PUBLISHED_SESSIONS: Final = 100
-
 
 class EndpointState:
     """The state of an endpoint.
@@ -57,7 +55,11 @@ class EndpointState:
         self._events = EventHub()
         self._faults = FaultRules()
         self._faults.add(read_faults(options.faults))
-        self._journal = Journal(options.journal_size, self._request_recorded)
+        self._journal = Journal(
+            options.journal_size,
+            on_add=self._request_recorded,
+            on_clear=lambda: self._events.publish(EventKind.CLEARED, dict),
+        )
         self._open_store: Store | None = None
 
     @property
@@ -133,6 +135,15 @@ class EndpointState:
         self._journal.clear()
         self._events.publish(EventKind.RESET, dict)
 
+    @property
+    def store_is_busy(self) -> bool:
+        """Whether another thread or process uses the store at this moment; never waits."""
+        try:
+            with self._store.transaction():
+                return False
+        except StoreBusyError:
+            return True
+
     def complete_due_transitions(self) -> None:
         """Complete the transitions that are due, while somebody reads the events.
 
@@ -174,21 +185,16 @@ class EndpointState:
 
     def _sessions_changed(self, changes: list[Change] | None) -> None:
         """Publish changes of sessions; the store calls this after each."""
-        if changes is None or len(changes) > _PUBLISHED_SESSIONS:
-            self._events.publish(EventKind.SESSIONS, lambda: {"sessions": None})
-            return
         self._events.publish(
             EventKind.SESSIONS,
-            lambda: {
-                "sessions": [
-                    {"studioId": studio_id, "sessionId": session_id, "state": state}
-                    for studio_id, session_id, state in changes
-                ]
-            },
+            lambda: {"sessions": None if changes is None else list(map(_describe_change, changes))},
         )
 
     def _request_recorded(self, record: RequestRecord) -> None:
         self._events.publish(EventKind.REQUEST, record.to_dict)
+        if record.faults:
+            # They have counted it.
+            self._publish_faults()
         if self._options.on_request is not None:
             self._options.on_request(record)
 
@@ -233,6 +239,13 @@ class EndpointState:
             transition_seconds=self._options.transition_seconds,
             region_name=self.region_name,
         )
+
+
+def _describe_change(change: Change) -> dict[str, object]:
+    studio_id, session_id, session = change
+    if session is None:
+        return {"studioId": studio_id, "sessionId": session_id, "state": None}
+    return describe_session(session)
 
 
 def not_running() -> RuntimeError:

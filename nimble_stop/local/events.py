@@ -14,14 +14,14 @@ from collections import deque
 from contextlib import suppress
 from enum import StrEnum
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import Callable, Mapping
 
-__all__ = ["Event", "EventHub", "EventKind", "Replay"]
+__all__ = ["Event", "EventHub", "EventKind", "EventReader", "Replay"]
 
 # A page that was away for a minute of heavy testing finds everything; some megabytes at most.
 _CAPACITY: Final = 2_000
@@ -32,17 +32,19 @@ class EventKind(StrEnum):
 
     The data of each kind:
 
-    - ``sessions``: ``{"sessions": [{"studioId", "sessionId", "state"}, ...]}``; the list is None
-      when many sessions changed at once, and all are to be read again. A session that was deleted
-      from the store has the state None.
+    - ``sessions``: ``{"sessions": [...]}``, each as `Control.session_documents` returns it. One
+      that was removed has a ``studioId``, a ``sessionId`` and the ``state`` None. The list is None
+      when many sessions changed at once, and all are to be read again.
     - ``request``: the journal's record, as `RequestRecord.to_dict` writes it.
-    - ``faults``: ``{"faults": [...]}``, all rules in force.
-    - ``clock``: ``{"now": seconds, "skipped": seconds}``.
+    - ``cleared``: ``{}``; the journal was cleared.
+    - ``faults``: ``{"faults": [...]}``, all rules in force, as `describe_rule` writes them.
+    - ``clock``: as `Control.clock_document` returns it.
     - ``reset``: ``{}``; everything is to be read again.
     """
 
     SESSIONS = "sessions"
     REQUEST = "request"
+    CLEARED = "cleared"
     FAULTS = "faults"
     CLOCK = "clock"
     RESET = "reset"
@@ -98,7 +100,7 @@ class EventHub:
         # events for those that it has seen. JavaScript's numbers hold it exactly.
         self._first_id = self._last_id = time.time_ns() // 1000
         self._lock = threading.Lock()
-        self._readers: list[_Reader] = []
+        self._readers: list[EventReader] = []
 
     @property
     def last_id(self) -> int:
@@ -140,49 +142,49 @@ class EventHub:
             events = tuple(islice(self._events, start, None if limit is None else start + limit))
             return Replay(events, events[-1].id if events else self._last_id)
 
-    async def stream(
+    def open(
         self, after: int, *, limit: int | None = None, idle_seconds: float | None = None
-    ) -> AsyncGenerator[Replay]:
-        """Read events as they are published, on the running event loop, until `disconnect`.
+    ) -> EventReader:
+        """Open a stream of events for the running event loop.
 
         Args:
             after: The last event that the reader has seen; 0 for none.
             limit: How many events come at once at most; None for all that there are.
             idle_seconds: After how many seconds without an event a `Replay` without one comes.
 
-        Yields:
-            The new events. A reader that is slower than the publishers gets `Replay.lost` and
-            continues with the newest.
+        Returns:
+            An asynchronous iterator, to be closed with `EventReader.close`; `disconnect` ends it.
         """
-        reader = _Reader(asyncio.get_running_loop())
+        reader = EventReader(self, after, limit=limit, idle_seconds=idle_seconds)
         with self._lock:
             self._readers.append(reader)
-        try:
-            while not reader.is_disconnected:
-                reader.sleep()
-                replay = self.after(after, limit)
-                if replay.events or replay.lost or not await reader.wait(idle_seconds):
-                    after = replay.last_id
-                    yield replay
-        finally:
-            with self._lock:
-                self._readers.remove(reader)
+        return reader
 
-    def disconnect(self) -> None:
-        """End all streams that read now."""
+    def disconnect(self, reader: EventReader | None = None) -> None:
+        """End a stream, or all streams that are open now."""
         with self._lock:
-            readers = tuple(self._readers)
-        for reader in readers:
-            reader.is_disconnected = True
-            reader.wake()
+            readers = self._readers if reader is None else [reader]
+            self._readers = [kept for kept in self._readers if kept not in readers]
+        for ended in readers:
+            ended.is_disconnected = True
+            ended.wake()
 
 
-class _Reader:
-    """A stream that waits for events on its event loop."""
+class EventReader:
+    """A stream of events on an event loop: what comes after an event, as it is published.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    A reader that is slower than the publishers gets `Replay.lost` and continues with the newest.
+    """
+
+    def __init__(
+        self, hub: EventHub, after: int, *, limit: int | None, idle_seconds: float | None
+    ) -> None:
         self.is_disconnected = False
-        self._loop = loop
+        self._hub = hub
+        self._after = after
+        self._limit = limit
+        self._idle_seconds = idle_seconds
+        self._loop = asyncio.get_running_loop()
         self._woken = asyncio.Event()
         self._is_awake = True
 
@@ -194,19 +196,33 @@ class _Reader:
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._woken.set)
 
-    def sleep(self) -> None:
-        """Notice from now on what wakes the reader."""
-        self._woken.clear()
-        self._is_awake = False
+    def close(self) -> None:
+        """End the stream."""
+        self._hub.disconnect(self)
 
-    async def wait(self, seconds: float | None) -> bool:
-        """Wait until the reader is woken.
+    def __aiter__(self) -> Self:
+        return self
 
-        Returns:
-            False when the time was over before.
-        """
+    async def __anext__(self) -> Replay:
+        is_idle = False
+        while not self.is_disconnected:
+            # In this order: what is published from here on wakes it.
+            self._woken.clear()
+            self._is_awake = False
+            replay = self._hub.after(self._after, self._limit)
+            if replay.events or replay.lost or is_idle:
+                self._after = replay.last_id
+                return replay
+            is_idle = not await self._wait()
+        raise StopAsyncIteration
+
+    async def _wait(self) -> bool:
+        """Wait until there is something; False when the time was over before."""
+        # Only now: it may have been disconnected since.
+        if self.is_disconnected:
+            return True
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(self._idle_seconds):
                 await self._woken.wait()
         except TimeoutError:
             return False

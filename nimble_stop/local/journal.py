@@ -34,14 +34,17 @@ class Journal(Sequence[RequestRecord]):
     Args:
         size: How many records are kept.
         on_add: Called with each new record.
+        on_clear: Called after it was cleared.
     """
 
     def __init__(
         self,
         size: int = JOURNAL_SIZE,
         on_add: Callable[[RequestRecord], None] | None = None,
+        on_clear: Callable[[], None] = lambda: None,
     ) -> None:
         self._on_add = on_add
+        self._on_clear = on_clear
         self._records: deque[RequestRecord] = deque(maxlen=size)
         self._lock = threading.Lock()
         self._dropped = 0
@@ -74,6 +77,7 @@ class Journal(Sequence[RequestRecord]):
         with self._lock:
             self._records.clear()
             self._dropped = 0
+        self._on_clear()
 
     def __len__(self) -> int:
         return len(self._records)

@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from contextlib import aclosing
+from contextlib import closing
 from itertools import pairwise
 
 import pytest
 
-from nimble_stop.local import events
 from nimble_stop.local.events import EventHub, EventKind, Replay
 
 
@@ -78,8 +77,8 @@ def test_data_is_made_for_readers_only() -> None:
 async def take(hub: EventHub, count: int, after: int) -> list[object]:
     """Read numbers from a stream until there are enough."""
     taken: list[object] = []
-    async with aclosing(hub.stream(after)) as stream:
-        async for replay in stream:
+    with closing(hub.open(after)) as reader:
+        async for replay in reader:
             taken += numbers(replay)
             if len(taken) >= count:
                 break
@@ -119,10 +118,10 @@ def test_a_slow_stream_loses_the_oldest() -> None:
 
     async def read() -> list[tuple[list[object], bool]]:
         seen: list[tuple[list[object], bool]] = []
-        async with aclosing(hub.stream(hub.last_id)) as stream:
+        with closing(hub.open(hub.last_id)) as reader:
             publish(hub, 0)
             for after in ((1, 2, 3), (4,), ()):
-                replay = await anext(stream)
+                replay = await anext(reader)
                 seen.append((numbers(replay), replay.lost))
                 publish(hub, *after)
         return seen
@@ -135,8 +134,8 @@ def test_an_idle_stream() -> None:
     hub = EventHub()
 
     async def read() -> Replay:
-        async with aclosing(hub.stream(0, idle_seconds=0)) as stream:
-            return await anext(stream)
+        with closing(hub.open(0, idle_seconds=0)) as reader:
+            return await anext(reader)
 
     assert asyncio.run(read()) == Replay((), hub.last_id)
 
@@ -157,12 +156,21 @@ def test_disconnecting() -> None:
 
 
 def test_a_loop_that_is_closed() -> None:
-    """A reader whose event loop has ended in between does not hurt who publishes."""
-    loop = asyncio.new_event_loop()
-    reader = events._Reader(loop)
-    loop.close()
-    reader.sleep()
-    reader.wake()
+    """A reader whose event loop has ended does not hurt who publishes."""
+    hub = EventHub()
+
+    async def leave() -> None:
+        reader = hub.open(hub.last_id, idle_seconds=0)
+        assert (await anext(reader)).events == ()
+        # It waits, and nobody closes it.
+        waiting = asyncio.ensure_future(anext(reader))
+        await asyncio.sleep(0)
+        waiting.cancel()
+
+    asyncio.run(leave())
+    publish(hub, 1)
+    hub.disconnect()
+    assert hub.reader_count == 0
 
 
 def test_publishing_from_many_threads() -> None:

@@ -143,8 +143,9 @@ def write_rule(rule: FaultRule) -> dict[str, object]:
 
 
 def describe_rule(rule: FaultRule) -> dict[str, object]:
-    """Write a rule in force: ``id``, ``fired`` and what `write_rule` writes."""
-    return {"id": rule.id, "fired": rule.fired, **write_rule(rule)}
+    """Write a rule in force: ``id``, ``fired``, ``left`` and what `write_rule` writes."""
+    left = None if rule.times is None else rule.times - rule.fired
+    return {"id": rule.id, "fired": rule.fired, "left": left, **write_rule(rule)}
 
 
 def _given(instance: object, fields: Mapping[str, attrs.Attribute[Any]]) -> dict[str, object]:

@@ -7,7 +7,7 @@ Each method is one statement, or a few that read. Locks and transactions are the
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from nimble_stop.local.storage.stored_session import Pending, StoredSession
 from nimble_stop.models import StreamingSessionState as State
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Change", "Tables"]
 
-Change = tuple[str, str, str | None]
-"""A session that changed: its studio id, its session id and its state, None once it is removed."""
+Change: TypeAlias = "tuple[str, str, StoredSession | None]"
+"""A session that changed: its studio id, its session id and itself, None once it is removed."""
+
+# Whoever is informed of more changes had better read everything.
+_KEPT_CHANGES: Final = 25
 
 _COLUMNS: Final = (
     "studio_id", "session_id", "state", "status_code", "status_message", "updated_at", "due",
@@ -54,6 +57,8 @@ class Tables:
     def _note(self, *changes: Change) -> None:
         if self._changes is not None:
             self._changes.extend(changes)
+            if len(self._changes) > _KEPT_CHANGES:
+                self._changes = None
 
     # Sessions
 
@@ -73,13 +78,13 @@ class Tables:
         """
         is_new = self._database.execute(_INSERT, _write(session)).rowcount > 0
         if is_new:
-            self._note((session.studio_id, session.session_id, session.state))
+            self._note((session.studio_id, session.session_id, session))
         return is_new
 
     def change(self, session: StoredSession) -> None:
         """Update a session that was changed."""
         self._database.execute(_UPDATE, _write(session))
-        self._note((session.studio_id, session.session_id, session.state))
+        self._note((session.studio_id, session.session_id, session))
 
     def remove(self, studio_id: str, session_id: str) -> bool:
         """Delete a session's row, as if it had never been there.
@@ -188,21 +193,21 @@ class Tables:
     def _complete(self, now: float, condition: str, *values: object) -> int:
         """Complete transitions as of when they were due, and as of now where that is to come."""
         rows = self._database.execute(
-            f"SELECT studio_id, session_id, next_state FROM sessions WHERE {condition}",  # noqa: S608  # conditions of our own
-            values,
-        ).fetchall()
-        self._database.execute(
             f"""
             UPDATE sessions SET
                 state = next_state, status_code = next_status_code,
                 status_message = next_status_message,
                 updated_at = COALESCE(MIN(due, ?), ?), due = NULL,
                 next_state = NULL, next_status_code = NULL, next_status_message = NULL
-            WHERE {condition}
+            WHERE {condition} RETURNING *
             """,  # noqa: S608  # conditions of our own
             (now, now, *values),
-        )
-        self._note(*(tuple(row) for row in rows))
+        ).fetchall()
+        if len(rows) > _KEPT_CHANGES:
+            self._changes = None
+        else:
+            completed = [_read(row) for row in rows]
+            self._note(*((done.studio_id, done.session_id, done) for done in completed))
         return len(rows)
 
     # Answers to client tokens

@@ -33,9 +33,11 @@ if TYPE_CHECKING:
 __all__ = [
     "DOCUMENT_VERSION",
     "Seed",
+    "SessionExistsError",
     "State",
     "add_session",
     "add_sessions",
+    "describe_session",
     "read_seed",
     "read_state",
 ]
@@ -54,6 +56,10 @@ _TRANSITION: Final = {
     "statusMessage": "status_message",
     "due": "due",
 }
+
+
+class SessionExistsError(ValueError):
+    """A studio has a session of that id already."""
 
 
 @attrs.frozen
@@ -138,6 +144,8 @@ def add_sessions(
     for index, entry in enumerate(entries):
         try:
             added.append(add_session(tables, _read_session(entry, circumstances)))
+        except SessionExistsError as error:
+            raise SessionExistsError(f"sessions[{index}]: {error}") from None
         except (TypeError, ValueError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"sessions[{index}]: {error}") from None
@@ -148,10 +156,10 @@ def add_session(tables: Tables, session: StoredSession) -> StoredSession:
     """Add one session.
 
     Raises:
-        ValueError: Its studio has a session of that id.
+        SessionExistsError: Its studio has a session of that id.
     """
     if not tables.add(session):
-        raise ValueError(
+        raise SessionExistsError(
             f"studio {session.studio_id!r} has a session {session.session_id!r} already"
         )
     return session
@@ -181,11 +189,12 @@ def _read_session(entry: object, circumstances: Circumstances) -> StoredSession:
 
 def write_session(session: StoredSession) -> dict[str, object]:
     """Write a session as the object of which an equal one can be made."""
-    document: dict[str, object] = {
-        "studioId": session.studio_id,
-        **dict.fromkeys(DEFAULTED),
-        **session_to_wire(session),
-    }
+    return {**dict.fromkeys(DEFAULTED), **describe_session(session)}
+
+
+def describe_session(session: StoredSession) -> dict[str, object]:
+    """Write a session with the members that it has, ``studioId`` and ``transition`` among them."""
+    document = {"studioId": session.studio_id, **session_to_wire(session)}
     if session.pending is not None:
         document["transition"] = {
             name: getattr(session.pending, column) for name, column in _TRANSITION.items()

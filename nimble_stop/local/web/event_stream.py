@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import aclosing
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -52,14 +52,13 @@ async def stream_events(
     Raises:
         ConnectionError: The reader is gone, or takes nothing.
     """
-    response = web.StreamResponse(headers={**headers, "Content-Type": "text/event-stream"})
-    await response.prepare(request)
     start = hub.last_id if after is None else after
-    # The number lets a reader resume that is disconnected before the first event.
-    await _write(request, response, f"retry: {_RECONNECT_MILLISECONDS}\nid: {start}\n\n")
-    replays = hub.stream(start, limit=_BATCH, idle_seconds=_HEARTBEAT_SECONDS)
-    async with aclosing(replays):
-        async for replay in replays:
+    with closing(hub.open(start, limit=_BATCH, idle_seconds=_HEARTBEAT_SECONDS)) as reader:
+        response = web.StreamResponse(headers={**headers, "Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        # The number lets a reader resume that is disconnected before the first event.
+        await _write(request, response, f"retry: {_RECONNECT_MILLISECONDS}\nid: {start}\n\n")
+        async for replay in reader:
             await _write(request, response, _text(replay))
             await asyncio.sleep(_GATHER_SECONDS)
     return response

@@ -121,7 +121,7 @@ def test_what_is_written_is_read_again(rule: FaultRule) -> None:
     again = read_rule(written, "rule")
     assert again.fault == rule.fault
     assert write_rule(again) == written
-    assert describe_rule(rule) == {"id": rule.id, "fired": 0, **written}
+    assert describe_rule(rule) == {"id": rule.id, "fired": 0, "left": rule.times, **written}
 
 
 def test_faults_come_from_programs_and_files(tmp_path: Path) -> None:

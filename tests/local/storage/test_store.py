@@ -131,4 +131,4 @@ def test_changes_are_reported_when_they_are_kept() -> None:
             _add_and_fail(tables)
         with opened.transaction() as tables:
             tables.clear()
-    assert reported == [[("s", "a", "READY")], None]
+    assert reported == [[("s", "a", session("a"))], None]

@@ -19,6 +19,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     # Ours, in _ext: what is made of the code.
+    "admin_api",
     "command_line",
     "docstring_links",
     "drawings",

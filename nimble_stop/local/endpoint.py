@@ -52,6 +52,7 @@ class LocalNimble(Control):
         self._port = options.port
         self._listener: socket.socket | None = None
         self._thread: ServerThread | None = None
+        self._admin: Admin | None = None
         self._lifecycle = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -96,8 +97,9 @@ class LocalNimble(Control):
         with self._lifecycle:
             listener = self._bind()
             if self._thread is None:
+                self._admin = Admin(self, self._port) if self.options.admin else None
                 self._thread = ServerThread(
-                    Handler(self._make_service(), Admin(self) if self.options.admin else None),
+                    Handler(self._make_service(), self._admin),
                     listener,
                     tick=self.complete_due_transitions,
                     on_end=self._store.close,
@@ -112,6 +114,9 @@ class LocalNimble(Control):
         requests, in the server's own thread, it returns at once, and the request is still answered.
         """
         with self._lifecycle:
+            if self._admin is not None:
+                self._admin.close()
+                self._admin = None
             thread, listener, store = self._thread, self._listener, self._open_store
             self._thread = self._listener = self._open_store = None
         self.events.disconnect()

@@ -24,7 +24,6 @@ from nimble_stop.local.faults.checks import (
     boolean,
     expect,
     number,
-    printable,
     quote,
     string,
     suggestion,
@@ -70,6 +69,7 @@ def _check_region(instance: object, attribute: attrs.Attribute[str], value: str)
         ) from None
 
 
+_is_string: Final[Check] = instance_of(str)
 _optional_seconds: Final[Check] = optional(number(0))
 _keys: Final = expect(
     "an AccessKey or a sequence of at least one",
@@ -107,6 +107,8 @@ class EndpointOptions:
             `load_faults` reads it.
         admin: Whether the admin API and the live page are served, under ``/_nimble-stop/``.
         admin_token: What a client of the admin API must prove to know; None asks for nothing.
+        admin_hosts: Names of hosts, besides the loopback's and `host`, by which clients reach the
+            admin API; any other name is refused.
         clock: The server's clock, seconds since 1970 UTC; for its dates and for signatures.
         max_skew_seconds: How far a signature's date may be off, in seconds; `math.inf` accepts any.
         journal_size: How many requests the journal keeps.
@@ -177,8 +179,16 @@ class EndpointOptions:
     admin_token: str | None = attrs.field(
         default=None,
         repr=False,
-        validator=optional(printable),
+        validator=optional(
+            expect("a string of printable ASCII without spaces", _is_string, matches_re(r"[!-~]+"))
+        ),
         metadata=_help("Ask for this token on the admin API and the live page.", "TOKEN"),
+    )
+    admin_hosts: Sequence[str] = attrs.field(
+        default=(),
+        validator=expect(
+            "a sequence of host names", deep_iterable(_is_string, instance_of((list, tuple)))
+        ),
     )
     clock: Clock = attrs.field(default=time.time, validator=expect("callable", is_callable()))
     # AWS accepts signatures that are at most so old.

@@ -3,3 +3,12 @@
 Nothing here knows aiohttp: an action takes the values of a request and returns a reply.
 `nimble_stop.local.web.admin` reads requests and sends replies.
 """
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["PREFIX"]
+
+PREFIX: Final = "/_nimble-stop"
+"""What stands before the path of each route."""

@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
+    from nimble_stop.local.admin.access import Access
     from nimble_stop.local.control import Control
 
 __all__ = ["Context"]
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Context:
     """The endpoint, as actions see it.
 
     Args:
         control: Its sessions, faults, journal, clock and events.
+        access: Who may use the admin API.
+        port: The port that it listens on.
         started: When it began to serve, by `time.monotonic`.
     """
 
     control: Control
+    access: Access
+    port: int
     started: float = attrs.field(factory=time.monotonic)

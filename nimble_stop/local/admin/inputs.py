@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from nimble_stop.local.admin.routing import Parameter, Route
 
-__all__ = ["check_members", "read_call", "read_objects"]
+__all__ = ["check_members", "read_call", "read_object", "read_objects"]
 
 _JSON: Final = "application/json"
 _INTEGER_DIGITS: Final = 18
@@ -136,15 +136,24 @@ def read_objects(document: object) -> list[dict[str, object]]:
     return cast("list[dict[str, object]]", entries)
 
 
+def read_object(document: object) -> dict[str, object]:
+    """Read an object.
+
+    Raises:
+        Problem: It is something else.
+    """
+    if not isinstance(document, dict):
+        raise Problem(400, "The body must be a JSON object.")
+    return cast("dict[str, object]", document)
+
+
 def check_members(document: object, known: Iterable[str]) -> dict[str, object]:
-    """Check that a document is an object of known members.
+    """Read an object of known members.
 
     Raises:
         Problem: It is no object, or a member is not known; the message names it.
     """
-    if not isinstance(document, dict):
-        raise Problem(400, "The body must be a JSON object.")
-    members = cast("dict[str, object]", document)
+    members = read_object(document)
     for name in members:
         if name not in known:
             raise Problem(400, f"There is no member {name!r}{_advice(name, known)}")

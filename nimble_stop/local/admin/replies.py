@@ -48,9 +48,9 @@ Reply: TypeAlias = Content | EventStream
 def json_reply(
     document: object, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
 ) -> Content:
-    """Answer with a JSON document."""
+    """Answer with a JSON document, which ends a line for those who read it on a terminal."""
     return Content(
-        content=json.dumps(document).encode(),
+        content=json.dumps(document).encode() + b"\n",
         status=status,
         headers={"Content-Type": "application/json", **(headers or {})},
     )

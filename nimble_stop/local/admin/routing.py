@@ -8,10 +8,11 @@ from __future__ import annotations
 from difflib import get_close_matches
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
+from nimble_stop.local.admin import PREFIX
 from nimble_stop.local.admin.replies import Problem
 
 if TYPE_CHECKING:
@@ -20,10 +21,7 @@ if TYPE_CHECKING:
     from nimble_stop.local.admin.context import Context
     from nimble_stop.local.admin.replies import Reply
 
-__all__ = ["PREFIX", "Action", "Call", "Parameter", "Route", "Schema", "find_route"]
-
-PREFIX: Final = "/_nimble-stop"
-"""What stands before the path of each route."""
+__all__ = ["Action", "Call", "Parameter", "Route", "Schema", "find_route"]
 
 Schema: TypeAlias = "Mapping[str, object]"
 """A JSON Schema, as OpenAPI 3.1 has it."""
@@ -78,6 +76,7 @@ class Route:
         action: What it does.
         parameters: Its parameters.
         body: What its body may be; None when it takes none.
+        max_body_bytes: How large its body may be.
         status: The status of success.
         returns: What is answered then; None for no content.
         media_type: The media type of what is answered.
@@ -94,6 +93,7 @@ class Route:
     description: str = ""
     parameters: tuple[Parameter, ...] = ()
     body: Schema | None = None
+    max_body_bytes: int = 1024 * 1024
     status: int = HTTPStatus.OK
     returns: Schema | None = None
     media_type: str = "application/json"

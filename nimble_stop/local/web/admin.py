@@ -9,20 +9,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from nimble_stop.local.admin import PREFIX
+from nimble_stop.local.admin.access import Access
 from nimble_stop.local.admin.context import Context
 from nimble_stop.local.admin.inputs import read_call
 from nimble_stop.local.admin.replies import EventStream, Problem
-from nimble_stop.local.admin.routing import PREFIX, find_route
+from nimble_stop.local.admin.routing import find_route
 from nimble_stop.local.admin.table import ROUTES
 from nimble_stop.local.api.answer import SERVER
 from nimble_stop.local.api.refusals import Refusal
 from nimble_stop.local.api.routes import parse_target
+from nimble_stop.local.storage.busy import StoreBusyError
 from nimble_stop.local.web.event_stream import stream_events
 from nimble_stop.local.web.request_body import read_body
 
@@ -39,6 +43,8 @@ _logger: Final = logging.getLogger("nimble_stop.local")
 ADMIN_PREFIX: Final = f"{PREFIX}/".encode()
 """What the target of every request to the admin API begins with, byte for byte."""
 
+# How many requests may wait for the store at once.
+_THREADS: Final = 8
 _HEADERS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "Cache-Control": "no-store",
@@ -60,10 +66,22 @@ class Admin:
 
     Args:
         control: The endpoint's sessions, faults, journal, clock and events.
+        port: The port that it listens on.
     """
 
-    def __init__(self, control: Control) -> None:
-        self._context = Context(control)
+    def __init__(self, control: Control, port: int) -> None:
+        options = control.options
+        access = Access(options.admin_token, (options.host, *options.admin_hosts))
+        self._context = Context(control=control, access=access, port=port)
+        self._is_closed = False
+        # Its own, so that nothing that waits for the store keeps the end of the server waiting.
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="nimble-stop-admin")
+
+    def close(self) -> None:
+        """End the streams of events, and begin nothing more; called before the store is closed."""
+        self._is_closed = True
+        self._context.control.events.disconnect()
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def handle(self, request: web.BaseRequest, raw_target: bytes) -> web.StreamResponse:
         """Answer one request.
@@ -71,6 +89,9 @@ class Admin:
         Args:
             request: The request.
             raw_target: Its target as it was sent; it begins with `ADMIN_PREFIX`.
+
+        Raises:
+            ConnectionError: The client is gone.
         """
         try:
             reply = await self._act(request, raw_target)
@@ -78,9 +99,14 @@ class Admin:
             reply = problem.reply
         except Refusal as refusal:
             reply = Problem(refusal.status, refusal.message).reply
+        except StoreBusyError as error:
+            reply = Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}; nothing was changed.").reply
         except ConnectionError:
             raise
         except Exception:
+            if self._is_closed:
+                # What it needed is gone, and soon the connection.
+                raise ConnectionResetError from None
             _logger.exception("a request to the admin API was not answered")
             reply = Problem(500, "The endpoint failed; its log says why.").reply
         if isinstance(reply, EventStream):
@@ -89,15 +115,30 @@ class Admin:
         return _respond(request, reply)
 
     async def _act(self, request: web.BaseRequest, raw_target: bytes) -> Reply:
+        context, headers = self._context, request.headers
+        context.access.check_site(headers, headers.getall("Host", []), _own_address(request))
         target = parse_target(raw_target[len(PREFIX) :])
         route, path = find_route(ROUTES, request.method, target.segments)
-        body = await read_body(request)
+        if not route.is_public:
+            context.access.check_token(headers, context.port)
+        body = await read_body(request, route.max_body_bytes)
 
         def act() -> Reply:
-            call = read_call(route, path, query=target.query, headers=request.headers, body=body)
-            return route.action(self._context, call)
+            call = read_call(route, path, query=target.query, headers=headers, body=body)
+            return route.action(context, call)
 
-        return await asyncio.to_thread(act) if route.may_wait else act()
+        if not route.may_wait:
+            return act()
+        return await asyncio.get_running_loop().run_in_executor(self._threads, act)
+
+
+def _own_address(request: web.BaseRequest) -> str:
+    """Return the address of ours that a connection came in by."""
+    transport = request.transport
+    if transport is None:
+        raise ConnectionResetError
+    address: str = transport.get_extra_info("sockname")[0]
+    return address
 
 
 def _respond(request: web.BaseRequest, content: Content) -> web.Response:

@@ -243,7 +243,7 @@ def test_a_body_that_aiohttp_cannot_read(error: Exception) -> None:
 )
 def test_only_the_exact_prefix_is_the_admin_apis(local: LocalNimble, target: str) -> None:
     """What another reader could take for the admin API is judged as a request for AWS's."""
-    answer = exchange_bytes(local, f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    answer = exchange_bytes(local, f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     assert status(answer) in {400, 403}
     assert len(local.requests) == 1
 
@@ -253,7 +253,9 @@ def test_only_the_exact_prefix_is_the_admin_apis(local: LocalNimble, target: str
 )
 def test_a_target_of_the_admin_api_is_read_strictly(local: LocalNimble, path: str) -> None:
     """Empty and dot segments lead nowhere, and never out of the admin API."""
-    answer = exchange_bytes(local, f"GET /_nimble-stop/{path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    answer = exchange_bytes(
+        local, f"GET /_nimble-stop/{path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    )
     assert status(answer) == 400
     assert len(local.requests) == 0
 

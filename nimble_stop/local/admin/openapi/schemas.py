@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType, NoneType
-from typing import TYPE_CHECKING, Any, Final, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, cast, get_args, get_type_hints
 
 import attrs
 
@@ -23,15 +23,24 @@ if TYPE_CHECKING:
     from nimble_stop.local.admin.routing import Schema
 
 __all__ = [
+    "COUNT",
+    "COUNT_OR_ZERO",
     "array",
     "described",
     "fields_schema",
     "nullable",
     "object_schema",
+    "one_or_list",
     "reference",
     "required_fields",
     "summary_of",
 ]
+
+COUNT: Final[Schema] = {"type": "integer", "minimum": 1}
+"""A number of things, at least one; also a number that counts from 1."""
+
+COUNT_OR_ZERO: Final[Schema] = {"type": "integer", "minimum": 0}
+"""A number of things; also a number that counts from 1, or 0 for none."""
 
 _PLAIN: Final[Mapping[object, Schema]] = MappingProxyType(
     {
@@ -64,6 +73,11 @@ def nullable(schema: Schema) -> Schema:
     if "type" in schema:
         return {**schema, "type": [schema["type"], "null"]}
     return {"anyOf": [dict(schema), {"type": "null"}]}
+
+
+def one_or_list(name: str) -> Schema:
+    """Describe one of the components, or a list of them."""
+    return {"oneOf": [reference(name), array(reference(name))]}
 
 
 def described(schema: Schema, description: str) -> Schema:
@@ -136,7 +150,8 @@ def _type_schema(hint: object, *, with_null: bool) -> Schema:
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         # Not an enum of JSON Schema: values that AWS may add later are kept.
         return {"type": "string", "examples": [str(value) for value in hint]}
-    return _PLAIN[hint]
+    # Whatever a fault of a user's own takes.
+    return _PLAIN.get(cast("object", hint), {})
 
 
 def _argument_descriptions(kind: type) -> dict[str, str]:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from nimble_stop.local.admin.schemas import (
+from nimble_stop.local.admin.openapi.schemas import (
+    COUNT,
+    COUNT_OR_ZERO,
     array,
     described,
     fields_schema,
@@ -18,9 +20,10 @@ from nimble_stop.local.admin.schemas import (
     summary_of,
 )
 from nimble_stop.local.api.operation_table import OPERATIONS
-from nimble_stop.local.faults.kinds import FAULTS
+from nimble_stop.local.faults.points import kinds_of_faults
 from nimble_stop.local.faults.rules import FaultRule
 from nimble_stop.local.request_record import RequestRecord
+from nimble_stop.local.studio.document import DOCUMENT_VERSION
 from nimble_stop.models import StreamingSession, StreamingSessionState, member_name
 
 if TYPE_CHECKING:
@@ -33,11 +36,11 @@ __all__ = ["SESSION_MEMBERS", "components"]
 SESSION_MEMBERS: Final = (
     "studioId",
     *(member_name(field.name) for field in attrs.fields(StreamingSession)),
+    "transition",
 )
-"""The members of a session: those that it has in AWS's API, and its studio's id."""
+"""The members of a session: those of AWS's API, its studio's id, and its transition."""
 
 _TEXT: Final[Schema] = MappingProxyType({"type": "string"})
-_COUNT: Final[Schema] = MappingProxyType({"type": "integer", "minimum": 0})
 _TIME: Final[Schema] = MappingProxyType({"type": "string", "format": "date-time"})
 
 
@@ -50,23 +53,40 @@ def components() -> dict[str, Schema]:
         "Fault": {"oneOf": [reference(name) for name in kinds]},
         "FaultInForce": _fault_in_force(kinds),
         "Health": _health(),
-        "NewSession": _new_session(),
+        "NewSession": object_schema(_new_session_members(), required=("studioId", "sessionId")),
         "Request": _request(),
         "Session": object_schema(
             _session_members(with_null=False), required=("studioId", "sessionId", "state")
         ),
+        "State": _state(),
         **{name: object_schema(*kind) for name, kind in kinds.items()},
     }
 
 
 def _session_members(*, with_null: bool) -> dict[str, Schema]:
     members = fields_schema(StreamingSession, with_null=with_null)
-    studio_id = described(_TEXT, "The studio that it belongs to.")
-    return {"studioId": studio_id, **{member_name(name): members[name] for name in members}}
+    return {
+        "studioId": described(_TEXT, "The studio that it belongs to."),
+        **{member_name(name): members[name] for name in members},
+        "transition": _transition(),
+    }
 
 
-def _new_session() -> Schema:
-    members = {
+def _transition() -> Schema:
+    members: dict[str, Schema] = {
+        "state": described(_TEXT, "The next state."),
+        "statusCode": described(_TEXT, "The status code that goes with it."),
+        "statusMessage": described(_TEXT, "The status message that goes with it."),
+        "due": described(
+            nullable({"type": "number"}),
+            "When, in seconds since 1970 UTC of the sessions' time; null waits for `complete`.",
+        ),
+    }
+    return object_schema(members, description="What a session in transition turns into.")
+
+
+def _new_session_members() -> dict[str, Schema]:
+    return {
         **_session_members(with_null=True),
         "sessionId": described(_TEXT, "Its id, new in its studio."),
         "state": {
@@ -76,14 +96,26 @@ def _new_session() -> Schema:
             "description": "Its state. In a state of transition it is about to leave it.",
         },
     }
-    return object_schema(members, required=("studioId", "sessionId"))
+
+
+def _state() -> Schema:
+    skipped = {"type": "number", "minimum": 0}
+    return object_schema(
+        {
+            "schemaVersion": {"type": "integer", "const": DOCUMENT_VERSION},
+            "clock": object_schema({"skippedSeconds": skipped}, required=()),
+            "sessions": array(reference("NewSession")),
+            "faults": array(reference("Fault")),
+        },
+        required=(),
+    )
 
 
 def _fault_kinds() -> Iterator[tuple[str, tuple[dict[str, Schema], list[str], str]]]:
     """Describe each kind of fault: its members, those that are required, what it does."""
     rule = fields_schema(FaultRule, with_null=True, left_out=("fault",))
     rule["operation"] = {**rule["operation"], "examples": list(OPERATIONS)}
-    for kind in FAULTS:
+    for kind in kinds_of_faults():
         name = kind.__name__
         members = {
             "fault": {"type": "string", "const": name},
@@ -95,13 +127,20 @@ def _fault_kinds() -> Iterator[tuple[str, tuple[dict[str, Schema], list[str], st
 
 def _fault_in_force(kinds: Mapping[str, tuple[dict[str, Schema], list[str], str]]) -> Schema:
     progress = {
-        "id": described({"type": "integer", "minimum": 1}, "Its number; DELETE takes it."),
-        "fired": described(_COUNT, "How often it has happened."),
+        "id": described(COUNT, "Its number; DELETE takes it."),
+        "fired": described(COUNT_OR_ZERO, "How often it has happened."),
         "left": described(
-            nullable(_COUNT), "How often it may still happen; null for any number of times."
+            nullable(COUNT_OR_ZERO), "How often it may still happen; null for any number of times."
         ),
     }
-    return {"oneOf": [object_schema({**progress, **members}) for members, _, _ in kinds.values()]}
+    return {
+        "oneOf": [
+            object_schema(
+                {**progress, **members}, required=(*progress, *required), description=text
+            )
+            for members, required, text in kinds.values()
+        ]
+    }
 
 
 def _request() -> Schema:
@@ -114,7 +153,7 @@ def _clock() -> Schema:
     return object_schema(
         {
             "now": described(_TIME, "The sessions' time, UTC."),
-            "skipped": described({"type": "number", "minimum": 0}, ahead),
+            "skippedSeconds": described({"type": "number", "minimum": 0}, ahead),
         }
     )
 

@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from nimble_stop._version import __version__
-from nimble_stop.local.admin.components import components
-from nimble_stop.local.admin.routing import PREFIX
-from nimble_stop.local.admin.schemas import reference
+from nimble_stop.local.admin import PREFIX
+from nimble_stop.local.admin.openapi.components import components
+from nimble_stop.local.admin.openapi.schemas import reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ _ERRORS: Final[Mapping[int, str]] = MappingProxyType(
         409: "It does not go with what there is.",
         413: "The body is too large.",
         415: "The body is not `application/json`.",
-        503: "Too many readers.",
+        503: "The store was busy for too long, or there are too many readers.",
     }
 )
 _DESCRIPTION: Final = (
@@ -127,6 +127,8 @@ def _common_errors(route: Route) -> Iterator[int]:
     yield from (400, 403)
     if not route.is_public:
         yield 401
+    if route.may_wait:
+        yield 503
     # Also where no body is taken: its type is checked all the same.
     yield 415
     if route.method in {"POST", "PUT", "DELETE"}:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from nimble_stop.local.admin.page_files import INDEX, read_page_file
+from nimble_stop.local.admin.actions.page_files import INDEX, read_page_file
 from nimble_stop.local.admin.replies import Problem
 
 

@@ -7,12 +7,38 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from nimble_stop.local.admin.routing import PREFIX
+from nimble_stop.local.admin import PREFIX
 from nimble_stop.local.admin.table import ROUTES
 from tests.local.admin.support import DOCUMENT, ask
 
 if TYPE_CHECKING:
     from nimble_stop.local import LocalNimble
+
+PATHS = {
+    "/": {"get"},
+    "/clock": {"get", "post"},
+    "/events": {"get"},
+    "/faults": {"get", "post", "delete"},
+    "/faults/{id}": {"delete"},
+    "/health": {"get"},
+    "/login": {"post", "delete"},
+    "/openapi.json": {"get"},
+    "/page/{name}": {"get"},
+    "/requests": {"get", "delete"},
+    "/sessions": {"get", "post"},
+    "/sessions/{studioId}/{sessionId}": {"get", "delete"},
+    "/sessions/{studioId}/{sessionId}/complete": {"post"},
+    "/state": {"get", "put", "delete"},
+}
+
+
+def test_the_paths() -> None:
+    """The paths and methods are those that are promised, and no others."""
+    described = {
+        path.removeprefix(PREFIX): item.keys() - {"parameters"}
+        for path, item in DOCUMENT["paths"].items()
+    }
+    assert described == PATHS
 
 
 def test_it_is_valid() -> None:

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from nimble_stop import __version__
+from nimble_stop.local import LocalNimble
+from tests.local.admin.support import ask
+from tests.local.support import get
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_health(local: LocalNimble) -> None:
+    """It says what serves, since when, and that the store answers."""
+    health = ask(local, "GET", "/health").json
+    assert health == {
+        "status": "ok",
+        "name": "nimble-stop",
+        "version": __version__,
+        "uptimeSeconds": health["uptimeSeconds"],
+        "store": "ok",
+    }
+
+
+def test_health_while_the_store_is_busy(tmp_path: Path) -> None:
+    """While another process writes, health is answered at once and says so."""
+    path = tmp_path / "store"
+    with LocalNimble(db=str(path)) as local:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            started = time.monotonic()
+            health = ask(local, "GET", "/health")
+            # As long as the endpoint waits for a store, by far.
+            assert time.monotonic() - started < 2
+            other.execute("ROLLBACK")
+        assert health.json["store"] == "busy"
+        assert ask(local, "GET", "/health").json["store"] == "ok"
+
+
+def test_the_page_and_its_files(local: LocalNimble) -> None:
+    """The page and each file that it names are served."""
+    page = ask(local, "GET", "/")
+    assert page.body == ask(local, "GET", "/page/index.html").body
+    assert ask(local, "GET", "/page/none.css").status == 404
+
+
+def test_logging_in() -> None:
+    """The page gets a cookie for the token, and loses it again."""
+    with LocalNimble(admin_token="a-token") as local:
+        assert ask(local, "GET", "/sessions").status == 401
+        assert ask(local, "POST", "/login", {"token": "b-token"}).status == 401
+        assert ask(local, "POST", "/login", {"token": 7}).status == 400
+        cookie = ask(local, "POST", "/login", {"token": "a-token"}).headers["set-cookie"]
+        headers = {"Cookie": cookie.partition(";")[0]}
+        assert ask(local, "GET", "/sessions", headers=headers).status == 200
+        assert "Max-Age=0" in ask(local, "DELETE", "/login").headers["set-cookie"]
+
+
+def test_a_token_guards_all_but_the_page() -> None:
+    """Without the token there is the page, its document and its health, and AWS's API."""
+    with LocalNimble(admin_token="a-token") as local:
+        for path in ("/", "/health", "/openapi.json", "/page/index.html"):
+            assert ask(local, "GET", path).status == 200
+        for path in ("/sessions", "/faults", "/requests", "/clock", "/state", "/events"):
+            assert ask(local, "GET", path).status == 401
+        for path in ("/state", "/faults", "/requests", "/faults/1", "/sessions/s/x"):
+            assert ask(local, "DELETE", path).status == 401
+        assert get(local, "s", "x").status == 404
+        headers = {"Authorization": "Bearer a-token"}
+        assert ask(local, "GET", "/state", headers=headers).status == 200

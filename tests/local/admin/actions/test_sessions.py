@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nimble_stop.local import LocalNimble
+from tests.local.admin.support import ask
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+
+@pytest.fixture
+def manual() -> Generator[LocalNimble]:
+    """An endpoint whose transitions wait to be completed."""
+    with LocalNimble(transition_seconds=None) as endpoint:
+        yield endpoint
+
+
+def test_adding_one(local: LocalNimble) -> None:
+    """A session is answered whole, with its place, and is there for everybody."""
+    reply = ask(
+        local,
+        "POST",
+        "/sessions",
+        {"studioId": "s/1", "sessionId": "a b", "state": "STOPPED", "tags": {"a": "1"}},
+    )
+    assert reply.status == 201
+    assert reply.headers["location"] == "/_nimble-stop/sessions/s%2F1/a%20b"
+    assert reply.json["studioId"] == "s/1"
+    assert ask(local, "GET", "/sessions/s%2F1/a%20b").json == reply.json
+    assert local.sessions["s/1", "a b"].state == "STOPPED"
+    assert local.sessions["s/1", "a b"].tags == {"a": "1"}
+
+
+def test_adding_several(local: LocalNimble) -> None:
+    """A list is answered with a list."""
+    sessions = [{"studioId": "s", "sessionId": name} for name in "ab"]
+    reply = ask(local, "POST", "/sessions", sessions)
+    assert reply.status == 201
+    assert [session["sessionId"] for session in reply.json["sessions"]] == ["a", "b"]
+    assert ask(local, "POST", "/sessions", []).json == {"sessions": []}
+
+
+def test_adding_all_or_none(local: LocalNimble) -> None:
+    """One that cannot be added keeps the others out, and is named."""
+    sessions = [{"studioId": "s", "sessionId": "a"}, {"studioId": "s", "sessionId": 7}]
+    reply = ask(local, "POST", "/sessions", sessions)
+    assert reply.status == 400
+    assert "sessions[1]: sessionId" in reply.json["message"]
+    assert len(local.sessions) == 1
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"sessionId": "x"}, "studioId"),
+        ({"studioId": "s"}, "sessionId"),
+        ({"studioId": "s", "sessionId": "."}, "sessionId"),
+        ({"studioId": "s", "sessionId": "x", "stat": "READY"}, "did you mean 'state'?"),
+        ({"studioId": "s", "sessionId": "x", "state": "REDY"}, "READY"),
+        ({"studioId": "s", "sessionId": "x", "state": 1}, "state"),
+        ({"studioId": "s", "sessionId": "x", "maxBackupsToRetain": "1"}, "maxBackupsToRetain"),
+        ({"studioId": "s", "sessionId": "x", "createdAt": "yesterday"}, "yesterday"),
+        ({"studioId": "s", "sessionId": "x", "volumeConfiguration": {"sise": 1}}, "sise"),
+        ({"studioId": "s", "sessionId": "x", "transition": {}}, "transition"),
+        ("x", "object"),
+    ],
+)
+def test_a_session_that_cannot_be(local: LocalNimble, document: object, message: str) -> None:
+    """The message names what is wrong by its name on the wire, and nothing is added."""
+    reply = ask(local, "POST", "/sessions", document)
+    assert reply.status == 400
+    assert message in reply.json["message"]
+    assert "sessions[0]" not in reply.json["message"]
+    assert len(local.sessions) == 1
+
+
+def test_adding_one_that_exists(local: LocalNimble) -> None:
+    """A session is not replaced."""
+    reply = ask(local, "POST", "/sessions", {"studioId": "studio-1", "sessionId": "session-1"})
+    assert reply.status == 409
+    assert "'session-1' already" in reply.json["message"]
+    twice = [{"studioId": "s", "sessionId": "a"}] * 2
+    assert ask(local, "POST", "/sessions", twice).status == 409
+
+
+def test_listing(local: LocalNimble) -> None:
+    """All are listed in the order of creation, or those that are asked for."""
+    added = [
+        {"studioId": "s", "sessionId": "deleted", "state": "DELETED"},
+        {"studioId": "s", "sessionId": "ready"},
+    ]
+    ask(local, "POST", "/sessions", added)
+
+    def names(query: str = "") -> list[str]:
+        sessions = ask(local, "GET", f"/sessions{query}").json["sessions"]
+        return [session["sessionId"] for session in sessions]
+
+    assert names() == ["session-1", "deleted", "ready"]
+    assert names("?studioId=s") == ["deleted", "ready"]
+    assert names("?studioId=s&state=READY") == ["ready"]
+    assert names("?studioId=none") == []
+
+
+def test_what_is_listed_can_be_added(local: LocalNimble) -> None:
+    """A session that was read is one that can be added, in an endpoint of the same kind."""
+    local.add_sample_studio()
+    sessions = ask(local, "GET", "/sessions").json["sessions"]
+    with LocalNimble() as another:
+        assert ask(another, "POST", "/sessions", sessions).json["sessions"] == sessions
+
+
+def test_a_transition(manual: LocalNimble) -> None:
+    """A session in transition says what it turns into, and is completed on demand."""
+    new = {"studioId": "s", "sessionId": "x", "state": "STOP_IN_PROGRESS"}
+    transition = ask(manual, "POST", "/sessions", new).json["transition"]
+    assert transition == {
+        "state": "STOPPED",
+        "statusCode": "STREAMING_SESSION_STOPPED",
+        "statusMessage": transition["statusMessage"],
+        "due": None,
+    }
+    completed = ask(manual, "POST", "/sessions/s/x/complete")
+    assert (completed.status, completed.json["state"]) == (200, "STOPPED")
+    assert "transition" not in completed.json
+    again = ask(manual, "POST", "/sessions/s/x/complete")
+    assert again.status == 409
+    assert "STOPPED" in again.json["message"]
+
+
+def test_removing(local: LocalNimble) -> None:
+    """A session that was removed has never been there."""
+    assert ask(local, "DELETE", "/sessions/studio-1/session-1").status == 204
+    assert len(local.sessions) == 0
+    assert ask(local, "DELETE", "/sessions/studio-1/session-1").status == 404
+
+
+@pytest.mark.parametrize(("method", "rest"), [("GET", ""), ("DELETE", ""), ("POST", "/complete")])
+def test_a_session_that_is_not_there(local: LocalNimble, method: str, rest: str) -> None:
+    """The message names the studio and the session."""
+    reply = ask(local, method, f"/sessions/studio-1/none{rest}")
+    assert reply.status == 404
+    assert reply.json["message"] == "Studio 'studio-1' has no session 'none'."

@@ -13,16 +13,18 @@ const SESSIONS_SHOWN = 200;
 const DRAW_MILLISECONDS = 100;
 const RELOAD_MILLISECONDS = 1000;
 const RECONNECT_MILLISECONDS = 2000;
+const MESSAGE_MILLISECONDS = 6000;
+const TOKEN_NEEDED = "nimble-stop-token-needed";
 
 const state = {
   sessions: new Map(), // by studio and session
   requests: [], // the newest first
   faults: [],
-  clock: { now: NaN, skipped: 0, readAt: 0 }, // `now` in milliseconds since 1970, at `readAt`
+  clock: { now: NaN, skippedSeconds: 0, readAt: 0 }, // `now` in milliseconds since 1970, at `readAt`
   statesShown: new Set(), // empty for all
   sessionsShown: SESSIONS_SHOWN,
+  pausedRequests: null, // what is shown while the journal is paused
   missedWhilePaused: 0,
-  isPaused: false,
 };
 
 // Elements
@@ -50,11 +52,20 @@ function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+let messageTimer = null;
+
+/** Say how an action ended; a problem stays until it is dismissed. */
 function say(text, isProblem = false) {
-  const message = byId("message");
-  message.hidden = false;
-  message.classList.toggle("problem-notice", isProblem);
-  message.textContent = text;
+  clearTimeout(messageTimer);
+  byId("message").classList.toggle("problem", isProblem);
+  byId("message-text").textContent = text;
+  byId("message-dismiss").hidden = false;
+  if (!isProblem) messageTimer = setTimeout(dismissMessage, MESSAGE_MILLISECONDS);
+}
+
+function dismissMessage() {
+  byId("message-text").textContent = "";
+  byId("message-dismiss").hidden = true;
 }
 
 /** Ask before something is lost. */
@@ -223,6 +234,26 @@ function messageOf(text) {
   }
 }
 
+/** Show the form of the admin token; a cookie that no script can read takes the token's place. */
+function askForToken() {
+  sessionStorage.setItem(TOKEN_NEEDED, "yes");
+  if (!byId("login").open) byId("login").showModal();
+}
+
+async function logIn(event) {
+  event.preventDefault();
+  const token = byId("login-token");
+  try {
+    await send(call("POST", "login", { token: token.value }));
+  } catch (error) {
+    byId("login-problem").textContent = error.message;
+    return;
+  }
+  token.value = "";
+  byId("login-problem").textContent = "";
+  byId("login").close();
+}
+
 /** Do what the user asked for, and say how it ended. */
 async function act(action, done) {
   try {
@@ -245,6 +276,7 @@ const shellQuoted = (text) => (/^[\w./:=@%+,-]+$/.test(text) ? text : `'${text.r
 
 function curlLine({ method, path, body }) {
   const words = ["curl"];
+  if (sessionStorage.getItem(TOKEN_NEEDED)) words.push('-H "Authorization: Bearer $ADMIN_TOKEN"');
   if (method !== "GET") words.push("-X", method);
   words.push(shellQuoted(new URL(path, location.href).href));
   if (body !== undefined) {
@@ -257,7 +289,9 @@ function pythonValue(value) {
   if (value === null || value === undefined) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
   if (typeof value !== "object") return JSON.stringify(value);
-  return `{${Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}: ${pythonValue(item)}`).join(", ")}}`;
+  return `{${Object.entries(value)
+    .map(([key, item]) => `${JSON.stringify(key)}: ${pythonValue(item)}`)
+    .join(", ")}}`;
 }
 
 function pythonArguments(members) {
@@ -336,8 +370,8 @@ function shortTime(time) {
 
 const sessionsNow = () => state.clock.now + performance.now() - state.clock.readAt;
 
-function setClock({ now, skipped }) {
-  state.clock = { now: Date.parse(now), skipped, readAt: performance.now() };
+function setClock({ now, skippedSeconds }) {
+  state.clock = { now: Date.parse(now), skippedSeconds, readAt: performance.now() };
   drawTime();
 }
 
@@ -345,9 +379,12 @@ function drawTime() {
   const now = sessionsNow();
   if (!Number.isNaN(now)) {
     setText(byId("clock-now"), `${new Date(now).toISOString().slice(0, 19).replace("T", " ")} UTC`);
-    setText(byId("clock-skipped"), state.clock.skipped ? `(${duration(state.clock.skipped)} ahead)` : "");
+    const { skippedSeconds } = state.clock;
+    setText(byId("clock-skipped"), skippedSeconds ? `(${duration(skippedSeconds)} ahead)` : "");
   }
-  for (const left of document.querySelectorAll("[data-due]")) setText(left, timeLeft(Number(left.dataset.due)));
+  for (const element of document.querySelectorAll("[data-due]")) {
+    setText(element, timeLeft(Number(element.dataset.due)));
+  }
 }
 
 function timeLeft(due) {
@@ -387,12 +424,21 @@ const sessionRows = new Rows(byId("sessions-table"), {
       fillButtons(session);
     };
     const name = make("th", { scope: "row" }, toggle, studio);
-    return { cells: [name, stateCell, owner, updated, make("td", { class: "wide actions" }, ...buttons)], fill };
+    return {
+      cells: [name, stateCell, owner, updated, make("td", { class: "wide actions" }, ...buttons)],
+      fill,
+    };
   },
   detail() {
     const members = make("dl", { class: "members" });
     const { buttons, fill: fillButtons } = makeSessionButtons();
-    const commands = ["Stop it, in Python", "Stop it, in a shell", "Read it", "Complete its transition", "Delete it"].map(makeCommand);
+    const commands = [
+      "Stop it, in Python",
+      "Stop it, in a shell",
+      "Read it",
+      "Complete its transition",
+      "Delete it",
+    ].map(makeCommand);
     const fill = (session) => {
       const path = sessionPath(session);
       const lines = [
@@ -415,9 +461,14 @@ const sessionRows = new Rows(byId("sessions-table"), {
 function makeSessionButtons() {
   let session = null;
   const complete = makeButton("Complete", () =>
-    act(call("POST", `${sessionPath(session)}/complete`), `The transition of ${session.sessionId} is complete.`),
+    act(
+      call("POST", `${sessionPath(session)}/complete`),
+      `The transition of ${session.sessionId} is complete.`,
+    ),
   );
-  const remove = makeButton("Delete", () => act(call("DELETE", sessionPath(session)), `${session.sessionId} is deleted.`));
+  const remove = makeButton("Delete", () =>
+    act(call("DELETE", sessionPath(session)), `${session.sessionId} is deleted.`),
+  );
   const fill = (filled) => {
     session = filled;
     complete.hidden = !isMoving(session);
@@ -449,7 +500,12 @@ const drawSessions = drawnSoon(() => {
   sessionRows.draw(matching.slice(0, state.sessionsShown));
   drawStateFilter(counts);
   drawCount("sessions-count", matching.length, state.sessions.size);
-  drawEmpty("sessions-empty", matching.length, state.sessions.size, "No session yet. Add one here, over the admin API, or start with nimble-stop serve --sample.");
+  drawEmpty(
+    "sessions-empty",
+    matching.length,
+    state.sessions.size,
+    "No session yet. Add one here, over the admin API, or start with nimble-stop serve --sample.",
+  );
   const more = matching.length - state.sessionsShown;
   byId("sessions-more").hidden = more <= 0;
   setText(byId("sessions-more"), `Show more: ${more.toLocaleString("en")} are not shown`);
@@ -527,7 +583,10 @@ const journalRows = new Rows(byId("journal-table"), {
     const [session, answer] = [make("span", { class: "beside" }), make("td")];
     const fill = (request) => {
       const [seconds, fraction] = request.time.slice(11).replace("Z", "").split(".");
-      time.replaceChildren(seconds, make("span", { class: "wide" }, `.${(fraction ?? "").padEnd(3, "0").slice(0, 3)}`));
+      time.replaceChildren(
+        seconds,
+        make("span", { class: "wide" }, `.${(fraction ?? "").padEnd(3, "0").slice(0, 3)}`),
+      );
       time.title = request.time;
       setText(toggle, request.operation ?? `${request.method} ${request.path}`);
       setText(session, request.sessionId ?? request.studioId ?? "");
@@ -558,7 +617,11 @@ const journalRows = new Rows(byId("journal-table"), {
 
 function answerOf({ status, errorCode, applied, faults }) {
   const failed = isRefused({ status });
-  const badge = make("span", { class: `badge ${failed ? "failed" : "success"}` }, status === null ? "reset" : String(status));
+  const badge = make(
+    "span",
+    { class: `badge ${failed ? "failed" : "success"}` },
+    status === null ? "reset" : String(status),
+  );
   const tags = [applied ? "applied" : null, ...faults].filter(Boolean);
   return [badge, " ", errorCode ?? "", ...tags.map((tag) => make("span", { class: "tag" }, tag))];
 }
@@ -573,7 +636,12 @@ function makeFilledCommand(label, line) {
 
 /** Show why a signature did not match: what was sent beside what the endpoint made of it. */
 function makeComparison(request, { canonicalRequest, stringToSign, signedHeaders }) {
-  const sent = [`${request.method} ${request.path}`, signedHeaders && `SignedHeaders=${signedHeaders}`, "", request.body];
+  const sent = [
+    `${request.method} ${request.path}`,
+    signedHeaders && `SignedHeaders=${signedHeaders}`,
+    "",
+    request.body,
+  ];
   const parts = [
     ["As it was sent", sent.filter((line) => line !== undefined).join("\n")],
     ["Canonical request, as the endpoint computes it", canonicalRequest],
@@ -600,27 +668,45 @@ function matchesJournalFilter(request, wanted) {
 }
 
 const drawJournal = drawnSoon(() => {
-  setText(byId("journal-pause"), state.isPaused ? `Resume (${state.missedWhilePaused} new)` : "Pause");
-  byId("journal-pause").setAttribute("aria-pressed", String(state.isPaused));
-  if (state.isPaused) return;
+  const isPaused = state.pausedRequests !== null;
+  const requests = state.pausedRequests ?? state.requests;
+  setText(byId("journal-pause"), isPaused ? `Resume (${state.missedWhilePaused} new)` : "Pause");
   const wanted = byId("journal-filter").value.toLowerCase();
   const outcome = OUTCOMES[byId("journal-outcome").value];
-  const matching = state.requests.filter((request) => outcome(request) && matchesJournalFilter(request, wanted));
+  const matching = requests.filter((request) => outcome(request) && matchesJournalFilter(request, wanted));
   journalRows.draw(matching);
-  drawCount("journal-count", matching.length, state.requests.length);
-  drawEmpty("journal-empty", matching.length, state.requests.length, "No request yet. Each one that comes in is shown here.");
+  drawCount("journal-count", matching.length, requests.length);
+  drawEmpty(
+    "journal-empty",
+    matching.length,
+    requests.length,
+    "No request yet. Each one that comes in is shown here.",
+  );
 });
 
 function requestRecorded(request) {
   state.requests.unshift(request);
   state.requests.length = Math.min(state.requests.length, REQUESTS_KEPT);
-  if (state.isPaused) state.missedWhilePaused += 1;
+  state.missedWhilePaused += 1;
+  drawJournal();
+}
+
+function journalCleared() {
+  state.requests = [];
+  state.pausedRequests &&= [];
+  state.missedWhilePaused = 0;
+  drawJournal();
+}
+
+function pauseJournal() {
+  state.pausedRequests = state.pausedRequests === null ? [...state.requests] : null;
+  state.missedWhilePaused = 0;
   drawJournal();
 }
 
 async function loadJournal() {
-  const { requests } = await send(call("GET", "requests"));
-  state.requests = requests.reverse().slice(0, REQUESTS_KEPT);
+  const { requests } = await send(call("GET", `requests?limit=${REQUESTS_KEPT}`));
+  state.requests = requests.reverse();
   drawJournal();
 }
 
@@ -629,9 +715,15 @@ async function loadJournal() {
 const faultRows = new Rows(byId("faults-table"), {
   keyOf: ({ id }) => id,
   build(toggle) {
-    const [what, which, count] = [make("span", { class: "beside" }), make("td", { class: "wide" }), make("td")];
+    const [what, which, count] = [
+      make("span", { class: "beside" }),
+      make("td", { class: "wide" }),
+      make("td"),
+    ];
     let shown = null;
-    const remove = makeButton("Remove", () => act(call("DELETE", `faults/${shown.id}`), `${shown.fault} is removed.`));
+    const remove = makeButton("Remove", () =>
+      act(call("DELETE", `faults/${shown.id}`), `${shown.fault} is removed.`),
+    );
     const fill = (fault) => {
       shown = fault;
       const { own, rule } = splitFault(fault);
@@ -641,7 +733,15 @@ const faultRows = new Rows(byId("faults-table"), {
       setText(count, fault.left === null ? String(fault.fired) : `${fault.fired}, ${fault.left} left`);
       remove.setAttribute("aria-label", `Remove ${fault.fault}`);
     };
-    return { cells: [make("th", { scope: "row" }, toggle, what), which, count, make("td", { class: "actions" }, remove)], fill };
+    return {
+      cells: [
+        make("th", { scope: "row" }, toggle, what),
+        which,
+        count,
+        make("td", { class: "actions" }, remove),
+      ],
+      fill,
+    };
   },
   detail() {
     const members = make("dl", { class: "members" });
@@ -670,7 +770,10 @@ function splitFault({ id, fired, left, fault, ...members }) {
   };
 }
 
-const written = (members) => Object.entries(members).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(" · ");
+const written = (members) =>
+  Object.entries(members)
+    .map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`)
+    .join(" · ");
 
 const drawFaults = drawnSoon(() => {
   faultRows.draw(state.faults);
@@ -686,35 +789,57 @@ function faultsChanged({ faults }) {
 
 // Forms, made of the schemas of the OpenAPI document: what the endpoint learns, the page offers.
 
+let fieldCount = 0;
+
 /** Make the field of a member; `read` returns its value, undefined for none. */
 function makeField(name, schema, isRequired) {
-  const id = `field-${name}-${(makeField.count = (makeField.count ?? 0) + 1)}`;
+  fieldCount += 1;
+  const id = `field-${fieldCount}`;
   const types = [schema.type ?? "object"].flat();
-  const attributes = { id, name, required: isRequired };
-  const choices = schema.enum ?? null;
-  let control;
-  if (choices || types.includes("boolean")) {
-    const options = choices ?? ["true", "false"];
-    const isChosen = (option) => option === schema.default;
-    control = make("select", attributes, ...(isRequired || schema.default ? [] : [make("option", { value: "" }, "–")]), ...options.map((option) => make("option", { selected: isChosen(option) }, option)));
-  } else if (types.includes("object") || types.includes("array")) {
-    control = make("textarea", { ...attributes, placeholder: "JSON", spellcheck: "false" });
-  } else if (types.includes("number") || types.includes("integer")) {
-    control = make("input", { ...attributes, type: "number", step: types.includes("integer") ? "1" : "any", min: schema.minimum, max: schema.maximum });
-  } else {
-    control = make("input", { ...attributes, autocomplete: "off", list: schema.examples ? `${id}-examples` : null });
-  }
-  if (schema.description) control.setAttribute("aria-describedby", `${id}-hint`);
+  const { description, examples } = schema;
+  const control = makeControl(schema, types, {
+    id,
+    name,
+    required: isRequired,
+    list: examples ? `${id}-examples` : null,
+    "aria-describedby": description ? `${id}-hint` : null,
+  });
   const element = make(
     "div",
     { class: "field" },
     make("label", { for: id }, isRequired ? `${name} (required)` : name),
     control,
-    schema.examples ? make("datalist", { id: `${id}-examples` }, ...schema.examples.map((value) => make("option", { value }))) : null,
-    schema.description ? make("span", { class: "hint", id: `${id}-hint` }, schema.description.replaceAll("`", "")) : null,
+    examples ? make("datalist", { id: `${id}-examples` }, ...makeOptions(examples)) : null,
+    description ? make("span", { class: "hint", id: `${id}-hint` }, plain(description)) : null,
   );
   return { name, element, read: () => readValue(control, types) };
 }
+
+function makeControl(schema, types, attributes) {
+  const choices = schema.enum ?? (types.includes("boolean") ? ["true", "false"] : null);
+  if (choices) {
+    const select = make(
+      "select",
+      attributes,
+      ...makeOptions(attributes.required ? choices : ["", ...choices]),
+    );
+    select.value = schema.default ?? select.value;
+    return select;
+  }
+  if (types.includes("object") || types.includes("array")) {
+    return make("textarea", { ...attributes, placeholder: "JSON", spellcheck: "false" });
+  }
+  if (!types.includes("number") && !types.includes("integer")) {
+    return make("input", { ...attributes, autocomplete: "off" });
+  }
+  const step = types.includes("integer") ? "1" : "any";
+  return make("input", { ...attributes, type: "number", step, min: schema.minimum, max: schema.maximum });
+}
+
+const makeOptions = (values) => values.map((value) => make("option", { value }, value));
+
+// Descriptions mark names as Markdown does.
+const plain = (description) => description.replaceAll("`", "");
 
 function readValue(control, types) {
   const { value } = control;
@@ -731,13 +856,24 @@ function readValue(control, types) {
   }
 }
 
-const readFields = (fields) => Object.fromEntries(fields.map(({ name, read }) => [name, read()]).filter(([, value]) => value !== undefined));
+const readFields = (fields) =>
+  Object.fromEntries(
+    fields.map(({ name, read }) => [name, read()]).filter(([, value]) => value !== undefined),
+  );
 
 /** Make a form's last lines and behaviour: the call that it makes of its fields is sent or shown. */
 function finishForm(form, opener, label, toCall) {
   const command = makeCommand("As a curl line");
   const refresh = () => command.set(curlLine(toCall()));
-  form.append(make("div", { class: "form-actions" }, make("button", { class: "primary" }, label), makeButton("Close", () => openForm(form, opener, false))), command.element);
+  form.append(
+    make(
+      "div",
+      { class: "form-actions" },
+      make("button", { class: "primary" }, label),
+      makeButton("Close", () => openForm(form, opener, false)),
+    ),
+    command.element,
+  );
   form.addEventListener("input", refresh);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -748,7 +884,6 @@ function finishForm(form, opener, label, toCall) {
   });
   opener.addEventListener("click", () => openForm(form, opener, form.hidden));
   refresh();
-  return refresh;
 }
 
 function openForm(form, opener, isOpen) {
@@ -760,30 +895,42 @@ function openForm(form, opener, isOpen) {
 const FIRST_SESSION_FIELDS = ["studioId", "sessionId", "state", "ownedBy"];
 
 function makeSessionForm({ NewSession: schema }) {
-  const fields = Object.entries(schema.properties).map(([name, member]) => makeField(name, member, schema.required.includes(name)));
-  const [first, others] = [fields.filter(isFirst), fields.filter((field) => !isFirst(field))];
+  const fields = Object.entries(schema.properties).map(([name, member]) =>
+    makeField(name, member, schema.required.includes(name)),
+  );
+  const first = FIRST_SESSION_FIELDS.map((name) => fields.find((field) => field.name === name));
+  const others = fields.filter((field) => !first.includes(field));
   const form = byId("session-form");
   form.append(
     make("div", { class: "fields" }, ...first.map(({ element }) => element)),
-    make("details", {}, make("summary", {}, "Further members"), make("div", { class: "fields" }, ...others.map(({ element }) => element))),
+    make(
+      "details",
+      {},
+      make("summary", {}, "Further members"),
+      make("div", { class: "fields" }, ...others.map(({ element }) => element)),
+    ),
   );
   finishForm(form, byId("session-add"), "Add session", () => call("POST", "sessions", readFields(fields)));
-
-  function isFirst({ name }) {
-    return FIRST_SESSION_FIELDS.includes(name);
-  }
 }
 
 const faultForm = { ruleNames: new Set() };
 
 function makeFaultForm(schemas) {
-  const kinds = new Map(schemas.Fault.oneOf.map(({ $ref }) => [$ref.split("/").at(-1), schemas[$ref.split("/").at(-1)]]));
+  const kinds = new Map(
+    schemas.Fault.oneOf.map(({ $ref }) => $ref.split("/").at(-1)).map((name) => [name, schemas[name]]),
+  );
   // What all kinds have says which requests a fault happens to; the rest is a kind's own.
   const all = [...kinds.values()].map(({ properties }) => properties);
-  const shared = Object.keys(all[0]).filter((name) => name !== "fault" && all.every((properties) => name in properties));
+  const shared = Object.keys(all[0]).filter(
+    (name) => name !== "fault" && all.every((properties) => name in properties),
+  );
   faultForm.ruleNames = new Set(shared);
 
-  const kind = make("select", { id: "fault-kind", "aria-describedby": "fault-description" }, ...[...kinds.keys()].map((name) => make("option", {}, name)));
+  const kind = make(
+    "select",
+    { id: "fault-kind", "aria-describedby": "fault-description" },
+    ...makeOptions([...kinds.keys()]),
+  );
   const description = make("p", { class: "hint", id: "fault-description" });
   const own = make("div", { class: "fields" });
   const ruleFields = shared.map((name) => makeField(name, all[0][name], false));
@@ -792,19 +939,26 @@ function makeFaultForm(schemas) {
   form.append(
     make("div", { class: "field" }, make("label", { for: "fault-kind" }, "What happens"), kind, description),
     own,
-    make("fieldset", { class: "fields" }, make("legend", {}, "To which requests"), ...ruleFields.map(({ element }) => element)),
+    make(
+      "fieldset",
+      { class: "fields" },
+      make("legend", {}, "To which requests"),
+      ...ruleFields.map(({ element }) => element),
+    ),
   );
   const choose = () => {
     const schema = kinds.get(kind.value);
-    setText(description, schema.description ?? "");
+    setText(description, plain(schema.description ?? ""));
     ownFields = Object.entries(schema.properties)
       .filter(([name]) => name !== "fault" && !faultForm.ruleNames.has(name))
       .map(([name, member]) => makeField(name, member, schema.required.includes(name)));
     own.replaceChildren(...ownFields.map(({ element }) => element));
   };
-  kind.addEventListener("change", choose);
+  kind.addEventListener("input", choose);
   choose();
-  finishForm(form, byId("fault-add"), "Add fault", () => call("POST", "faults", { fault: kind.value, ...readFields([...ownFields, ...ruleFields]) }));
+  finishForm(form, byId("fault-add"), "Add fault", () =>
+    call("POST", "faults", { fault: kind.value, ...readFields([...ownFields, ...ruleFields]) }),
+  );
 }
 
 // The state as a whole
@@ -812,7 +966,9 @@ function makeFaultForm(schemas) {
 async function exportState() {
   const done = await act(call("GET", "state"));
   if (done === null) return;
-  const url = URL.createObjectURL(new Blob([JSON.stringify(done.answer, null, 2)], { type: "application/json" }));
+  const url = URL.createObjectURL(
+    new Blob([JSON.stringify(done.answer, null, 2)], { type: "application/json" }),
+  );
   make("a", { href: url, download: "nimble-stop-state.json" }).click();
   URL.revokeObjectURL(url);
   say("The state is exported.");
@@ -826,12 +982,20 @@ async function importState(file) {
     say(`${file.name} is not JSON.`, true);
     return;
   }
-  const yes = await confirmed("Import a state?", `Sessions, faults and the clock are replaced by those of ${file.name}.`, "Import");
+  const yes = await confirmed(
+    "Import a state?",
+    `Sessions, faults and the clock are replaced by those of ${file.name}.`,
+    "Import",
+  );
   if (yes) await act(call("PUT", "state", document), `${file.name} is imported.`);
 }
 
 async function resetState() {
-  const yes = await confirmed("Reset the endpoint?", "All sessions, faults and requests are removed, and the clock is set back.", "Reset");
+  const yes = await confirmed(
+    "Reset the endpoint?",
+    "All sessions, faults and requests are removed, and the clock is set back.",
+    "Reset",
+  );
   if (yes) await act(call("DELETE", "state"), "The endpoint is reset.");
 }
 
@@ -840,6 +1004,7 @@ async function resetState() {
 const HANDLERS = {
   sessions: sessionsChanged,
   request: requestRecorded,
+  cleared: journalCleared,
   faults: faultsChanged,
   clock: setClock,
   reset: loadAll,
@@ -862,10 +1027,10 @@ async function loadAll() {
   }
   waiting = [];
   try {
+    setClock(await send(call("GET", "clock")));
     await loadSessions();
     await loadJournal();
     faultsChanged(await send(call("GET", "faults")));
-    setClock(await send(call("GET", "clock")));
     setConnection("live");
   } catch (error) {
     say(error.message, true);
@@ -886,8 +1051,20 @@ function setConnection(name) {
   setText(byId("connection"), CONNECTION_TEXTS[name]);
 }
 
-function connect() {
-  const source = new EventSource("events");
+let source = null;
+
+async function connect() {
+  source?.close();
+  try {
+    // An EventSource does not say why it is refused; this asks for the token, where there is one.
+    await send(call("GET", "clock"));
+  } catch (error) {
+    setConnection("lost");
+    // The form connects when it is closed.
+    if (!byId("login").open) setTimeout(connect, RECONNECT_MILLISECONDS);
+    return;
+  }
+  source = new EventSource("events");
   // Also after a connection was lost: an endpoint that was started anew numbers its events anew, so
   // what the browser resumes after may be something else.
   source.addEventListener("open", loadAll);
@@ -912,13 +1089,8 @@ function listen() {
   });
   on("journal-filter", "input", drawJournal);
   on("journal-outcome", "change", drawJournal);
-  on("journal-pause", "click", () => {
-    Object.assign(state, { isPaused: !state.isPaused, missedWhilePaused: 0 });
-    drawJournal();
-  });
-  on("journal-clear", "click", async () => {
-    if (await act(call("DELETE", "requests"), "The journal is empty.")) await loadJournal();
-  });
+  on("journal-pause", "click", pauseJournal);
+  on("journal-clear", "click", () => act(call("DELETE", "requests"), "The journal is cleared."));
   on("faults-clear", "click", () => act(call("DELETE", "faults"), "All faults are removed."));
   on("advance-form", "submit", async (event) => {
     event.preventDefault();
@@ -934,13 +1106,19 @@ function listen() {
     target.value = "";
   });
   on("reset", "click", resetState);
+  on("login-form", "submit", logIn);
+  on("login", "close", connect);
+  on("message-dismiss", "click", dismissMessage);
   setInterval(drawTime, 1000);
 }
 
 async function start() {
   byId("endpoint-url").textContent = location.origin;
   listen();
-  const [document, health] = await Promise.all([send(call("GET", "openapi.json")), send(call("GET", "health"))]);
+  const [document, health] = await Promise.all([
+    send(call("GET", "openapi.json")),
+    send(call("GET", "health")),
+  ]);
   setText(byId("version"), `nimble-stop ${health.version}`);
   makeSessionForm(document.components.schemas);
   makeFaultForm(document.components.schemas);

@@ -11,6 +11,7 @@ import os
 import queue
 import socket
 import ssl
+import weakref
 from concurrent.futures import Future
 from http.client import HTTPException, HTTPResponse
 from io import BytesIO
@@ -55,9 +56,9 @@ class _Socket(socket.socket):
     # When all must be received, and whether the end of the connection can be the end of it.
     end, may_end = 0.0, False
 
-    def recv_into(self, *args: Any) -> int:  # noqa: ANN401 - as overridden
-        data = self.recv(len(args[0]))
-        args[0][: len(data)] = data
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:  # noqa: ANN401, ARG002 - as overridden
+        data = self.recv(nbytes or len(buffer))
+        buffer[: len(data)] = data
         return len(data)
 
     def recv(self, *args: Any) -> bytes:  # noqa: ANN401 - as overridden
@@ -258,8 +259,11 @@ class Transport(HTTPAdapter):
         manager.pool_classes_by_scheme = {name: _limited(kind) for name, kind in kinds.items()}
         options = {"ssl_context": context}
         where = endpoint.host, endpoint.port, endpoint.scheme
-        self._pool, self._pid = manager.connection_from_host(*where, options), os.getpid()
-        return self._pool
+        pool = manager.connection_from_host(*where, options)
+        # What threads give back after urllib3 has cleaned up, when the interpreter ends, is closed.
+        weakref.finalize(pool, setattr, pool.pool, "maxsize", -1)
+        self._pool, self._pid = pool, os.getpid()
+        return pool
 
     def cert_verify(self, *_: object, **__: object) -> None:
         """Leave TLS to the pool, which has its own context."""

@@ -19,15 +19,19 @@ if TYPE_CHECKING:
 ResultT = TypeVar("ResultT")
 
 
-class Activity(Protocol):
-    """A wait, or a run over many sessions. The calls that are made for it are its children."""
+class Parent(Protocol):
+    """What calls are made for."""
 
     def current(self) -> AbstractContextManager[None]:
         """Make it the parent of the calls that this thread or task makes meanwhile."""
         ...
 
-    def carrier(self) -> dict[str, str]:
-        """Give what makes it the parent of calls in another process; see `Observer.resumed`."""
+
+class Activity(Parent, Protocol):
+    """A wait, or a run over many sessions. The calls that are made for it are its children."""
+
+    def remote(self) -> Parent:
+        """Give the parent of calls in another process; it can be pickled."""
         ...
 
     def end(self, error: BaseException | None = None) -> None:
@@ -50,9 +54,20 @@ class Observer(Protocol):
         """Begin to watch an activity."""
         ...
 
-    def resumed(self, carrier: Mapping[str, str]) -> AbstractContextManager[None]:
-        """Make an activity of another process the parent of the calls that are made meanwhile."""
-        ...
+
+def begin(
+    observer: Observer | None, name: str, attributes: Mapping[str, str | int]
+) -> Activity | None:
+    """Begin to watch an activity, where somebody watches."""
+    return None if observer is None else observer.activity(name, attributes)
+
+
+def within(parent: Parent | None, steps: Steps[ResultT]) -> Steps[ResultT]:
+    """Run steps in whichever thread or task drives them, as children of a parent, if any."""
+    if parent is None:
+        return (yield from steps)
+    with parent.current():
+        return (yield from steps)
 
 
 def observed(
@@ -62,12 +77,11 @@ def observed(
     steps: Steps[ResultT],
 ) -> Steps[ResultT]:
     """Run the steps of several calls as one activity."""
-    if observer is None:
+    activity = begin(observer, name, attributes)
+    if activity is None:
         return (yield from steps)
-    activity = observer.activity(name, attributes)
     try:
-        with activity.current():
-            result = yield from steps
+        result = yield from within(activity, steps)
     except BaseException as error:
         activity.end(error)
         raise

@@ -289,7 +289,7 @@ class NimbleClient(BaseClient):
             return StopRun(ThreadRunner(self._engine, self._perform, session_ids, options))
         from nimble_stop._flows.executors import ExecutorRunner
 
-        return StopRun(ExecutorRunner(executor, self, session_ids, options, runtime))
+        return StopRun(ExecutorRunner(executor, self, session_ids, options, self._engine))
 
     def close(self) -> None:
         """Close the connections, also those of copies made by `with_options`."""

@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 from opentelemetry import context, metrics, propagate, trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
@@ -115,12 +116,6 @@ class Telemetry:
         described = {f"nimble_stop.{key}": value for key, value in attributes.items()}
         return _Activity(self._tracer.start_span(f"nimble_stop.{name}", attributes=described))
 
-    @contextmanager
-    def resumed(self, carrier: Mapping[str, str]) -> Generator[None]:
-        """Make a span of another process the parent of the calls that are made meanwhile."""
-        with _attached(propagate.extract(carrier)):
-            yield
-
     def _describe(
         self, span: Span, request: Request[Any], record: CallRecord, error_type: str | None
     ) -> None:
@@ -152,16 +147,28 @@ class _Activity:
         with _attached(self._context):
             yield
 
-    def carrier(self) -> dict[str, str]:
+    def remote(self) -> _RemoteParent:
         carrier: dict[str, str] = {}
         propagate.inject(carrier, self._context)
-        return carrier
+        return _RemoteParent(carrier)
 
     def end(self, error: BaseException | None = None) -> None:
         if error is not None:
             self._span.set_attribute("error.type", _error_type(error))
             self._span.set_status(Status(StatusCode.ERROR, str(error)))
         self._span.end()
+
+
+@attrs.frozen
+class _RemoteParent:
+    """A span of another process, as its propagator wrote it."""
+
+    carrier: dict[str, str]
+
+    @contextmanager
+    def current(self) -> Generator[None]:
+        with _attached(propagate.extract(self.carrier)):
+            yield
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import attrs
 
 from nimble_stop._api.arguments import checked_iterator
 from nimble_stop._api.request import get_request, stop_request
+from nimble_stop._call.observer import begin, within
 from nimble_stop._call.record import CallRecord
 from nimble_stop._call.steps import Sleep
 from nimble_stop._config.retry_policy import is_throttling
@@ -136,6 +137,7 @@ class BulkStop:
         self._poll: Work | None = None
         self._cancelled = False
         self._error: BaseException | None = None
+        self._activity = begin(engine.observer, "stop_sessions", options.attributes)
 
     @property
     def running(self) -> int:
@@ -157,14 +159,15 @@ class BulkStop:
             self._drop_waiting()
             return None
         if self._poll is None and not self._polling.is_empty:
-            return Work(self._polling.poll(), job=None)
+            return Work(within(self._activity, self._polling.poll()), job=None)
         if len(self._stops) >= self._pace.limit:
             return None
         job = self._next_job()
         if job is None or self._cancelled:
             return None
         record = CallRecord()
-        return Work(self._stop(job, record), job, record, job.record)
+        steps = within(self._activity, self._stop(job, record))
+        return Work(steps, job, record, job.record)
 
     def submitted(self, work: Work) -> None:
         """Take note that the work which `next_work` gave is in flight."""
@@ -201,6 +204,12 @@ class BulkStop:
             work.job.error = error
             self.results.append(work.job.result)
         self._discard(work)
+
+    def end(self) -> None:
+        """Say that the run is over, to whoever observes it."""
+        activity, self._activity = self._activity, None
+        if activity is not None:
+            activity.end(self._error)
 
     def raise_error(self) -> None:
         """Raise what ended the run early, such as an error of the iterable itself."""

@@ -17,6 +17,7 @@ import attrs
 
 from nimble_stop._api.arguments import checked_iterator
 from nimble_stop._api.operations import STOP_STREAMING_SESSION
+from nimble_stop._call.observer import begin
 from nimble_stop._flows.results import StopResult, invalid_id, stopped_before
 from nimble_stop._flows.threads import Outcomes, Runner
 from nimble_stop._flows.worker import Batch, BatchClient, pack, stop_batch
@@ -29,7 +30,7 @@ from nimble_stop.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from nimble_stop._config.runtime import Runtime
+    from nimble_stop._call.engine import Engine
     from nimble_stop._flows.results import BulkOptions
 
 _logger = logging.getLogger("nimble_stop")
@@ -59,7 +60,7 @@ class ExecutorRunner(Runner):
         client: Stops the sessions: this one in threads of this process, a copy in others.
         session_ids: The sessions' ids.
         options: How to stop them.
-        runtime: Says when the run began.
+        engine: Has the clock and the observer of the client.
 
     Raises:
         RequestValidationError: It is no executor.
@@ -72,7 +73,7 @@ class ExecutorRunner(Runner):
         client: BatchClient,
         session_ids: Iterable[str],
         options: BulkOptions,
-        runtime: Runtime,
+        engine: Engine,
     ) -> None:
         if not callable(getattr(executor, "submit", None)):
             raise RequestValidationError(
@@ -88,7 +89,9 @@ class ExecutorRunner(Runner):
         # A batch stops its sessions one after the other, so batches are what is in flight.
         self._batch_options = attrs.evolve(options, max_concurrency=1)
         self._ids: Iterator[str] | None = checked_iterator("session_ids", session_ids)
-        self._started = runtime.now()
+        self._started = engine.runtime.now()
+        self._activity = begin(engine.observer, "stop_sessions", options.attributes)
+        self._parent = self._activity and self._activity.remote()
         self._cancelled = False
         self._to_do: deque[_Task] = deque()
         self._in_flight: dict[Future[list[StopResult]], _Task] = {}
@@ -122,8 +125,11 @@ class ExecutorRunner(Runner):
         while True:
             self._outcomes.drain(self._finish)
             if not self._in_flight:
-                return
+                break
             self._outcomes.wait()
+        activity, self._activity = self._activity, None
+        if activity is not None:
+            activity.end(self._error)
 
     def raise_error(self) -> None:
         """Raise what ended the run early."""
@@ -189,13 +195,19 @@ class ExecutorRunner(Runner):
         task.tries += 1
         future = self._submit(task) if task.tries <= _MAX_TRIES else None
         if future is None:
-            self._append(stop_batch(Batch(self._client, task.session_ids, self._options)))
+            self._append(
+                stop_batch(
+                    Batch(self._client, task.session_ids, self._options, parent=self._activity)
+                )
+            )
         else:
             future.add_done_callback(self._outcomes.put)
             self._in_flight[future] = task
 
     def _submit(self, task: _Task) -> Future[list[StopResult]] | None:
-        batch = Batch(self._packed_client, task.session_ids, self._batch_options, uuid4().hex)
+        batch = Batch(
+            self._packed_client, task.session_ids, self._batch_options, uuid4().hex, self._parent
+        )
         try:
             return self._executor.submit(stop_batch, batch)
         except Exception as error:  # noqa: BLE001 - every executor raises another one

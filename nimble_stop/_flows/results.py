@@ -72,6 +72,15 @@ class BulkOptions:
         checked_text("run_id", self.run_id)
         checked_count("max_concurrency", self.max_concurrency)
 
+    @property
+    def attributes(self) -> dict[str, str | int]:
+        """What telemetry says of the run."""
+        return {
+            "studio_id": self.studio_id,
+            "run_id": self.run_id,
+            "max_concurrency": self.max_concurrency,
+        }
+
     def token(self, session_id: str) -> str:
         """Derive the client token of one session."""
         return derived_token(self.run_id, self.studio_id, session_id, self.retention)

@@ -115,6 +115,7 @@ class TaskRun(AsyncStopRun):
         self._plan.cancel()
         await self._cancel([task for task, work in self._tasks.items() if work.is_poll])
         await asyncio.gather(*self._tasks)
+        self._plan.end()
 
     def _submit(self) -> None:
         while (work := self._plan.next_work()) is not None:

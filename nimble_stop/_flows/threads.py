@@ -202,6 +202,7 @@ class ThreadRunner(Runner):
                 if thread.is_alive():
                     thread.join()
         self._outcomes.drain(self._finish)
+        self._plan.end()
 
     def raise_error(self) -> None:
         """Raise what ended the run early, such as an error of the iterable itself."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from nimble_stop._api.arguments import checked_seconds
 from nimble_stop._api.request import get_request
+from nimble_stop._call.observer import observed
 from nimble_stop._call.steps import Sleep
 from nimble_stop.exceptions import (
     DeadlineExceededError,
@@ -116,7 +117,9 @@ def wait_until_stopped(
     """
     request = get_request(studio_id, session_id)
     interval = checked_seconds("poll_interval", poll_interval)
-    return _poll_until_stopped(engine, request, engine.deadline(deadline), interval, on_poll)
+    steps = _poll_until_stopped(engine, request, engine.deadline(deadline), interval, on_poll)
+    attributes = {"studio_id": studio_id, "session_id": session_id}
+    return observed(engine.observer, "wait_until_stopped", attributes, steps)
 
 
 def _poll_until_stopped(

@@ -9,6 +9,7 @@ import os
 import pickle
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from concurrent.futures import Executor
 
+    from nimble_stop._call.observer import Parent
     from nimble_stop._flows.results import BulkOptions, StopResult
     from nimble_stop.models import VolumeRetentionMode
 
@@ -46,19 +48,21 @@ class BatchClient(Protocol):
 
 @attrs.frozen(eq=False)
 class Batch:
-    """What is submitted to an executor. A trace context that goes along is one more field here.
+    """What is submitted to an executor.
 
     Args:
         client: The client, as `pack` prepared it.
         session_ids: The sessions' ids.
         options: How to stop them.
         submission: Makes it unlike any other: Dask answers equal calls from one result.
+        parent: What observes the run, or None.
     """
 
     client: BatchClient | bytes
     session_ids: list[str]
     options: BulkOptions
     submission: str = ""
+    parent: Parent | None = None
 
 
 def pack(client: BatchClient, executor: Executor) -> BatchClient | bytes:
@@ -87,15 +91,17 @@ def stop_batch(batch: Batch) -> list[StopResult]:
     client, options = batch.client, batch.options
     if isinstance(client, bytes):
         client = _unpacked(client, _environment())
-    run = client.stop_sessions(
-        options.studio_id,
-        batch.session_ids,
-        retention=options.retention,
-        run_id=options.run_id,
-        max_concurrency=options.max_concurrency,
-        wait=options.wait,
-    )
-    return list(run)
+    with batch.parent.current() if batch.parent else nullcontext():
+        return list(
+            client.stop_sessions(
+                options.studio_id,
+                batch.session_ids,
+                retention=options.retention,
+                run_id=options.run_id,
+                max_concurrency=options.max_concurrency,
+                wait=options.wait,
+            )
+        )
 
 
 @lru_cache(maxsize=4)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -27,7 +30,7 @@ from nimble_stop.local import LocalNimble, ServiceFailure
 from tests.support.clients import make_client
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from opentelemetry.sdk.trace import ReadableSpan
 
@@ -219,6 +222,72 @@ def test_async(seen: Seen, local: LocalNimble, clock: ManualClock) -> None:
     parents = [span.parent for span in seen.spans("GET")]
     assert len(calls) == len(parents) == 3
     assert all(call in parents for call in calls)
+
+
+def test_wait(seen: Seen, client: NimbleClient, local: LocalNimble) -> None:
+    """A wait is a span, and its polls are its children."""
+    client.stop_session("studio-1", "session-1")
+    client.wait_until_stopped("studio-1", "session-1")
+
+    (wait,) = seen.spans("nimble_stop.wait_until_stopped")
+    polls = seen.spans("nimble.GetStreamingSession")
+    assert polls
+    assert all(poll.parent == wait.context for poll in polls)
+    assert len(polls) == len(local.requests.matching(operation="GetStreamingSession"))
+
+
+EXECUTORS = {
+    "threads of its own": nullcontext,
+    "threads": lambda: ThreadPoolExecutor(2),
+    "processes": lambda: ProcessPoolExecutor(1, get_context("spawn")),
+}
+
+
+@pytest.mark.parametrize("executor", EXECUTORS.values(), ids=EXECUTORS)
+def test_run(
+    executor: Callable[[], AbstractContextManager[Executor | None]],
+    seen: Seen,
+    local: LocalNimble,
+    client: NimbleClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A run is a span; its calls are its children, whichever thread or process makes them."""
+    for name, value in local.environment.items():
+        monkeypatch.setenv(name, value)
+    with trace.get_tracer("test").start_as_current_span("night") as night, executor() as pool:
+        maker = make_client(local.endpoint_url, credentials=None) if pool else client
+        with maker:
+            ran = maker.stop_sessions("studio-1", ["session-1"], run_id="n-1", executor=pool)
+            assert [result.session_id for result in ran] == ["session-1"]
+
+    runs = seen.spans("nimble_stop.stop_sessions")
+    (run,) = [span for span in runs if span.parent == night.get_span_context()]
+    assert (run.attributes or {})["nimble_stop.run_id"] == "n-1"
+    # A worker process has no exporter here.
+    for call in seen.spans("nimble.StopStreamingSession"):
+        assert call.context.trace_id == run.context.trace_id
+        assert call.parent in [each.context for each in runs]
+
+
+def test_async_run(seen: Seen, local: LocalNimble, clock: ManualClock) -> None:
+    """The async client's runs are spans, too."""
+
+    async def main() -> None:
+        async with AsyncNimbleClient(
+            endpoint_url=local.endpoint_url,
+            region_name=local.region_name,
+            credentials=local.credentials,
+            runtime=clock.runtime,
+        ) as client:
+            async for _ in client.stop_sessions("studio-1", ["session-1"], wait=True):
+                pass
+
+    asyncio.run(main())
+
+    (run,) = seen.spans("nimble_stop.stop_sessions")
+    calls = seen.spans("nimble.")
+    assert len(calls) > 1
+    assert all(call.parent == run.context for call in calls)
 
 
 def test_off(seen: Seen, local: LocalNimble, clock: ManualClock) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
+import shlex
 import shutil
 from configparser import ConfigParser
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
 import nimble_stop
@@ -74,7 +77,7 @@ def test_no_example_is_left_out(page: Path) -> None:
         if block.language not in runs and not block.language.startswith("{")
     }
 
-    assert others <= {"text", "ini", "json"}
+    assert others <= {"text", "ini", "json", "yaml"}
 
 
 @pytest.mark.parametrize(
@@ -87,6 +90,26 @@ def test_page_begins_with_what_its_code_needs(page: Path) -> None:
     beginning = "\n".join(lines[: first.line]) + first.code
 
     assert re.search(r"nimble-stop serve|LocalNimble|--local|nimble_local|no endpoint", beginning)
+
+
+def test_commands_in_workflows_and_images_are_understood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a GitHub workflow or an image runs are commands with options that they have."""
+    text = (ROOT / "docs" / "howto" / "ci.md").read_text(encoding="utf-8").replace("\\\n", "")
+    steps = [shlex.split(line) for line in re.findall(r"- run: (nimble-stop .*)", text)]
+    images: list[list[str]] = [
+        json.loads(line) for line in re.findall(r"^CMD (.*)", text, re.MULTILINE)
+    ]
+    monkeypatch.chdir(tmp_path)
+    for file in ("sessions.json", "check.sh"):
+        (tmp_path / file).touch()
+    for words in steps + images:
+        name, *arguments = words[1:]
+        program.commands[name].make_context(name, arguments, parent=click.Context(program))
+
+    assert steps
+    assert images
 
 
 def test_faults_that_are_shown_can_be_read() -> None:

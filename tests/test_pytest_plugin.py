@@ -234,6 +234,25 @@ def test_a_proxy_is_passed_by(pytester: pytest.Pytester, monkeypatch: pytest.Mon
     run(pytester).assert_outcomes(passed=2)
 
 
+@pytest.mark.parametrize("fixture", ["nimble_local", "nimble_local_server"])
+def test_configuration_files_lead_nowhere_else(pytester: pytest.Pytester, fixture: str) -> None:
+    """A client of a test talks to the endpoint, whatever the user's configuration says."""
+    folder = pytester.mkdir(".aws")
+    (folder / "config").write_text(
+        "[default]\nignore_configured_endpoint_urls = true\nuse_fips_endpoint = true\n"
+    )
+    pytester.makepyfile(f"""
+        import nimble_stop
+
+
+        def test_default_client({fixture}):
+            {fixture}.add_session(studio_id="studio-1", session_id="session-1")
+            nimble_stop.stop_session("studio-1", "session-1")
+            {fixture}.requests.assert_stopped_once("session-1")
+    """)
+    run(pytester).assert_outcomes(passed=1)
+
+
 def test_under_xdist(pytester: pytest.Pytester) -> None:
     """Several workers do not get into each other's way."""
     pytester.makepyfile(EXAMPLE)

@@ -21,7 +21,9 @@ from tests.browser.support import Watched
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Browser, ColorScheme
+    from playwright.sync_api import Browser
+
+    from tests.browser.support import Scheme
 
 _ARGUMENTS: Final = (
     # The tests also run as root in a container.
@@ -89,7 +91,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Watched]]:
     opened: list[Watched] = []
 
     def open_page(
-        local: LocalNimble, *, width: int = 1400, scheme: ColorScheme = "light", path: str = ""
+        local: LocalNimble, *, width: int = 1400, scheme: Scheme = "light", path: str = ""
     ) -> Watched:
         context = browser.new_context(
             viewport={"width": width, "height": _HEIGHT},

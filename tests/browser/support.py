@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
     from nimble_stop.local import LocalNimble
+
+Scheme: TypeAlias = Literal["light", "dark"]
+"""What a user prefers."""
 
 
 class Watched:

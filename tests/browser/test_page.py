@@ -19,11 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from playwright.sync_api import ColorScheme
+    from tests.browser.support import Scheme, Watched
 
-    from tests.browser.support import Watched
-
-SCREENS = [(390, "light"), (390, "dark"), (1400, "light"), (1400, "dark")]
+SCREENS: list[tuple[int, Scheme]] = [(390, "light"), (390, "dark"), (1400, "light"), (1400, "dark")]
 REFUSED = "Failed to load resource: net::ERR_CONNECTION_REFUSED"
 
 
@@ -33,7 +31,7 @@ def test_a_session_stops_before_the_eyes_of_the_user(
     client: NimbleClient,
     open_page: Callable[..., Watched],
     width: int,
-    scheme: ColorScheme,
+    scheme: Scheme,
 ) -> None:
     """A session is seeded, stopped and completed elsewhere, and the page follows without a load."""
     watched = open_page(local, width=width, scheme=scheme)
@@ -59,7 +57,7 @@ def test_a_fault_is_added_by_the_form_and_strikes(
     client: NimbleClient,
     open_page: Callable[..., Watched],
     width: int,
-    scheme: ColorScheme,
+    scheme: Scheme,
 ) -> None:
     """The form adds a fault; the journal shows where it happened, and the list how often."""
     local.add_session(studio_id="studio-1", session_id="session-1")
@@ -124,7 +122,7 @@ def test_a_mistake_in_a_form_says_what_is_allowed(
 def test_why_a_signature_was_refused(
     open_page: Callable[..., Watched],
     width: int,
-    scheme: ColorScheme,
+    scheme: Scheme,
 ) -> None:
     """The row of a refused request opens what was sent and what the endpoint computed of it."""
     key = AccessKey("LOCALNIMBLE", "the-secret-of-the-endpoint", "the-session-token")
@@ -160,7 +158,7 @@ def test_reset(
     client: NimbleClient,
     open_page: Callable[..., Watched],
     width: int,
-    scheme: ColorScheme,
+    scheme: Scheme,
 ) -> None:
     """Reset asks first, and then everything is gone."""
     local.add_session(studio_id="studio-1", session_id="session-1")
@@ -186,7 +184,7 @@ def test_a_lost_connection_is_said_and_found_again(
     tmp_path: Path,
     open_page: Callable[..., Watched],
     width: int,
-    scheme: ColorScheme,
+    scheme: Scheme,
 ) -> None:
     """While the endpoint is away the page says so, and shows what it missed when it is back."""
     local = LocalNimble(db=str(tmp_path / "store"), transition_seconds=None).start()
@@ -418,7 +416,7 @@ def test_data_is_text(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_contrast(local: LocalNimble, open_page: Callable[..., Watched], scheme: str) -> None:
+def test_contrast(local: LocalNimble, open_page: Callable[..., Watched], scheme: Scheme) -> None:
     """All text stands out from its background by 4.5 to 1 (WCAG 2.2, 1.4.3)."""
     for state in ("READY", "STOPPED", "STOP_IN_PROGRESS", "STOP_FAILED", "DELETED"):
         local.add_session(studio_id="studio-1", session_id=state.lower(), state=state)
@@ -447,7 +445,7 @@ CONTRASTS = """() => {
   };
   return [...document.body.querySelectorAll("*")]
     .filter((element) => element.checkVisibility())
-    .filter(({childNodes}) => [...childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
+    .filter(({childNodes}) => [...childNodes].some(({data}) => data?.trim()))
     .map((element) => {
       const [text, behind] = [getComputedStyle(element).color, background(element)].map(luminance);
       const [light, dark] = [Math.max(text, behind), Math.min(text, behind)];

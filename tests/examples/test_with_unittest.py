@@ -16,7 +16,8 @@ class StopTest(unittest.TestCase):
     def setUp(self) -> None:
         """Start the endpoint, and have `nimble_stop.stop_session` read the environment anew."""
         self.local = self.enterContext(LocalNimble())
-        self.enterContext(mock.patch.dict(os.environ, self.local.environment))
+        environ = self.local.environment_changes(os.environ).applied_to(os.environ)
+        self.enterContext(mock.patch.dict(os.environ, environ, clear=True))
         nimble_stop.reset_default_client()
         self.addCleanup(nimble_stop.reset_default_client)
 

@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from nimble_stop._cli.global_options import usage_error
@@ -25,6 +25,8 @@ _PASSED_ON: Final = (signal.SIGINT, signal.SIGTERM)
 _SIGNALLED: Final = 128
 # How late the end is noticed at most, should the kernel not report it.
 _POLL_SECONDS: Final = 1.0
+# How late a signal is passed on where signals cannot be waited for.
+_SHORT_SECONDS: Final = 0.1
 
 
 def find_program(command: Sequence[str]) -> str:
@@ -95,20 +97,28 @@ def _run_handling_signals(
     program: str, command: Sequence[str], environment: Mapping[str, str]
 ) -> int:
     """Run a program where the kernel does not say who has sent a signal."""
-    child = subprocess.Popen(command, executable=program, env=environment)  # noqa: S603  # likewise
-
-    def pass_on(number: int, frame: FrameType | None) -> None:
-        del frame
-        if number == signal.SIGTERM or not (os.name == "nt" or sys.stdin.isatty()):
-            child.send_signal(number)
-
-    previous = {number: signal.signal(number, pass_on) for number in _PASSED_ON}
+    received: list[int] = []
+    previous = {
+        number: signal.signal(number, lambda number, _: received.append(number))
+        for number in _PASSED_ON
+    }
     try:
-        child.wait()
+        child = subprocess.Popen(command, executable=program, env=environment)  # noqa: S603  # likewise
+        while child.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(_SHORT_SECONDS)
+            while received:
+                _pass_on(child, received.pop(0))
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
     return _exit_code(child)
+
+
+def _pass_on(child: subprocess.Popen[bytes], number: int) -> None:
+    # A terminal sends Ctrl-C to the program too, and so does Windows.
+    if number == signal.SIGTERM or not (os.name == "nt" or sys.stdin.isatty()):
+        child.send_signal(number)
 
 
 def _exit_code(child: subprocess.Popen[bytes]) -> int:

@@ -74,9 +74,9 @@ def resume_of(text: str) -> list[str]:
     return words
 
 
-def start_again(local: LocalNimble, session_id: str) -> None:
+def start_again(local: LocalNimble, session_id: str, *, seconds: float = 60) -> None:
     """Start a session of the studio that was stopped a while ago; the library has no such call."""
-    local.advance(60)
+    local.advance(seconds)
     session = f"studios/{STUDIO}/streaming-sessions/{session_id}"
     request = AWSRequest(
         "POST",
@@ -90,7 +90,7 @@ def start_again(local: LocalNimble, session_id: str) -> None:
         prepared.url, data=prepared.body, headers=dict(prepared.headers), timeout=30
     )
     answer.raise_for_status()
-    local.advance(60)
+    local.advance(seconds)
 
 
 class FakeStream(io.StringIO):

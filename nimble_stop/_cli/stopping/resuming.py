@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nimble_stop.exceptions import NimbleStopError
+    from nimble_stop.models import StreamingSession
 
 
 @attrs.frozen
@@ -51,6 +52,17 @@ class RunId:
                 f"Run {printable(self.text)} had stopped it before, and it was started again: "
                 "stop it with another --run-id."
             )
+
+
+def still_ready(session: StreamingSession) -> UnexpectedStateError:
+    """Make the error of a session that is READY although its stop was answered.
+
+    The service moves a session to STOP_IN_PROGRESS before it answers its stop, and repeats its
+    answer when the token comes again, whatever the session has become.
+    """
+    return UnexpectedStateError(
+        f"Session {session.session_id!r} is READY and was not stopped.", session=session
+    )
 
 
 def new_run_id(now: datetime | None = None) -> str:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import attrs
 
 from nimble_stop._cli.signals import ending_early
-from nimble_stop.exceptions import ConfigurationError, ConflictException, NimbleStopError
+from nimble_stop._cli.stopping.resuming import still_ready
+from nimble_stop.exceptions import (
+    ConfigurationError,
+    ConflictException,
+    NimbleStopError,
+    ServiceError,
+)
 from nimble_stop.models import StreamingSession, StreamingSessionState as State
 
 if TYPE_CHECKING:
@@ -96,20 +102,25 @@ class ManyStops:
             ) as run,
             ending_early(run.cancel, options.deadline, say) as ending,
         ):
-            yield Run(self._results(run, run.cancel), ending)
+            yield Run(self._results(run, run.cancel, ending), ending)
 
     def _results(
-        self, run: Iterable[StopResult], cancel: Callable[[], object]
+        self, run: Iterable[StopResult], cancel: Callable[[], object], ending: Ending
     ) -> Iterator[StopResult]:
         yield from self._settled()
-        for result in map(self._without_conflict, run):
+        under_way: list[StopResult] = []
+        for result in run:
             if isinstance(result.error, ConfigurationError):
                 raise result.error
-            if result.error is not None:
-                self.options.run_id.explain(result.error)
-            yield result
-            if result.error is not None and self.options.fail_fast:
+            if self._is_another_ones(result):
+                under_way.append(result)
+                continue
+            checked = self._checked(result)
+            yield checked
+            if checked.error is not None and self.options.fail_fast:
                 cancel()
+        for result in under_way:
+            yield self._taken_over(result, ending)
 
     def _settled(self) -> Iterator[StopResult]:
         """Give the results of the sessions that no stop is sent for."""
@@ -129,10 +140,55 @@ class ManyStops:
                 repeated=True,
             )
 
-    def _without_conflict(self, result: StopResult) -> StopResult:
-        """Accept that another run is stopping a session that was being stopped already."""
+    def _checked(self, result: StopResult) -> StopResult:
+        """Make sure that a stop was answered for what it did, and explain an error."""
+        again = result.session_id in self.targets.named_before and not result.repeated
+        if result.error is None and again and not self.options.wait:
+            result = self._read_again(result)
+        if result.error is not None:
+            self.options.run_id.explain(result.error)
+        return result
+
+    def _read_again(self, result: StopResult) -> StopResult:
+        """Read a session whose answer may be an old one that is too recent to be told from new."""
+        try:
+            session = self.client.get_session(self.targets.studio_id, result.session_id)
+        except ServiceError:
+            # Whoever may stop a session need not be allowed to read it.
+            return result
+        if session.state != State.READY:
+            return result
+        return attrs.evolve(result, session=session, error=still_ready(session), repeated=True)
+
+    def _is_another_ones(self, result: StopResult) -> bool:
+        """Whether a stop was refused because another one was under way when the run began."""
         session = self.targets.listed.get(result.session_id)
         under_way = session is not None and session.state == State.STOP_IN_PROGRESS
-        if under_way and isinstance(result.error, ConflictException):
-            return attrs.evolve(result, session=session, error=None)
-        return result
+        return under_way and isinstance(result.error, ConflictException)
+
+    def _taken_over(self, result: StopResult, ending: Ending) -> StopResult:
+        """Accept a stop of another run, and wait for it if the command waits."""
+        session = self.targets.listed[result.session_id]
+
+        def end_if_interrupted(session: StreamingSession) -> None:
+            del session
+            if ending.interrupted:
+                raise _InterruptedWaitError
+
+        try:
+            if self.options.wait and not ending.interrupted:
+                session = self.client.wait_until_stopped(
+                    self.targets.studio_id,
+                    result.session_id,
+                    poll_interval=self.options.poll_seconds,
+                    on_poll=end_if_interrupted,
+                )
+        except _InterruptedWaitError:
+            pass
+        except NimbleStopError as error:
+            return attrs.evolve(result, session=session, error=error)
+        return attrs.evolve(result, session=session, error=None)
+
+
+class _InterruptedWaitError(Exception):
+    """The person does not want to wait any longer."""

@@ -100,6 +100,7 @@ class Targets:
         listed: Those of them that were read, as they were.
         settled: Other sessions that the run has named before, and that no stop is sent for: as
             they are, or why they are not stopped.
+        named_before: All that the run has named before.
     """
 
     studio_id: str
@@ -108,6 +109,7 @@ class Targets:
     settled: dict[str, StreamingSession | NimbleStopError] = attrs.field(
         factory=dict["str", "StreamingSession | NimbleStopError"]
     )
+    named_before: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.session_ids) + len(self.settled)
@@ -126,7 +128,11 @@ def select(client: NimbleClient, selection: Selection, named_before: Sequence[st
     """
     studio_id = selection.studio_id
     if not selection.everything:
-        return Targets(studio_id=studio_id, session_ids=selection.named())
+        return Targets(
+            studio_id=studio_id,
+            session_ids=selection.named(),
+            named_before=frozenset(named_before),
+        )
     listed = {
         session.session_id: session for session in selection.sessions(client) if session.session_id
     }
@@ -137,7 +143,13 @@ def select(client: NimbleClient, selection: Selection, named_before: Sequence[st
             settled[session_id] = _settle(found)
         else:
             listed[session_id] = found
-    return Targets(studio_id=studio_id, session_ids=tuple(listed), listed=listed, settled=settled)
+    return Targets(
+        studio_id=studio_id,
+        session_ids=tuple(listed),
+        listed=listed,
+        settled=settled,
+        named_before=frozenset(named_before),
+    )
 
 
 def _settle(found: StreamingSession | NimbleStopError) -> StreamingSession | NimbleStopError:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from nimble_stop._cli.stopping.resuming import still_ready
 from nimble_stop._cli.terminal.text import printable
 from nimble_stop._config.options import WAIT_SECONDS
 from nimble_stop.exceptions import (
     DeadlineExceededError,
     NimbleStopError,
     ServiceError,
-    UnexpectedStateError,
 )
 from nimble_stop.models import StreamingSessionState as State
 
@@ -98,18 +98,12 @@ class OneStop:
         )
 
     def _check_ready_no_more(self, before: StreamingSession | None) -> None:
-        """Make sure that a stop was answered for what it did, and not for an earlier run's.
-
-        The service moves a session to STOP_IN_PROGRESS before it answers its stop, and repeats its
-        answer when the token comes again, whatever the session has become.
-        """
+        """Make sure that a stop was answered for what it did, and not for an earlier run's."""
         if not self.options.run_id.given:
             return
         session = self._read() if before is not None else None
         if session is not None and session.state == State.READY:
-            raise UnexpectedStateError(
-                f"Session {session.session_id!r} is READY and was not stopped.", session=session
-            )
+            raise still_ready(session)
 
     def _read(self) -> StreamingSession | None:
         try:

@@ -83,16 +83,73 @@ def test_a_run_is_resumed(studio: LocalNimble, cli: Cli) -> None:
         studio.requests.assert_stopped_once(f"artist-{number}")
 
 
-def test_a_session_that_was_started_again_is_told(studio: LocalNimble, cli: Cli) -> None:
-    """The run cannot stop it any more, and the advice is a new run id."""
-    words = ("stop", STUDIO, "artist-1", "artist-2", "--wait", "--run-id", "run-1")
+@pytest.mark.parametrize("more", [[], ["--wait"]])
+@pytest.mark.parametrize("seconds", [0.0, 60.0])
+def test_a_session_that_was_started_again_is_told(
+    seconds: float, more: list[str], studio: LocalNimble, cli: Cli
+) -> None:
+    """The run cannot stop it any more, however soon it comes, and the advice is a new run id."""
+    words = ("stop", STUDIO, "artist-1", "artist-2", *more, "--run-id", "run-1")
     assert cli(*words).code == 0
-    start_again(studio, "artist-1")
+    start_again(studio, "artist-1", seconds=seconds)
     ran = cli(*words)
     assert ran.code == 1
     lines = dict(line.split(": ", 1) for line in ran.out.splitlines())
     assert "stop it with another --run-id" in lines["artist-1"]
-    assert lines["artist-2"].startswith("STOPPED")
+    assert not lines["artist-2"].startswith("failed")
+
+
+@pytest.mark.nimble_local(transition_seconds=None)
+def test_a_run_that_waits_waits_for_what_others_have_begun(studio: LocalNimble, cli: Cli) -> None:
+    """Whose stop it is does not matter: the command ends well when the session is STOPPED."""
+    studio.inject(ServiceFailure("AccessDeniedException"), session_id="artist-1", times=1)
+    words = ("stop", STUDIO, "--all", "--run-id", "run-1")
+    assert cli(*words).code == 1
+    studio.complete_all()
+    # Somebody else stops the one that the run could not.
+    assert cli("stop", STUDIO, "artist-1").code == 0
+    timer = threading.Timer(0.5, studio.complete_all)
+    timer.start()
+    ran = cli(*words, "--wait")
+    timer.join()
+    assert ran.code == 0
+    assert "artist-1: STOPPED" in ran.out
+    studio.requests.assert_stopped_once("artist-1")
+
+
+@pytest.mark.nimble_local(transition_seconds=None)
+def test_an_interrupt_ends_the_wait_for_others_too(studio: LocalNimble, cli: Cli) -> None:
+    """The session is shown as it is, and the command that resumes as ever."""
+    studio.add_session(studio_id="s", session_id="x", state="STOP_IN_PROGRESS")
+
+    def interrupt_when_it_is_polled() -> None:
+        while not studio.requests.matching(operation="GetStreamingSession"):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt_when_it_is_polled, daemon=True)
+    thread.start()
+    ran = cli("stop", "s", "--all", "--wait", "--run-id", "run-1")
+    thread.join(30)
+    assert ran.code == 130
+    assert "x: STOP_IN_PROGRESS" in ran.out
+
+
+@pytest.mark.nimble_local(transition_seconds=None)
+def test_a_stop_of_others_that_fails_is_a_failure(studio: LocalNimble, cli: Cli) -> None:
+    """The session was named by the run, and it is not STOPPED."""
+    studio.inject(ServiceFailure("AccessDeniedException"), session_id="artist-1", times=1)
+    words = ("stop", STUDIO, "--all", "--run-id", "run-1")
+    assert cli(*words).code == 1
+    studio.complete_all()
+    studio.inject(StopFails(), session_id="artist-1")
+    assert cli("stop", STUDIO, "artist-1").code == 0
+    timer = threading.Timer(0.5, studio.complete_all)
+    timer.start()
+    ran = cli(*words, "--wait")
+    timer.join()
+    assert ran.code == 1
+    assert "artist-1: failed: Session 'artist-1' failed to stop" in ran.out
 
 
 @pytest.mark.nimble_local(transition_seconds=None)

@@ -107,7 +107,7 @@ class EndpointOptions:
             `load_faults` reads it.
         admin: Whether the admin API and the live page are served, under ``/_nimble-stop/``.
         admin_token: What a client of the admin API must prove to know; None asks for nothing.
-        admin_hosts: Names of hosts, besides the loopback's and `host`, by which clients reach the
+        admin_hosts: Names of hosts, besides loopback's and ``host``, by which clients reach the
             admin API; any other name is refused.
         clock: The server's clock, seconds since 1970 UTC; for its dates and for signatures.
         max_skew_seconds: How far a signature's date may be off, in seconds; `math.inf` accepts any.

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType, NoneType
-from typing import TYPE_CHECKING, Any, Final, cast, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, get_args, get_type_hints
 
 import attrs
 
@@ -147,11 +147,18 @@ def _type_schema(hint: object, *, with_null: bool) -> Schema:
     if hint is VolumeConfiguration:
         members = fields_schema(VolumeConfiguration, with_null=with_null)
         return object_schema({member_name(name): members[name] for name in members}, required=())
-    if isinstance(hint, type) and issubclass(hint, StrEnum):
+    values = _enum_values(hint)
+    if values:
         # Not an enum of JSON Schema: values that AWS may add later are kept.
-        return {"type": "string", "examples": [str(value) for value in hint]}
+        return {"type": "string", "examples": values}
     # Whatever a fault of a user's own takes.
-    return _PLAIN.get(cast("object", hint), {})
+    return _PLAIN.get(hint, {})
+
+
+def _enum_values(hint: object) -> list[str]:
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return [str(value) for value in hint]
+    return []
 
 
 def _argument_descriptions(kind: type) -> dict[str, str]:

@@ -254,7 +254,7 @@ def resume(stage: Stage, schedule: Schedule, calls: list[Call], outcomes: list[O
 
 @pytest.mark.parametrize("make_calls", [call_in_threads, call_in_tasks], ids=["sync", "async"])
 def test_exactly_once(make_calls: Any, tmp_path: Path) -> None:  # noqa: ANN401 - one of the two above
-    """Through any faults: success is exactly one change, and every error tells what it knows."""
+    """Through any faults: success is exactly one change, and no error is wrong about it."""
     stage = Stage(tmp_path)
     ran = succeeded = unknown = 0
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 # How often a session that was throttled to the end of its attempts gets a new turn.
 _MAX_TURNS: Final = 6
-# Enough calls to tell throttling from bad luck.
+# Enough calls to distinguish throttling from bad luck.
 _WINDOW: Final = 30
 # With up to a third refused, retries cope; beyond it, fewer requests get more done.
 _TOLERATED_SHARE: Final = 1 / 3

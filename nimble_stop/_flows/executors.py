@@ -1,4 +1,4 @@
-"""Bulk stops in somebody else's executor, such as a process pool or Dask's.
+"""Bulk stops in an executor of the caller's, such as a process pool or Dask's.
 
 Sessions are submitted in batches, because submitting one costs more than stopping a session. A
 batch whose worker failed is submitted again: the client tokens make that safe.
@@ -115,12 +115,12 @@ class ExecutorRunner(Runner):
         self._outcomes.wake()
 
     def cancel_pending(self) -> None:
-        """Take the batches back that no worker has begun, as far as the executor can tell."""
+        """Cancel the batches that no worker has started, as far as the executor knows."""
         for future in tuple(self._in_flight):
             future.cancel()
 
     def shutdown(self) -> None:
-        """Wait for the batches that workers have begun."""
+        """Cancel the batches that no worker has started, and wait for the others."""
         self.cancel_pending()
         while True:
             self._outcomes.drain(self._finish)
@@ -253,7 +253,7 @@ class ExecutorRunner(Runner):
         else:
             what = "failed or died"
         if self._cancelled:
-            then = "nobody knows whether they were stopped"
+            then = "it is not known whether they were stopped"
         elif task.tries < _MAX_TRIES:
             then = f"they are submitted again (try {task.tries + 1} of {_MAX_TRIES})"
         else:

@@ -149,9 +149,9 @@ class TaskRun(AsyncStopRun):
 
 
 class ThreadedExecutorRun(AsyncStopRun):
-    """A run in an executor, of which a thread takes care: the iterable and the executor may block.
+    """A run in an executor, advanced in a thread: the iterable and the executor may block.
 
-    A cancelled wait leaves the thread at work; whoever iterates on waits for the same thread.
+    A wait that is cancelled leaves the thread running. The next one waits for the same thread.
     """
 
     def __init__(self, runner: ExecutorRunner) -> None:

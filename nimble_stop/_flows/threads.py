@@ -141,7 +141,7 @@ class Outcomes(Generic[ItemT]):
 
 
 class _ShutdownError(BaseException):
-    """The run is over, and a poll has nobody to read for."""
+    """The run is over, so that no poll is needed."""
 
 
 class ThreadRunner(Runner):

@@ -1,4 +1,4 @@
-"""What runs in a worker of somebody else's executor: a client, and one batch of stops.
+"""What runs in a worker of an executor: a client, and one batch of stops.
 
 A client is pickled for it as what it was asked for, never with credentials.
 """

@@ -177,8 +177,8 @@ def test_concurrency(most: int, studio: Studio) -> None:
 
 @settings(max_examples=40)
 @given(st.randoms(use_true_random=False), st.integers(1, 10), st.booleans())
-def test_any_order(random: Any, most: int, wait: bool) -> None:  # noqa: ANN401, FBT001 - hypothesis'
-    """In whatever order stops and polls end, every id gives one result."""
+def test_any_sequence(random: Any, most: int, wait: bool) -> None:  # noqa: ANN401, FBT001 - hypothesis'
+    """In whatever sequence stops and polls end, every id gives one result."""
     studio = Studio(ManualClock())
     for number in range(0, 40, 3):
         studio.faults[f"s{number}"] = random.choices([THROTTLED, FAILED, DENIED], k=5)
@@ -323,7 +323,7 @@ def test_repeated_without_a_time(studio: Studio) -> None:
 
 
 def test_service_clock_behind(studio: Studio) -> None:
-    """A service whose clock is known to be behind does not make new stops look old."""
+    """A service whose clock is known to be behind does not make new stops count as old."""
     late = studio.clock.epoch - 600
     studio.engine._skew._seconds = -600.0
     answers = [{"sessionId": "a", "stoppedAt": late + after} for after in (0, -100)]
@@ -366,7 +366,7 @@ def test_unknown_outcome_is_not_forgotten(studio: Studio) -> None:
 
 
 def test_turns_wait_for_nobody(studio: Studio) -> None:
-    """A throttled session goes to the front of the line, and the others go on meanwhile."""
+    """A throttled session is next when it has a slot, and the others go on meanwhile."""
     studio.faults["s0"] = [THROTTLED] * 3
     results = run(studio, names(6), max_concurrency=2)
 
@@ -642,5 +642,5 @@ class _Forgetful(list[Any]):
 def test_memory(few: int, many: int, wait: bool) -> None:  # noqa: FBT001
     """The memory for ten times as many ids is the same."""
     peak(200, wait=wait)
-    # What waits for the garbage collector comes and goes; a result kept would be a KiB each.
+    # What waits for the garbage collector varies; a result kept would be a KiB each.
     assert peak(many, wait=wait) <= peak(few, wait=wait) * 1.05 + 150_000

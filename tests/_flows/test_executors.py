@@ -77,6 +77,11 @@ def check(local: LocalNimble, results: list[StopResult], number: int = 120) -> N
         local.requests.assert_one_token(session_id)
 
 
+def key(result: StopResult) -> tuple[str, str | None, str]:
+    """Give what two runs of the same id have in common."""
+    return result.session_id, result.client_token, type(result.error).__name__
+
+
 # Threads and processes
 
 
@@ -106,8 +111,7 @@ def test_processes(local: LocalNimble, client: NimbleClient) -> None:
     assert isinstance(by_id.pop("").error, RequestValidationError)
     assert isinstance(by_id.pop("nobody").error, ResourceNotFoundException)
     check(local, list(by_id.values()))
-    # The service gives the first answers again.
-    assert sorted(map(repr, results)) == sorted(map(repr, plain))
+    assert sorted(map(key, results)) == sorted(map(key, plain))
 
 
 def test_processes_wait(local: LocalNimble, client: NimbleClient) -> None:
@@ -327,15 +331,15 @@ def test_endless(local: LocalNimble, client: NimbleClient) -> None:
     with ThreadPoolExecutor(2) as pool:
         ids = (f"session-{number}" for number in count())
         with client.stop_sessions(STUDIO, ids, executor=pool, max_concurrency=2) as run:
-            told = list(islice(run, 30))
-        told += list(run)
+            seen = list(islice(run, 30))
+        seen += list(run)
     stops = {record.session_id for record in local.requests}
-    assert stops <= {result.session_id for result in told}
-    assert len(told) <= 30 + 25 * 3
+    assert stops <= {result.session_id for result in seen}
+    assert len(seen) <= 30 + 25 * 3
 
 
 def test_cancel_reports_the_lost(client: NimbleClient) -> None:
-    """A batch that is lost after a cancel is not repeated; its results say that nobody knows."""
+    """A batch that is lost after a cancel is not repeated; its results say that it is not known."""
     futures: list[Future[Any]] = []
     executor = Odd(lambda future, _: futures.append(future))
     run = client.stop_sessions(
@@ -401,7 +405,7 @@ def test_interrupted_after_submitting(local: LocalNimble, client: NimbleClient) 
 
 
 def test_close_begins_nothing(client: NimbleClient, local: LocalNimble) -> None:
-    """After closing, what the executor had not begun is not submitted again."""
+    """After closing, a batch that the executor had not started is not submitted again."""
     executor = Odd(lambda _, __: None)
     run = client.stop_sessions(STUDIO, ["", *names(60)], executor=executor, max_concurrency=2)
     with pytest.raises(TimeoutError), interrupted_wait():
@@ -442,32 +446,32 @@ def test_interrupted_while_submitting(when: str, local: LocalNimble, client: Nim
             raise KeyboardInterrupt
 
     run = client.stop_sessions(STUDIO, names(120), executor=Odd(interrupt), max_concurrency=2)
-    told: list[StopResult] = []
+    seen: list[StopResult] = []
     interrupts = 0
     while True:
         try:
-            told.append(next(run))
+            seen.append(next(run))
         except KeyboardInterrupt:
             interrupts += 1
         except StopIteration:
             break
     assert interrupts == 1
-    check(local, told)
+    check(local, seen)
 
 
 def test_iterable_that_fails(local: LocalNimble, client: NimbleClient) -> None:
-    """The iterable's own error comes after the results of what had begun."""
+    """The iterable's own error comes after the results in flight."""
 
     def ids() -> Iterator[str]:
         yield from names(120)
         raise LookupError("the list broke")
 
-    told: list[StopResult] = []
+    seen: list[StopResult] = []
     with pytest.raises(LookupError, match="the list broke"):
-        told.extend(client.stop_sessions(STUDIO, ids(), executor=Odd(at_once)))
+        seen.extend(client.stop_sessions(STUDIO, ids(), executor=Odd(at_once)))
     run = client.stop_sessions(STUDIO, ids(), executor=Odd(at_once), run_id="again")
-    told = list(islice(run, 120))
-    assert {type(result.error) for result in told} == {ConflictException}
+    seen = list(islice(run, 120))
+    assert {type(result.error) for result in seen} == {ConflictException}
     with pytest.raises(LookupError):
         next(run)
     assert local.requests
@@ -571,11 +575,6 @@ def test_dask(local: LocalNimble, client: NimbleClient, tmp_path: Path) -> None:
         results = list(run)
         assert (tmp_path / "mark").exists()
         check(local, [*first, *results])
-
-
-def key(result: StopResult) -> tuple[str, str | None, bool]:
-    """Give what two runs of the same id have in common."""
-    return result.session_id, result.client_token, result.error is None
 
 
 @attrs.frozen

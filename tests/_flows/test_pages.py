@@ -63,7 +63,7 @@ def queries(play: Play, pages: Pages) -> list[dict[str, list[str]]]:
 
 
 def test_pages(clock: ManualClock) -> None:
-    """All pages are read, in order; an empty one in the middle goes on."""
+    """All pages are read, one after the other, also past an empty one."""
     play = Play(
         clock,
         [respond("a", "b", next_token="1"), respond(next_token="2"), respond("c")],
@@ -107,7 +107,7 @@ def test_request(clock: ManualClock) -> None:
 
 
 def test_ids_in_portions(clock: ManualClock) -> None:
-    """Many ids go out fifty at a time, each portion with pages of its own."""
+    """Many ids are sent fifty at a time, each portion with pages of its own."""
     ids = [f"s{number}" for number in range(120)]
     # The same token may come in another portion: it is another list.
     play = Play(

@@ -135,7 +135,7 @@ def test_no_list_for_ids_with_commas(studio: Studio) -> None:
 
 
 def test_listed_without_an_id(studio: Studio) -> None:
-    """A session that is listed without its id is nobody's."""
+    """A session that is listed without its id is ignored."""
     page = {"sessions": [{"state": "READY"}, {"sessionId": "a", "state": "STOPPED"}]}
     perform = answering_reads(studio, lambda _: Response(200, {}, json.dumps(page).encode()))
     assert run(studio, ["a"], perform)["a"].error is None

@@ -122,14 +122,14 @@ def test_lazy(local: LocalNimble) -> None:
 
 
 def test_early_end(local: LocalNimble) -> None:
-    """Leaving early begins nothing more; `aclose` finishes what has begun, and tells it."""
+    """Leaving early begins nothing more; `aclose` waits for the stops in flight."""
 
     async def main(client: AsyncNimbleClient) -> None:
         async with client.stop_sessions(STUDIO, names(100), max_concurrency=5) as run:
-            told = await collect(run, 20)
-        told += await collect(run)
-        assert sorted(result.session_id for result in told) == sorted(stopped(local))
-        assert 20 <= len(told) <= 25
+            seen = await collect(run, 20)
+        seen += await collect(run)
+        assert sorted(result.session_id for result in seen) == sorted(stopped(local))
+        assert 20 <= len(seen) <= 25
         await run.aclose()
 
     with_client(local, main)
@@ -140,11 +140,11 @@ def test_cancel(local: LocalNimble) -> None:
 
     async def main(client: AsyncNimbleClient) -> None:
         run = client.stop_sessions(STUDIO, names(100), max_concurrency=4)
-        told = await collect(run, 10)
+        seen = await collect(run, 10)
         run.cancel()
-        told += await collect(run)
-        assert sorted(result.session_id for result in told) == sorted(stopped(local))
-        assert len(told) <= 14
+        seen += await collect(run)
+        assert sorted(result.session_id for result in seen) == sorted(stopped(local))
+        assert len(seen) <= 14
 
     with_client(local, main)
 
@@ -225,7 +225,7 @@ def test_closing_is_cancelled(local: LocalNimble) -> None:
 
 
 def test_iterable_that_fails(local: LocalNimble) -> None:
-    """The iterable's own error comes after the results of what had begun, once."""
+    """The iterable's own error comes after the results in flight, once."""
 
     def ids() -> Iterator[str]:
         yield from names(20)
@@ -233,8 +233,8 @@ def test_iterable_that_fails(local: LocalNimble) -> None:
 
     async def main(client: AsyncNimbleClient) -> None:
         run = client.stop_sessions(STUDIO, ids(), max_concurrency=4)
-        told = await collect(run, 20)
-        assert sorted(result.session_id for result in told) == sorted(names(20))
+        seen = await collect(run, 20)
+        assert sorted(result.session_id for result in seen) == sorted(names(20))
         with pytest.raises(LookupError, match="the list broke"):
             await anext(run)
         assert await collect(run) == []
@@ -259,15 +259,15 @@ def test_error_in_a_clock(local: LocalNimble) -> None:
 
 
 def test_in_a_task_group(local: LocalNimble) -> None:
-    """Runs at the same time share a client, and each tells its own sessions."""
+    """Runs at the same time share a client, and each gives the results of its own sessions."""
     local.inject(ServiceFailure("ThrottlingException"), probability=0.2, seed=2)
-    told: list[StopResult] = []
+    seen: list[StopResult] = []
 
     async def stop(client: AsyncNimbleClient, start: int) -> None:
         ids = names(100)[start::4]
         results = await collect(client.stop_sessions(STUDIO, ids, max_concurrency=3))
         assert sorted(result.session_id for result in results) == sorted(ids)
-        told.extend(results)
+        seen.extend(results)
 
     async def main(client: AsyncNimbleClient) -> None:
         async with asyncio.TaskGroup() as group:
@@ -275,7 +275,7 @@ def test_in_a_task_group(local: LocalNimble) -> None:
                 group.create_task(stop(client, start))
 
     with_client(local, main)
-    assert {result.error for result in told} == {None}
+    assert {result.error for result in seen} == {None}
     assert sorted(stopped(local)) == sorted(names(100))
 
 
@@ -304,7 +304,7 @@ def test_wait(local: LocalNimble) -> None:
 
 
 def test_run_id(local: LocalNimble) -> None:
-    """The run tells its id, which is new unless it was given."""
+    """The run has an id, which is new unless it was given."""
 
     async def main(client: AsyncNimbleClient) -> None:
         runs = [client.stop_sessions(STUDIO, []) for _ in range(2)]
@@ -316,7 +316,7 @@ def test_run_id(local: LocalNimble) -> None:
 
 
 def test_sleeps_are_awaited(local: LocalNimble) -> None:
-    """The pauses of a run, too, are awaited when they can be."""
+    """The delays of a run, too, are awaited when they can be."""
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -330,7 +330,7 @@ def test_sleeps_are_awaited(local: LocalNimble) -> None:
         assert result.attempts == 5
 
     with_client(local, main, runtime=attrs.evolve(Runtime(), sleep=sleep))
-    # Two between the attempts of a turn, one between the turns, one in the next turn, one look.
+    # Two between the attempts of a turn, one between the turns, one in the next, one of the poll.
     assert len(slept) >= 5
 
 

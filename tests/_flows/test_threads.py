@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dis
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -16,7 +17,12 @@ import pytest
 
 from nimble_stop import NimbleClient, RetryPolicy, Runtime, StopResult
 from nimble_stop._flows.threads import StopRun, ThreadRunner
-from nimble_stop.exceptions import AccessDeniedException, NimbleStopError, RequestValidationError
+from nimble_stop.exceptions import (
+    AccessDeniedException,
+    NimbleStopError,
+    RequestValidationError,
+    UnexpectedStateError,
+)
 from nimble_stop.local import (
     LocalNimble,
     ResetAfterChange,
@@ -64,7 +70,7 @@ def filled(local: LocalNimble, number: int) -> list[str]:
     return names(number)
 
 
-def impatient(local: LocalNimble, **options: Any) -> NimbleClient:  # noqa: ANN401 - a client's own arguments
+def quick_client(local: LocalNimble, **options: Any) -> NimbleClient:  # noqa: ANN401 - a client's own arguments
     """Make a client that never sleeps."""
     return make_client(
         local.endpoint_url,
@@ -135,7 +141,7 @@ def test_slow_iterable() -> None:
 
 def test_from_a_list() -> None:
     """A list of the same client may be the iterable."""
-    with LocalNimble() as local, impatient(local) as client:
+    with LocalNimble() as local, quick_client(local) as client:
         filled(local, 230)
         ids = (str(session.session_id) for session in client.list_sessions(STUDIO))
         results = list(client.stop_sessions(STUDIO, ids))
@@ -144,22 +150,22 @@ def test_from_a_list() -> None:
 
 
 def test_early_end() -> None:
-    """Leaving the iteration early begins nothing more and finishes what has begun."""
-    with LocalNimble() as local, impatient(local) as client:
+    """Leaving the iteration early begins nothing more and finishes the stops in flight."""
+    with LocalNimble() as local, quick_client(local) as client:
         ids = iter(filled(local, 200))
         with client.stop_sessions(STUDIO, ids, max_concurrency=5) as run:
-            told = [result.session_id for result in islice(run, 20)]
-        told += [result.session_id for result in run]
+            seen = [result.session_id for result in islice(run, 20)]
+        seen += [result.session_id for result in run]
 
         stops = {record.session_id for record in local.requests.matching(applied=True)}
-        assert set(told) == stops
-        assert len(told) == len(stops) <= 25
+        assert set(seen) == stops
+        assert len(seen) == len(stops) <= 25
         assert len(list(ids)) == 200 - len(stops)
 
 
 def test_dropped() -> None:
-    """A run that is dropped in the middle finishes what has begun, without a word."""
-    with LocalNimble() as local, impatient(local) as client:
+    """A run that is dropped in the middle finishes the stops in flight, without a warning."""
+    with LocalNimble() as local, quick_client(local) as client:
         for result in client.stop_sessions(STUDIO, filled(local, 50), max_concurrency=4):
             assert result.error is None
             break
@@ -170,7 +176,7 @@ def test_dropped() -> None:
 
 def test_close_again() -> None:
     """Closing is idempotent, and fine after the end."""
-    with LocalNimble() as local, impatient(local) as client:
+    with LocalNimble() as local, quick_client(local) as client:
         run = client.stop_sessions(STUDIO, filled(local, 5))
         assert len(list(run)) == 5
         run.close()
@@ -178,9 +184,27 @@ def test_close_again() -> None:
         assert list(run) == []
 
 
+def test_fork() -> None:
+    """The child of a fork in the middle of a run can close it, sends nothing, and does not wait."""
+    with LocalNimble() as local, quick_client(local) as client:
+        run = client.stop_sessions(STUDIO, filled(local, 20), max_concurrency=4)
+        first = next(run)
+        child = os.fork()
+        if not child:
+            with suppress(BaseException):
+                run.close()
+                os._exit(0)
+            os._exit(1)
+        _, status = os.waitpid(child, 0)
+
+        assert os.waitstatus_to_exitcode(status) == 0
+        assert len([first, *run]) == 20
+        assert len(local.requests.matching(operation="StopStreamingSession")) == 20
+
+
 def test_results_after_close() -> None:
-    """What was in flight when the run was closed is told to whoever still asks."""
-    with LocalNimble() as local, impatient(local) as client:
+    """After closing, iterating on gives the results of what was in flight."""
+    with LocalNimble() as local, quick_client(local) as client:
         run = client.stop_sessions(STUDIO, filled(local, 100), max_concurrency=10)
         first = next(run)
         run.close()
@@ -191,16 +215,16 @@ def test_results_after_close() -> None:
 
 def test_cancel() -> None:
     """After a cancel the iteration ends with what was in flight."""
-    with LocalNimble() as local, impatient(local) as client:
-        told: list[str] = []
+    with LocalNimble() as local, quick_client(local) as client:
+        seen: list[str] = []
         run = client.stop_sessions(STUDIO, filled(local, 100), max_concurrency=4)
         for result in run:
-            told.append(result.session_id)
-            if len(told) == 10:
+            seen.append(result.session_id)
+            if len(seen) == 10:
                 run.cancel()
         stops = {record.session_id for record in local.requests.matching(applied=True)}
-        assert set(told) == stops
-        assert 10 <= len(told) <= 14
+        assert set(seen) == stops
+        assert 10 <= len(seen) <= 14
 
 
 def test_cancel_from_another_thread() -> None:
@@ -230,7 +254,7 @@ def test_cancel_from_another_thread() -> None:
 
 
 def test_run_id() -> None:
-    """The run tells its id, which is new unless it was given."""
+    """The run has an id, which is new unless it was given."""
     with ScriptedServer() as server, make_client(server.url) as client:
         runs = [client.stop_sessions(STUDIO, []) for _ in range(2)]
         assert runs[0].run_id != runs[1].run_id
@@ -238,13 +262,13 @@ def test_run_id() -> None:
 
 
 def test_iterable_that_fails() -> None:
-    """The iterable's own error comes after the results of what had begun, and leaves no thread."""
+    """The iterable's own error comes after the results in flight, and leaves no thread."""
 
     def ids() -> Iterator[str]:
         yield from names(20)
         raise LookupError("the list broke")
 
-    with LocalNimble() as local, impatient(local) as client:
+    with LocalNimble() as local, quick_client(local) as client:
         filled(local, 20)
         run = client.stop_sessions(STUDIO, ids(), max_concurrency=4)
         seen = [result.session_id for result in islice(run, 20)]
@@ -256,19 +280,19 @@ def test_iterable_that_fails() -> None:
 
 def test_interrupt_in_the_consumer() -> None:
     """An interrupt between two results leaves the run usable: it goes on, or it is cancelled."""
-    with LocalNimble() as local, impatient(local) as client:
+    with LocalNimble() as local, quick_client(local) as client:
         run = client.stop_sessions(STUDIO, filled(local, 40), max_concurrency=4)
-        told: list[str] = []
+        seen: list[str] = []
         with suppress(KeyboardInterrupt):
             for result in run:
-                told.append(result.session_id)
-                if len(told) == 7:
+                seen.append(result.session_id)
+                if len(seen) == 7:
                     raise KeyboardInterrupt
-        told += [result.session_id for result in run]
-        assert sorted(told) == sorted(names(40))
+        seen += [result.session_id for result in run]
+        assert sorted(seen) == sorted(names(40))
 
 
-# Behind these an interpreter looks for signals; nowhere else does an interrupt come.
+# Behind these the interpreter handles signals; nowhere else does an interrupt come.
 CHECKED = {"CALL", "CALL_FUNCTION_EX", "CALL_KW", "JUMP_BACKWARD", "RESUME"}
 
 
@@ -334,7 +358,7 @@ def answer_429() -> Any:  # noqa: ANN401 - a Response
 
 @pytest.mark.parametrize("wait", [False, True])
 def test_interrupt_anywhere(wait: bool) -> None:  # noqa: FBT001
-    """Wherever an interrupt comes, a cancelled run ends, and tells all that was asked for."""
+    """Wherever an interrupt comes, a cancelled run ends, and gives a result for every stop."""
     step, beyond, tried = 1, 0, 0
     while beyond < 3:
         studio, results, hit = interrupted(step, wait=wait)
@@ -350,7 +374,7 @@ def test_interrupt_anywhere(wait: bool) -> None:  # noqa: FBT001
 
 
 def test_error_in_a_clock() -> None:
-    """An error that is none of ours ends the run and is raised, after what had begun."""
+    """An error that is none of ours ends the run and is raised, after the results in flight."""
     numbers = count()
 
     def broken() -> str:
@@ -368,7 +392,7 @@ def test_error_in_a_clock() -> None:
 
 def test_wait() -> None:
     """With wait the results come with the sessions STOPPED."""
-    with LocalNimble(transition_seconds=0.05) as local, impatient(local) as client:
+    with LocalNimble(transition_seconds=0.05) as local, quick_client(local) as client:
         results = list(client.stop_sessions(STUDIO, filled(local, 30), wait=True))
         assert [str(result.session.state) for result in results if result.session] == [
             "STOPPED"
@@ -376,7 +400,7 @@ def test_wait() -> None:
 
 
 def test_close_breaks_a_poll_off() -> None:
-    """Closing does not wait for sessions to stop, and tells them as they were last read."""
+    """Closing does not wait for sessions to stop, and gives them as they were last read."""
     with LocalNimble(transition_seconds=None) as local:
         client = make_client(local.endpoint_url, credentials=local.credentials)
         ids = filled(local, 3)
@@ -415,7 +439,7 @@ print(next(run).session_id)
 
 
 def test_end_of_the_program() -> None:
-    """A program that ends in the middle of a run finishes what has begun, without a warning."""
+    """A program that ends in the middle of a run finishes the stops in flight, in silence."""
     with LocalNimble() as local:
         filled(local, 100)
         done = subprocess.run(
@@ -442,8 +466,8 @@ FAULTS: list[tuple[Any, float]] = [
 ]
 
 
-def hurt(local: LocalNimble, seed: int) -> None:
-    """Let a good part of the stops go wrong."""
+def inject_faults(local: LocalNimble, seed: int) -> None:
+    """Let many of the stops fail."""
     for number, (fault, probability) in enumerate(FAULTS):
         local.inject(
             fault,
@@ -454,7 +478,7 @@ def hurt(local: LocalNimble, seed: int) -> None:
 
 
 def check(local: LocalNimble, results: list[StopResult]) -> None:
-    """Hold results against the endpoint's journal: none twice, and each told as it is."""
+    """Compare results with the endpoint's journal: no session stopped twice, no result untrue."""
     applied = [str(record.session_id) for record in local.requests.matching(applied=True)]
     assert len(applied) == len(set(applied))
     for result in results:
@@ -465,10 +489,10 @@ def check(local: LocalNimble, results: list[StopResult]) -> None:
 
 
 def test_thousands() -> None:
-    """Of 2,000 sessions, through throttling and failures, all are stopped or told, none twice."""
-    with LocalNimble() as local, impatient(local) as client:
+    """Of 2,000 sessions, through faults, each has a true result, and none is stopped twice."""
+    with LocalNimble() as local, quick_client(local) as client:
         ids = filled(local, 2000)
-        hurt(local, 1)
+        inject_faults(local, 1)
         results = list(client.stop_sessions(STUDIO, ids, max_concurrency=16, run_id="night"))
 
         assert sorted(result.session_id for result in results) == sorted(ids)
@@ -490,12 +514,12 @@ def test_thousands() -> None:
 
 def test_broken_off_and_repeated() -> None:
     """A run that is left in the middle, again and again, completes under its id, nothing twice."""
-    with LocalNimble() as local, impatient(local, retry=RetryPolicy(max_attempts=2)) as client:
+    with LocalNimble() as local, quick_client(local, retry=RetryPolicy(max_attempts=2)) as client:
         ids = filled(local, 300)
         results: dict[str, StopResult] = {}
         for turn in range(4):
             local.clear_faults()
-            hurt(local, turn)
+            inject_faults(local, turn)
             with client.stop_sessions(STUDIO, ids, run_id="night", max_concurrency=6) as run:
                 results |= {each.session_id: each for each in islice(run, 80 * (turn + 1))}
         local.clear_faults()
@@ -508,7 +532,7 @@ def test_broken_off_and_repeated() -> None:
             local.requests.assert_stopped_once(session_id)
 
 
-def test_repeated_is_told() -> None:
+def test_repeated() -> None:
     """A run that finds its sessions stopped by an earlier one of its id says so."""
     clock = ManualClock()
     with (
@@ -523,25 +547,53 @@ def test_repeated_is_told() -> None:
         assert {result.repeated for result in first} == {False}
         assert {result.session_id for result in second if result.repeated} == set(ids[:4])
         assert {result.error for result in second} == {None}
+        # Only the sessions of the earlier run were read.
+        reads = local.requests.matching(operation="GetStreamingSession")
+        assert {str(read.session_id) for read in reads} == set(ids[:4])
+        assert len(reads) == 4
+
+
+def test_repeated_and_started_again() -> None:
+    """A run that finds a session of an earlier run of its id ready again has an error for it."""
+    clock = ManualClock()
+    with (
+        LocalNimble(clock=lambda: clock.epoch) as local,
+        make_client(local.endpoint_url, clock, credentials=local.credentials) as client,
+    ):
+        ids = filled(local, 3)
+        list(client.stop_sessions(STUDIO, ids, run_id="night"))
+        clock.advance(60)
+        local.remove_session(STUDIO, ids[0])
+        local.add_session(studio_id=STUDIO, session_id=ids[0])
+        results = {
+            result.session_id: result
+            for result in client.stop_sessions(STUDIO, ids, run_id="night")
+        }
+
+        error = results[ids[0]].error
+        assert isinstance(error, UnexpectedStateError)
+        assert error.session is results[ids[0]].session
+        assert [results[name].error for name in ids[1:]] == [None, None]
+        assert {result.repeated for result in results.values()} == {True}
 
 
 def test_shared_client() -> None:
     """Runs of one client at the same time do not disturb each other."""
-    with LocalNimble() as local, impatient(local) as client, ExitStack() as stack:
+    with LocalNimble() as local, quick_client(local) as client, ExitStack() as stack:
         ids = filled(local, 60)
         runs = [
             stack.enter_context(client.stop_sessions(STUDIO, ids[start::3], max_concurrency=3))
             for start in range(3)
         ]
-        told: list[str] = []
+        seen: list[str] = []
         for results in zip(*runs, strict=True):
-            told += [result.session_id for result in results if result.error is None]
-        assert sorted(told) == sorted(ids)
+            seen += [result.session_id for result in results if result.error is None]
+        assert sorted(seen) == sorted(ids)
 
 
 def test_results_are_typed() -> None:
     """A result names its session, token and attempts, and its error is one of ours."""
-    with LocalNimble() as local, impatient(local) as client:
+    with LocalNimble() as local, quick_client(local) as client:
         (result,) = client.stop_sessions(STUDIO, ["nobody"])
     assert attrs.asdict(result, recurse=False).keys() == {
         "session_id",

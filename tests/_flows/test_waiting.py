@@ -265,12 +265,12 @@ def test_ready_without_a_stop(times: dict[str, object], clock: ManualClock) -> N
     "times", [{"stoppedAt": LATE}, {"startedAt": EARLY, "stoppedAt": LATE}], ids=str
 )
 def test_ready_with_a_stop(times: dict[str, object], clock: ManualClock) -> None:
-    """READY with a stop after the last start is a read that lags behind: the wait goes on."""
+    """READY with a stop after the last start is a late read: the wait goes on."""
     assert wait(Play(clock, [seen("READY", **times), STOPPED])).state is State.STOPPED
 
 
 @pytest.mark.parametrize("state", ["STOP_IN_PROGRESS", "START_IN_PROGRESS", "CREATE_IN_PROGRESS"])
-def test_on_its_way(state: str, clock: ManualClock) -> None:
+def test_states_that_pass(state: str, clock: ManualClock) -> None:
     """States that pass are waited through, and so are states that come up later."""
     play = Play(clock, [seen(state), seen("HIBERNATING"), Response(200, {}, b'{"session": {}}')])
     play.outcomes.append(STOPPED)

@@ -68,7 +68,7 @@ def test_worker_keeps_its_client(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_batch() -> None:
-    """A batch is stopped as the run wants it, and told session by session."""
+    """A batch is stopped as the run wants it, with a result for each session."""
     with LocalNimble() as local:
         local.add_session(studio_id="studio-1", session_id="session-1")
         with NimbleClient(

@@ -210,6 +210,8 @@ def test_nothing_that_a_request_needs_reads_a_whole_table(
     for statement in statements:
         plan = [row["detail"] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}")]
         assert any("SEARCH" in step for step in plan)
+        if "json_each" in statement:
+            assert any("session_id=?" in step for step in plan)
         assert not any("SCAN sessions" in step for step in plan)
         if "LIMIT" in statement and "json_each" not in statement:
             assert not any("TEMP B-TREE" in step for step in plan)

@@ -37,7 +37,7 @@ nitpick_ignore_regex = [
     (r"py:class", r"Clock|Fault|Store|nimble_stop\._config\.Options"),
     (r"py:class", r"nimble_stop\.local\.faults\.points\.Fault"),
     # Arguments, which have no place of their own in a page.
-    (r"py:obj", r"DEFAULT_KEY|admin|admin_token|code"),
+    (r"py:obj", r"DEFAULT_KEY|admin|admin_token|code|host"),
 ]
 highlight_language = "text"
 

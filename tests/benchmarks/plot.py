@@ -1,7 +1,8 @@
 """A bar chart as SVG: what nimble_stop takes of boto3's time or memory, boto3 being the full bar.
 
 Drawn by hand: a plotting library would be one more thing to install for seven bars. Narrow, with
-each label above its bar, so that it can be read on a telephone.
+each label above its bar, so that it can be read on a telephone. The colours of text and background
+are those of the page that it is part of, light or dark.
 """
 
 from __future__ import annotations
@@ -26,31 +27,30 @@ def draw(shares: list[tuple[str, float]]) -> str:
     lines = [
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" '
-            f'viewBox="0 0 {_WIDTH} {height}" role="img" font-family="sans-serif" font-size="14">'
+            f'viewBox="0 0 {_WIDTH} {height}" role="img" fill="currentColor" class="chart">'
         ),
         "<title>nimble_stop's share of boto3's time and memory; shorter is better</title>",
-        f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
     ]
     for row, (what, share) in enumerate(shares):
         top = row * _ROW + _MARGIN
         lines += [
-            f'<text x="{_MARGIN}" y="{top + 12}" fill="#222">{escape(what)}</text>',
+            f'<text x="{_MARGIN}" y="{top + 12}">{escape(what)}</text>',
             (
                 f'<rect x="{_MARGIN}" y="{top + 18}" width="{scale:.0f}" height="20" '
-                'fill="#e3e6ea"/>'
+                'class="whole" fill-opacity="0.15"/>'
             ),
             (
                 f'<rect x="{_MARGIN}" y="{top + 18}" width="{share * scale:.0f}" height="20" '
-                'fill="#2a78c2"/>'
+                'class="share" fill="#2a78c2"/>'
             ),
             (
-                f'<text x="{_MARGIN + max(share, 1) * scale + 8:.0f}" y="{top + 33}" fill="#222">'
+                f'<text x="{_MARGIN + max(share, 1) * scale + 8:.0f}" y="{top + 33}">'
                 f"{share:.2f}</text>"
             ),
         ]
     lines += [
         (
-            f'<text x="{_MARGIN}" y="{height - 12}" fill="#555">grey: boto3 = 1; '
+            f'<text x="{_MARGIN}" y="{height - 12}" class="quiet">grey: boto3 = 1; '
             "blue: nimble_stop; shorter is better</text>"
         ),
         "</svg>",

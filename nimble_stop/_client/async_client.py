@@ -169,7 +169,8 @@ class AsyncNimbleClient(BaseClient):
             return TaskRun(self._engine, self._perform, session_ids, options)
         from nimble_stop._flows.executors import ExecutorRunner
 
-        runner = ExecutorRunner(executor, self._sync_twin(), session_ids, options, self._engine)
+        stop = self._sync_twin()._run  # pyright: ignore[reportPrivateUsage] - our own class
+        runner = ExecutorRunner(executor, stop, session_ids, options, self._engine)
         return ThreadedExecutorRun(runner)
 
     async def aclose(self) -> None:

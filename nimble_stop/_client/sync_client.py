@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from nimble_stop._api.request import Request
     from nimble_stop._flows.pages import Pages
+    from nimble_stop._flows.results import BulkOptions
     from nimble_stop._flows.threads import StopRun
     from nimble_stop.models import StreamingSession, VolumeRetentionMode
 
@@ -274,7 +275,6 @@ class NimbleClient(BaseClient):
             ConfigurationError: The executor would need the credentials that the client was given.
         """
         from nimble_stop._flows.results import bulk_options
-        from nimble_stop._flows.threads import StopRun, ThreadRunner
 
         runtime = self._config.runtime
         options = bulk_options(
@@ -286,10 +286,11 @@ class NimbleClient(BaseClient):
             wait=wait,
         )
         if executor is None:
-            return StopRun(ThreadRunner(self._engine, self._perform, session_ids, options))
+            return self._run(session_ids, options)
         from nimble_stop._flows.executors import ExecutorRunner
+        from nimble_stop._flows.threads import StopRun
 
-        return StopRun(ExecutorRunner(executor, self, session_ids, options, self._engine))
+        return StopRun(ExecutorRunner(executor, self._run, session_ids, options, self._engine))
 
     def close(self) -> None:
         """Close the connections, also those of copies made by `with_options`."""
@@ -305,6 +306,11 @@ class NimbleClient(BaseClient):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _run(self, session_ids: Iterable[str], options: BulkOptions) -> StopRun:
+        from nimble_stop._flows.threads import StopRun, ThreadRunner
+
+        return StopRun(ThreadRunner(self._engine, self._perform, session_ids, options))
 
     def _walk(self, pages: Pages) -> Iterator[StreamingSession]:
         while not pages.exhausted:

@@ -206,7 +206,7 @@ class BulkStop:
         self._discard(work)
 
     def end(self) -> None:
-        """Say that the run is over, to whoever observes it."""
+        """End the telemetry of the run."""
         activity, self._activity = self._activity, None
         if activity is not None:
             activity.end(self._error)
@@ -261,12 +261,20 @@ class BulkStop:
             new_token=engine.runtime.new_id,
         )
         session = yield from engine.call(request, engine.deadline(), record)
-        if not stopped_before(self._started + engine.skew_seconds, session):
+        if not self._is_repeated(session):
             return Stopped(session)
         if options.wait:
             # The polls read it.
             return Stopped(session, repeated=True)
         return (yield from self._read_again(job, session))
+
+    def _is_repeated(self, session: StreamingSession) -> bool:
+        """Whether the answer to a stop is the one that an earlier run with the same id got."""
+        moment = self._started + self._engine.skew_seconds
+        if self._options.began is not None:
+            # An earlier try of the same batch is no earlier run.
+            moment = min(moment, self._options.began)
+        return self._options.may_repeat and stopped_before(moment, session)
 
     def _read_again(self, job: Job, session: StreamingSession) -> Steps[Stopped]:
         """Read a session whose answer is an old one: it may have been started again since."""

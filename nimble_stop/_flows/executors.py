@@ -18,9 +18,9 @@ import attrs
 from nimble_stop._api.arguments import checked_iterator
 from nimble_stop._api.operations import STOP_STREAMING_SESSION
 from nimble_stop._call.observer import begin
-from nimble_stop._flows.results import StopResult, invalid_id, stopped_before
+from nimble_stop._flows.results import StopResult, invalid_id
 from nimble_stop._flows.threads import Outcomes, Runner
-from nimble_stop._flows.worker import Batch, BatchClient, pack, stop_batch
+from nimble_stop._flows.worker import Batch, StopBatch, pack, stop_batch
 from nimble_stop.exceptions import (
     ConnectionLostError,
     NimbleStopError,
@@ -57,7 +57,7 @@ class ExecutorRunner(Runner):
 
     Args:
         executor: Where the batches run.
-        client: Stops the sessions: this one in threads of this process, a copy in others.
+        stop: Stops the sessions of a batch. In other processes a copy of it does.
         session_ids: The sessions' ids.
         options: How to stop them.
         engine: Has the clock and the observer of the client.
@@ -70,7 +70,7 @@ class ExecutorRunner(Runner):
     def __init__(
         self,
         executor: Executor,
-        client: BatchClient,
+        stop: StopBatch,
         session_ids: Iterable[str],
         options: BulkOptions,
         engine: Engine,
@@ -83,13 +83,12 @@ class ExecutorRunner(Runner):
         self.run_id: str = options.run_id
         self.results: deque[StopResult] = deque()
         self._executor = executor
-        self._client = client
-        self._packed_client = pack(client, executor)
-        self._options = options
+        self._stop = stop
+        self._packed_stop = pack(stop, executor)
+        self._options = attrs.evolve(options, began=engine.runtime.now())
         # A batch stops its sessions one after the other, so batches are what is in flight.
-        self._batch_options = attrs.evolve(options, max_concurrency=1)
+        self._batch_options = attrs.evolve(self._options, max_concurrency=1)
         self._ids: Iterator[str] | None = checked_iterator("session_ids", session_ids)
-        self._started = engine.runtime.now()
         self._activity = begin(engine.observer, "stop_sessions", options.attributes)
         self._parent = self._activity and self._activity.remote()
         self._cancelled = False
@@ -195,18 +194,15 @@ class ExecutorRunner(Runner):
         task.tries += 1
         future = self._submit(task) if task.tries <= _MAX_TRIES else None
         if future is None:
-            self._append(
-                stop_batch(
-                    Batch(self._client, task.session_ids, self._options, parent=self._activity)
-                )
-            )
+            batch = Batch(self._stop, task.session_ids, self._options, parent=self._activity)
+            self.results.extend(stop_batch(batch))
         else:
             future.add_done_callback(self._outcomes.put)
             self._in_flight[future] = task
 
     def _submit(self, task: _Task) -> Future[list[StopResult]] | None:
         batch = Batch(
-            self._packed_client, task.session_ids, self._batch_options, uuid4().hex, self._parent
+            self._packed_stop, task.session_ids, self._batch_options, uuid4().hex, self._parent
         )
         try:
             return self._executor.submit(stop_batch, batch)
@@ -218,18 +214,6 @@ class ExecutorRunner(Runner):
             )
             return None
 
-    def _append(self, results: list[StopResult]) -> None:
-        # A worker knows when its batch began, not when the run did.
-        self.results.extend(
-            attrs.evolve(
-                each,
-                repeated=each.repeated
-                and each.session is not None
-                and stopped_before(self._started, each.session),
-            )
-            for each in results
-        )
-
     def _finish(self, future: Future[list[StopResult]]) -> None:
         task = self._in_flight.get(future)
         # A future that is not in flight has been taken before, or its task is submitted again.
@@ -237,7 +221,7 @@ class ExecutorRunner(Runner):
             return
         error = CancelledError() if future.cancelled() else future.exception()
         if error is None:
-            self._append(future.result())
+            self.results.extend(future.result())
         elif isinstance(error, NimbleStopError):
             # The worker could not even make a client.
             self._error = self._error or error

@@ -57,7 +57,19 @@ class StopResult:
 
 @attrs.frozen(kw_only=True)
 class BulkOptions:
-    """How sessions are to be stopped; the clients' methods say what each one means."""
+    """How sessions are to be stopped.
+
+    Args:
+        studio_id: The studio's id.
+        retention: What is to happen to the volumes.
+        run_id: What the client tokens are derived from.
+        max_concurrency: How many stops are in flight at most.
+        wait: Whether each session is polled until it is ``STOPPED``.
+        deadline: For how many seconds it is.
+        may_repeat: Whether there may have been an earlier run with the same run id.
+        began: When the run began that these sessions are a batch of, in seconds since 1970; None
+            for a run of its own.
+    """
 
     studio_id: str
     retention: VolumeRetentionMode | str | None
@@ -65,6 +77,8 @@ class BulkOptions:
     max_concurrency: int
     wait: bool
     deadline: float = WAIT_SECONDS
+    may_repeat: bool = True
+    began: float | None = None
 
     def __attrs_post_init__(self) -> None:
         checked_id("studio_id", self.studio_id)
@@ -102,6 +116,7 @@ def bulk_options(
         run_id=runtime.new_id() if run_id is None else run_id,
         max_concurrency=max_concurrency,
         wait=wait,
+        may_repeat=run_id is not None,
     )
 
 

@@ -23,26 +23,16 @@ if TYPE_CHECKING:
 
     from nimble_stop._call.observer import Parent
     from nimble_stop._flows.results import BulkOptions, StopResult
-    from nimble_stop.models import VolumeRetentionMode
 
 # What a client may read from the environment: another value needs another client.
 _READ_BY_CLIENTS: Final = re.compile("HOME|AWS_.*|.*_PROXY", re.IGNORECASE)
 
 
-class BatchClient(Protocol):
-    """What a batch needs of a client."""
+class StopBatch(Protocol):
+    """Stops some sessions, as a method of a client; so a client is all that is pickled for it."""
 
-    def stop_sessions(
-        self,
-        studio_id: str,
-        session_ids: Iterable[str],
-        *,
-        retention: VolumeRetentionMode | str | None,
-        run_id: str,
-        max_concurrency: int,
-        wait: bool,
-    ) -> Iterable[StopResult]:
-        """Stop many sessions, and give a result for each."""
+    def __call__(self, session_ids: Iterable[str], options: BulkOptions, /) -> Iterable[StopResult]:
+        """Give a result for each session."""
         ...
 
 
@@ -51,33 +41,33 @@ class Batch:
     """What is submitted to an executor.
 
     Args:
-        client: The client, as `pack` prepared it.
+        stop: Stops the sessions, as `pack` prepared it.
         session_ids: The sessions' ids.
         options: How to stop them.
         submission: Makes it unlike any other: Dask answers equal calls from one result.
-        parent: What observes the run, or None.
+        parent: The telemetry of the run, which the calls of the batch are children of; or None.
     """
 
-    client: BatchClient | bytes
+    stop: StopBatch | bytes
     session_ids: list[str]
     options: BulkOptions
     submission: str = ""
     parent: Parent | None = None
 
 
-def pack(client: BatchClient, executor: Executor) -> BatchClient | bytes:
-    """Prepare a client for the workers: threads of this process share it, others get a pickle.
+def pack(stop: StopBatch, executor: Executor) -> StopBatch | bytes:
+    """Prepare a client's method for the workers: threads of this process share the client.
 
     Raises:
         ConfigurationError: Credentials that were passed in would have to be pickled.
     """
     if isinstance(executor, ThreadPoolExecutor):
-        return client
+        return stop
     try:
-        return pickle.dumps(client)
+        return pickle.dumps(stop)
     except (AttributeError, TypeError, pickle.PicklingError):
-        # One with a function of the caller's. It still serves an executor that does not pickle.
-        return client
+        # A client with a function of the caller's. It still serves an executor without pickles.
+        return stop
     except ConfigurationError as refusal:
         raise ConfigurationError(
             "credentials= would have to be pickled for the workers of the executor, secret and "
@@ -88,27 +78,18 @@ def pack(client: BatchClient, executor: Executor) -> BatchClient | bytes:
 
 def stop_batch(batch: Batch) -> list[StopResult]:
     """Stop the sessions of one batch; this is what runs in a worker."""
-    client, options = batch.client, batch.options
-    if isinstance(client, bytes):
-        client = _unpacked(client, _environment())
+    stop = batch.stop
+    if isinstance(stop, bytes):
+        stop = _unpacked(stop, _environment())
     with batch.parent.current() if batch.parent else nullcontext():
-        return list(
-            client.stop_sessions(
-                options.studio_id,
-                batch.session_ids,
-                retention=options.retention,
-                run_id=options.run_id,
-                max_concurrency=options.max_concurrency,
-                wait=options.wait,
-            )
-        )
+        return list(stop(batch.session_ids, batch.options))
 
 
 @lru_cache(maxsize=4)
-def _unpacked(packed: bytes, environment: tuple[tuple[str, str], ...]) -> BatchClient:
-    """Make the client that all batches of a process share."""
+def _unpacked(packed: bytes, environment: tuple[tuple[str, str], ...]) -> StopBatch:
+    """Unpickle a client, which all batches of a process share."""
     del environment
-    return cast("BatchClient", pickle.loads(packed))  # noqa: S301 - our own caller pickled it
+    return cast("StopBatch", pickle.loads(packed))  # noqa: S301 - our own caller pickled it
 
 
 def _environment() -> tuple[tuple[str, str], ...]:

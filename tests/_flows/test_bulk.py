@@ -291,6 +291,22 @@ def test_repeated_and_failed(studio: Studio) -> None:
     assert isinstance(repeat(studio).error, StopFailedError)
 
 
+def test_new_run_id_repeats_nothing(studio: Studio) -> None:
+    """A run with a new id has no earlier one, whatever time an answer has: nothing is read."""
+    plan = studio.plan(["a"], may_repeat=False)
+    studio.clock.advance(-3600)
+    assert [result.repeated for result in Runner(plan, studio.perform)] == [False]
+    assert studio.reads == []
+
+
+def test_batch_of_an_earlier_run(studio: Studio) -> None:
+    """What a batch finds stopped is an earlier run's only if that was before its whole run."""
+    for began, repeated in ((-7200, False), (0, True)):
+        plan = studio.plan(["a"], began=studio.clock.epoch + began)
+        studio.clock.advance(-3600)
+        assert [result.repeated for result in Runner(plan, studio.perform)] == [repeated]
+
+
 def test_repeated_and_polled(studio: Studio) -> None:
     """With wait the polls find out, at no further request."""
     studio.states["a"] = {"state": "READY"}

@@ -291,6 +291,7 @@ def test_repeated(local: LocalNimble) -> None:
             return list(stopping)
 
         assert {result.repeated for result in run()} == {False}
+        assert endpoint.requests.matching(operation="GetStreamingSession") == []
         clock.advance(60)
         assert {result.repeated for result in run()} == {True}
 
@@ -517,7 +518,7 @@ def test_nothing_secret_is_pickled(local: LocalNimble, client: NimbleClient) -> 
         assert local.credentials.secret_key.encode() not in data
         assert local.credentials.access_key.encode() not in data
         (batch,) = pickle.loads(data)[1]  # noqa: S301 - our own
-        assert pickle.loads(batch.client)._options.retry == RetryPolicy(max_attempts=5)  # noqa: S301 - likewise
+        assert pickle.loads(batch.stop).__self__._options.retry == RetryPolicy(max_attempts=5)  # noqa: S301 - likewise
 
 
 def test_worker_without_a_region(

@@ -55,8 +55,10 @@ def test_refused(wrong: dict[str, Any], clock: ManualClock) -> None:
 
 def test_run_id(clock: ManualClock) -> None:
     """A run is named by the caller, or gets a new id."""
-    assert options(clock, run_id="night").run_id == "night"
+    named = options(clock, run_id="night")
+    assert (named.run_id, named.may_repeat) == ("night", True)
     assert options(clock).run_id != options(clock).run_id
+    assert options(clock).may_repeat is False
 
 
 def test_tokens() -> None:

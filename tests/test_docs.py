@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import shutil
+import sys
 from configparser import ConfigParser
 from typing import TYPE_CHECKING
 
@@ -202,7 +203,7 @@ def test_drawing_of_a_call_names_folders() -> None:
 
 def test_floors_are_drawn_from_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
     """The drawing of the floors has a box for every folder and module of the package."""
-    monkeypatch.syspath_prepend(ROOT / "docs" / "_ext")
+    monkeypatch.setattr(sys, "path", [str(ROOT / "docs" / "_ext"), *sys.path])
     drawing: str = importlib.import_module("floors").draw()
 
     assert set(re.findall(r'class="code"[^>]*>(\w+)<', drawing)) == _floors()
@@ -210,7 +211,7 @@ def test_floors_are_drawn_from_the_contract(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_trace_is_drawn_from_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """The drawing of a trace has the calls of a real run, and the attempts below them."""
-    monkeypatch.syspath_prepend(ROOT / "docs" / "_ext")
+    monkeypatch.setattr(sys, "path", [str(ROOT / "docs" / "_ext"), *sys.path])
     drawing: str = importlib.import_module("trace_drawing").draw()
     lines = re.findall(r'class="code"[^>]*>([^<]+)<', drawing)
 

@@ -40,8 +40,7 @@ from nimble_stop.local import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from nimble_stop.local import RequestRecord
-    from nimble_stop.local.faults.kinds import Fault
+    from nimble_stop.local import Fault, RequestRecord
 
 SCHEDULES = int(os.environ.get("NIMBLE_STOP_SCHEDULES", "60"))
 STOP = "StopStreamingSession"

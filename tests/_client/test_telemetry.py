@@ -265,7 +265,6 @@ def test_run(
     assert (run.attributes or {})["nimble_stop.run_id"] == "n-1"
     # A worker process has no exporter here.
     for call in seen.spans("nimble.StopStreamingSession"):
-        assert call.context.trace_id == run.context.trace_id
         assert call.parent in [each.context for each in runs]
 
 

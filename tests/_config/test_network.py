@@ -94,9 +94,11 @@ def test_no_proxy_url(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_socks_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """A SOCKS proxy without PySocks is refused with what to install."""
     monkeypatch.setenv("ALL_PROXY", "socks5h://user:hush@proxy.example:1080")
-    monkeypatch.setattr(
-        _network, "find_spec", lambda name: None if name == "socks" else find_spec(name)
-    )
+
+    def find(name: str) -> object:
+        return None if name == "socks" else find_spec(name)
+
+    monkeypatch.setattr(_network, "find_spec", find)
 
     with pytest.raises(ConfigurationError, match=r"requests\[socks\]") as failure:
         proxy_for(parse_endpoint(HTTP, "x"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from datetime import datetime
+from datetime import datetime  # noqa: TC003 - cattrs resolves the annotations
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -59,6 +59,8 @@ class Floor:
     def __init__(self) -> None:
         self._endpoint = os.environ["AWS_ENDPOINT_URL_NIMBLE"]
         credentials = EnvProvider().load()
+        if credentials is None:
+            raise LookupError("the benchmark sets keys in the environment")
         self._auth = SigV4Auth(credentials, "nimble", os.environ["AWS_DEFAULT_REGION"])
         self._converter = make_converter()
 
@@ -67,9 +69,10 @@ class Floor:
         path = f"/2020-08-01/studios/studio-1/streaming-sessions/{session_id}/stop"
         body = json.dumps({"volumeRetentionMode": "RETAIN"}).encode()
         headers = {"Content-Type": "application/json", "X-Amz-Client-Token": str(uuid.uuid4())}
-        request = AWSRequest("POST", self._endpoint + path, headers, body)
+        url = self._endpoint + path
+        request = AWSRequest("POST", url, headers, body)
         self._auth.add_auth(request)
-        return request.url, dict(request.headers.items()), body
+        return url, dict(request.headers.items()), body
 
     def read(self, content: bytes) -> object:
         """Make a session of an answer."""

@@ -152,7 +152,7 @@ def _given(instance: object, fields: Mapping[str, attrs.Attribute[Any]]) -> dict
     """Return the values that are not the defaults."""
     values = {name: getattr(instance, name) for name in fields}
     return {
-        name: dict(value) if isinstance(value, Mapping) else value
+        name: dict(cast("Mapping[str, object]", value)) if isinstance(value, Mapping) else value
         for name, value in values.items()
         if value not in (fields[name].default, {})
     }

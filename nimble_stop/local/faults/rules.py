@@ -32,11 +32,12 @@ def _check_fault(instance: object, attribute: attrs.Attribute[Any], value: objec
     del instance
     if isinstance(value, Fault):
         return
-    known = [kind.__name__ for kind in kinds_of_faults()]
+    kinds = {kind.__name__: kind for kind in kinds_of_faults()}
     message = f"{attribute.name} must be a fault such as Latency(1.5), not {quote(value)}"
-    if isinstance(value, type) and issubclass(value, Fault):
-        raise TypeError(f"{message}; make one of it: {value.__name__}(...)")
-    raise TypeError(f"{message}{suggestion(value, known)}")
+    for name, kind in kinds.items():
+        if value is kind:
+            raise TypeError(f"{message}; make one of it: {name}(...)")
+    raise TypeError(f"{message}{suggestion(value, list(kinds))}")
 
 
 @attrs.define(eq=False)
@@ -163,10 +164,11 @@ class FaultRules:
             return None
         with self._lock:
             for rule in self._rules:
+                fault = rule.fault
                 if (
-                    isinstance(rule.fault, point)
+                    isinstance(fault, point)
                     and rule.fits(operation, studio_id, session_id)
                     and rule.fires()
                 ):
-                    return rule.fault
+                    return fault  # pyright: ignore[reportReturnType] - isinstance has checked it
         return None

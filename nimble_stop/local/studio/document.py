@@ -123,7 +123,9 @@ def read_seed(seed: Seed) -> State:
             raise ConfigurationError(f"The seed {path!r} cannot be read: {error}.") from error
     else:
         document = seed
-    return read_state({"sessions": document} if isinstance(document, list | tuple) else document)
+    if isinstance(document, list | tuple):
+        return read_state({"sessions": cast("Sequence[object]", document)})
+    return read_state(document)
 
 
 def add_sessions(

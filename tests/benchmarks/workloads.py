@@ -82,11 +82,11 @@ def many(client: str) -> float:
         "nimble_stop": _many_sync,
         "nimble_stop async": lambda: asyncio.run(_async_stops()),
     }
-    return run[client]()
+    return run[client]()  # type: ignore[no-untyped-call] # likewise
 
 
 def _many_bare() -> float:
-    from floor import SyncFloor  # type: ignore[import-not-found] # it stands beside this script
+    from floor import SyncFloor
 
     bare: Callable[[str], object] = SyncFloor(_IN_FLIGHT).stop
     return _many_threads(bare)
@@ -123,7 +123,7 @@ async def _bare_async_stops() -> float:
     import asyncio
 
     import aiohttp
-    from floor import AsyncFloor  # type: ignore[import-not-found] # it stands beside this script
+    from floor import AsyncFloor
 
     async with aiohttp.ClientSession() as session:
         stop = AsyncFloor(session).stop

@@ -2,36 +2,57 @@ from __future__ import annotations
 
 import math
 import socket
+import sqlite3
 import threading
-from datetime import UTC, datetime
+import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from nimble_stop.exceptions import ConfigurationError
 from nimble_stop.local import (
     AccessKey,
-    FaultRule,
     LocalNimble,
     RequestRecord,
-    ServiceFailure,
+)
+from nimble_stop.local.storage import busy
+from nimble_stop.local.storage.busy import StoreBusyError
+from tests.local.support import (
+    Elsewhere,
+    call,
+    connect,
+    exchange_bytes,
+    get,
+    send,
+    sessions_path,
+    stop,
+    stop_bytes,
 )
 
-from .support import Elsewhere, call, exchange_bytes, get, sessions_path, stop, stop_bytes
-
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
+
+    from tests.local.support import Reply
+
+
+def server_threads() -> int:
+    """Count the threads that serve, those of other endpoints included."""
+    return [thread.name for thread in threading.enumerate()].count("nimble-stop-local")
 
 
 def test_it_is_there_inside_the_with_block_only() -> None:
     """It says where it is, and before and after that it is not running."""
+    before = server_threads()
     local = LocalNimble()
     assert repr(local) == "<LocalNimble not running>"
     with local as same:
         assert same is local
         assert repr(local) == f"<LocalNimble {local.endpoint_url}>"
         assert local.start() is local
-        assert [thread.name for thread in threading.enumerate()].count("nimble-stop-local") == 1
+        assert server_threads() == before + 1
     for use in (lambda: local.endpoint_url, lambda: local.sessions, local.complete_all):
         with pytest.raises(RuntimeError, match="not running"):
             use()
@@ -124,32 +145,6 @@ def test_the_clock_decides_about_signatures_and_times() -> None:
         assert stop(local, "s", "x").session["stoppedAt"] == "1970-01-01T00:01:00Z"
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"transition_seconds": -1},
-        {"transition_seconds": math.nan},
-        {"transition_seconds": math.inf},
-        {"max_skew_seconds": -1},
-        {"max_skew_seconds": math.nan},
-        {"journal_size": -1},
-        {"credentials": []},
-    ],
-)
-def test_bad_arguments(options: dict[str, Any]) -> None:
-    """An argument that cannot be used is a ValueError that names it."""
-    (name,) = options
-    with pytest.raises(ValueError, match=name):
-        LocalNimble(**options)
-
-
-@pytest.mark.parametrize("region_name", ["", "x y", "us-west-2\n"])
-def test_bad_region(region_name: str) -> None:
-    """A region that no client would sign for is refused."""
-    with pytest.raises(ConfigurationError, match="region_name"):
-        LocalNimble(region_name=region_name)
-
-
 def test_limits_that_let_nothing_through() -> None:
     """No skew and no journal at all can be asked for."""
     with LocalNimble(clock=lambda: 60.5, max_skew_seconds=0, journal_size=0) as local:
@@ -171,96 +166,6 @@ def test_a_port_that_cannot_be_taken(local: LocalNimble) -> None:
         other.start()
     with pytest.raises(RuntimeError, match="not running"):
         _ = other.sessions
-
-
-def test_sessions_can_be_added(local: LocalNimble) -> None:
-    """An added session is what clients read."""
-    added = local.add_session(
-        studio_id="studio/1", session_id="x y", state="STOPPED", owned_by="me", tags={"a": "b"}
-    )
-    assert (added.state, added.owned_by, added.tags) == ("STOPPED", "me", {"a": "b"})
-    assert get(local, "studio/1", "x y").session["ownedBy"] == "me"
-
-
-def test_a_session_cannot_be_added_twice(local: LocalNimble) -> None:
-    """An id is taken once in a studio."""
-    with pytest.raises(ValueError, match="has a session 'session-1' already"):
-        local.add_session(studio_id="studio-1", session_id="session-1")
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        {"session_id": ".."},
-        {"session_id": "x", "state": "REDY"},
-        {"session_id": "x", "owner": "me"},
-        {"session_id": "x", "created_at": "2026-01-01T00:00:00"},
-    ],
-)
-def test_a_session_that_no_client_could_read(local: LocalNimble, arguments: dict[str, Any]) -> None:
-    """What cannot be added leaves nothing behind."""
-    with pytest.raises((TypeError, ValueError)):
-        local.add_session(studio_id="studio-1", **arguments)
-    assert list(local.sessions) == [("studio-1", "session-1")]
-
-
-def test_time_can_be_moved() -> None:
-    """Advancing completes transitions, and signatures do not notice."""
-    with LocalNimble(transition_seconds=3600) as local:
-        local.add_session(studio_id="s", session_id="x")
-        stop(local, "s", "x")
-        local.advance(3599)
-        assert get(local, "s", "x").session["state"] == "STOP_IN_PROGRESS"
-        local.advance(2)
-        assert get(local, "s", "x").session["state"] == "STOPPED"
-
-
-def test_transitions_by_hand() -> None:
-    """Without a duration a test says when a transition ends."""
-    with LocalNimble(transition_seconds=None) as local:
-        for session_id in ("x", "y", "z"):
-            local.add_session(studio_id="s", session_id=session_id)
-            stop(local, "s", session_id)
-        local.advance(1_000_000)
-        assert local.sessions["s", "x"].state == "STOP_IN_PROGRESS"
-        local.complete("s", "x")
-        assert local.sessions["s", "x"].state == "STOPPED"
-        assert local.complete_all() == 2
-        with pytest.raises(ValueError, match="'x' of 's' is in no transition"):
-            local.complete("s", "x")
-
-
-def test_a_session_in_transition_can_be_added() -> None:
-    """It leaves its state as if it had entered it just now."""
-    with LocalNimble(transition_seconds=10) as local:
-        local.add_session(studio_id="s", session_id="x", state="STOP_IN_PROGRESS")
-        assert local.sessions["s", "x"].state == "STOP_IN_PROGRESS"
-        local.advance(10)
-        assert local.sessions["s", "x"].state == "STOPPED"
-
-
-def test_faults_can_be_ended(local: LocalNimble) -> None:
-    """Rules are put into force and taken out again, and tell how often they happened."""
-    rule = local.inject(ServiceFailure())
-    local.inject_rules([FaultRule(ServiceFailure("ThrottlingException"))])
-    assert get(local, "studio-1", "session-1").status == 500
-    local.clear_faults()
-    assert get(local, "studio-1", "session-1").status == 200
-    assert rule.fired == 1
-
-
-def test_a_reset_forgets_everything(local: LocalNimble) -> None:
-    """Sessions, tokens, faults, requests and skipped time are gone."""
-    stop(local, "studio-1", "session-1", token="t")
-    local.inject(ServiceFailure())
-    local.advance(3600)
-    local.reset()
-    assert len(local.sessions) == len(local.requests) == 0
-    added = local.add_session(studio_id="studio-1", session_id="session-1")
-    assert added.created_at is not None
-    assert added.created_at <= datetime.now(UTC)
-    assert stop(local, "studio-1", "session-1", token="t").status == 200
-    local.requests.assert_stopped_once("session-1")
 
 
 def test_requests_can_be_listened_to() -> None:
@@ -307,14 +212,129 @@ def test_time_in_between_counts(tmp_path: Path) -> None:
         assert session.updated_at.timestamp() == 1060
 
 
-def test_what_was_advanced_over_stays_completed(tmp_path: Path) -> None:
-    """A transition that moved time completed is so in the file, for whoever opens it next."""
+def test_skipped_time_stays_skipped(tmp_path: Path) -> None:
+    """A restart on the same file finds the time that was skipped, and what is due by it."""
     path = str(tmp_path / "x.db")
-    with LocalNimble(db=path, transition_seconds=3600) as local:
+    options: dict[str, Any] = {"db": path, "clock": lambda: 1000.0, "max_skew_seconds": math.inf}
+    with LocalNimble(**options, transition_seconds=3600) as local:
+        local.advance(1800)
         local.add_session(studio_id="s", session_id="x", state="STOP_IN_PROGRESS")
-        local.advance(3600)
-    with LocalNimble(db=path) as local:
+        local.advance(1800)
+    with LocalNimble(**options, transition_seconds=3600) as local:
+        assert local.now == 4600
+        assert local.sessions["s", "x"].state == "STOP_IN_PROGRESS"
+        local.advance(1800)
         assert local.sessions["s", "x"].state == "STOPPED"
+
+
+def test_several_can_run_at_once() -> None:
+    """Each has a port, sessions, faults and a journal of its own."""
+    with LocalNimble() as first, LocalNimble() as second:
+        first.add_session(studio_id="s", session_id="x")
+        assert get(first, "s", "x").status == 200
+        assert get(second, "s", "x").status == 404
+        assert len(first.requests) == len(second.requests) == 1
+
+
+def test_starting_from_many_threads_starts_one_server() -> None:
+    """Eight threads that start it at once find one server, and closing ends it."""
+    before = server_threads()
+    local = LocalNimble()
+    barrier = threading.Barrier(8)
+
+    def start() -> None:
+        barrier.wait()
+        local.start()
+
+    threads = [threading.Thread(target=start) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    port = urlsplit(local.endpoint_url).port
+    assert server_threads() == before + 1
+    local.close()
+    assert server_threads() == before
+    socket.create_server(("127.0.0.1", port or 0)).close()
+
+
+def test_a_listener_can_close_it(tmp_path: Path) -> None:
+    """The request is still answered, then port and store are free again."""
+    db = tmp_path / "x.db"
+    local = LocalNimble(db=str(db), on_request=lambda _: local.close())
+    with local:
+        local.add_session(studio_id="s", session_id="x")
+        port = urlsplit(local.endpoint_url).port
+        (thread,) = (
+            thread
+            for thread in threading.enumerate()
+            if thread is local._thread._thread  # type: ignore[union-attr]  # it serves
+        )
+        assert get(local, "s", "x").status == 200
+        thread.join(10)
+        assert not thread.is_alive()
+        socket.create_server(("127.0.0.1", port or 0)).close()
+        # The last connection to a store takes its write-ahead log away.
+        assert not db.with_name("x.db-wal").exists()
+
+
+@pytest.fixture
+def held_store(tmp_path: Path) -> Generator[tuple[LocalNimble, sqlite3.Connection]]:
+    """An endpoint whose store another process can write to, and that process's connection."""
+    path = str(tmp_path / "x.db")
+    with (
+        LocalNimble(db=path) as local,
+        closing(sqlite3.connect(path, isolation_level=None)) as other,
+    ):
+        local.add_session(studio_id="s", session_id="x")
+        local.add_session(studio_id="s", session_id="y")
+        other.execute("BEGIN IMMEDIATE")
+        yield local, other
+
+
+def test_a_busy_store_holds_nobody_up(
+    held_store: tuple[LocalNimble, sqlite3.Connection],
+) -> None:
+    """While another process writes, reads and health are answered, and a stop waits its turn."""
+    local, other = held_store
+    answers: list[Reply] = []
+    stopping = threading.Thread(target=lambda: answers.append(stop(local, "s", "x")))
+    stopping.start()
+    assert get(local, "s", "y").status == 200
+    health = send(local, "GET", "/_nimble-stop/health", body=None, headers={})
+    assert health.json["status"] == "ok"
+    assert not answers
+    other.execute("COMMIT")
+    stopping.join()
+    assert [answer.status for answer in answers] == [200]
+    local.requests.assert_stopped_once("x")
+
+
+def test_a_store_that_stays_busy(
+    held_store: tuple[LocalNimble, sqlite3.Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the end a change fails with an error that may be retried, and nothing has happened."""
+    local, other = held_store
+    monkeypatch.setattr(busy, "BUSY_SECONDS", 0.05)
+    reply = stop(local, "s", "x", token="t")
+    assert (reply.status, reply.error) == (500, "InternalServerErrorException")
+    with pytest.raises(StoreBusyError):
+        local.complete_all()
+    other.execute("COMMIT")
+    assert stop(local, "s", "x", token="t").status == 200
+    local.requests.assert_stopped_once("x")
+
+
+def test_closing_does_not_wait_for_a_busy_store(
+    held_store: tuple[LocalNimble, sqlite3.Connection],
+) -> None:
+    """Requests that wait for the store are given up, whoever holds it."""
+    local, _ = held_store
+    with connect(local) as client:
+        client.sendall(stop_bytes(local).replace(b"studio-1", b"s").replace(b"session-1", b"x"))
+        started = time.monotonic()
+        local.close()
+        assert time.monotonic() - started < 4
 
 
 def test_two_endpoints_can_share_a_file(tmp_path: Path) -> None:

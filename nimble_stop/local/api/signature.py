@@ -37,10 +37,12 @@ _SCOPE_PARTS: Final = 5
 # Commas and slashes part what stands around it.
 _KEY_ID: Final = re.compile(r"[!-+\-.0-~]+")
 _DATE_FORM: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
-# Whatever a client signs of its secrets, it signs as a header of one of these names, or in a query.
-_SECRET_HEADERS: Final = re.compile(
-    rb"(?im)(^(?:x-amz-security-token|authorization|cookie):|X-Amz-(?:Security-Token|Signature)=)"
-    rb"[^&\n]*"
+# Whatever a client signs of its secrets is a header of one of these names or a parameter of a
+# query; the signature is a part of the Authorization header too.
+_SECRETS: Final = re.compile(
+    rb"(?im)(^(?:x-amz-security-token|proxy-authorization|cookie):)[^\n]*"
+    rb"|(X-Amz-(?:Security-Token|Signature)=)[^&\n]*"
+    rb"|([ ,]Signature=)[^,\n]*"
 )
 _KEPT_BYTES: Final = 16_384
 _REQUIRED_PARTS: Final = ("Credential", "SignedHeaders", "Signature")
@@ -273,15 +275,30 @@ def _check_signature(
             "The request signature we calculated does not match the signature you provided. "
             "Check your AWS Secret Access Key and signing method. Consult the service "
             "documentation for details.",
-            verification=_explain(computation, authorization.signed_headers),
+            verification=_explain(request, computation, authorization.signed_headers),
         )
 
 
-def _explain(computation: Computation, signed_headers: str) -> dict[str, str]:
-    """Write down what was computed, for the journal, without the secrets that it holds."""
-    canonical = _SECRET_HEADERS.sub(rb"\1***", computation.canonical_request)
+def _explain(
+    request: SignedRequest, computation: Computation, signed_headers: str
+) -> dict[str, str]:
+    """Write down what was sent and computed, for the journal, without the secrets in it."""
     return {
-        "canonicalRequest": _text(canonical[:_KEPT_BYTES]),
+        "sent": _without_secrets(_signed_head(request, signed_headers)),
+        "canonicalRequest": _without_secrets(computation.canonical_request),
         "stringToSign": computation.string_to_sign,
         "signedHeaders": signed_headers[:_KEPT_BYTES],
     }
+
+
+def _signed_head(request: SignedRequest, signed_headers: str) -> bytes:
+    """Write the signed part of a request's head, and the signature's header, as they were sent."""
+    target = b"?".join(filter(None, (request.path, request.query)))
+    names = {*signed_headers.encode("latin-1").split(b";"), b"authorization"}
+    headers = ((name, values) for name, values in request.headers.items() if name in names)
+    lines = [b"%b: %b" % (name, value) for name, values in headers for value in values]
+    return b"\n".join([b"%b %b" % (request.method.encode(), target), *lines])
+
+
+def _without_secrets(text: bytes) -> str:
+    return _text(_SECRETS.sub(rb"\1\2\3***", text)[:_KEPT_BYTES])

@@ -319,6 +319,28 @@ def test_no_signature_does_more_than_fail(value: bytes) -> None:
     assert refused.code in {"InvalidSignatureException", "IncompleteSignatureException"}
 
 
+def test_why_a_signature_does_not_match() -> None:
+    """What was signed stands beside what was computed of it, and no secret in either."""
+    headers = {"Cookie": "a=1, b=2; c3kie", "Proxy-Authorization": "Basic pr0xy"}
+    request = signed(
+        path="/stop?X-Amz-Signature=qu,ery&a=b",
+        key=AccessKey("ASIA", "another", "t0ken"),
+        headers=headers,
+    )
+    verification = refusal(request).verification
+    assert verification is not None
+    assert verification["sent"].startswith("POST /stop?X-Amz-Signature=***&a=b\n")
+    assert "\nauthorization: AWS4-HMAC-SHA256 Credential=ASIA/" in verification["sent"]
+    assert "\nhost: localhost:8000\n" in verification["sent"]
+    assert verification["canonicalRequest"].startswith("POST\n/stop\n")
+    assert verification["stringToSign"].startswith("AWS4-HMAC-SHA256\n")
+    assert verification["signedHeaders"] in verification["canonicalRequest"]
+    signature = request.headers[b"authorization"][0].rpartition(b"=")[2].decode()
+    everything = "\n".join(verification.values())
+    for secret in (signature, "t0ken", "qu,ery", "pr0xy", "c3kie", "b=2"):
+        assert secret not in everything
+
+
 def test_secrets_are_not_in_reprs() -> None:
     """Neither the secret key nor the session token is shown."""
     shown = repr(TEMPORARY) + repr(signed(key=TEMPORARY))

@@ -635,22 +635,14 @@ function makeFilledCommand(label, line) {
 }
 
 /** Show why a signature did not match: what was sent beside what the endpoint made of it. */
-function makeComparison(request, { canonicalRequest, stringToSign, signedHeaders }) {
-  const sent = [
-    `${request.method} ${request.path}`,
-    signedHeaders && `SignedHeaders=${signedHeaders}`,
-    "",
-    request.body,
-  ];
-  const parts = [
-    ["As it was sent", sent.filter((line) => line !== undefined).join("\n")],
-    ["Canonical request, as the endpoint computes it", canonicalRequest],
-    ["String to sign, as the endpoint computes it", stringToSign],
-  ];
+function makeComparison({ body }, { sent, canonicalRequest, stringToSign }) {
+  const part = (title, text) => make("div", {}, make("h3", {}, title), make("pre", {}, text));
   return make(
     "div",
     { class: "compared" },
-    ...parts.map(([title, text]) => make("div", {}, make("h3", {}, title), make("pre", {}, text))),
+    part("As it was sent", `${sent}\n\n${body}`),
+    part("Computed: the canonical request", canonicalRequest),
+    part("Computed: the string to sign", stringToSign),
   );
 }
 

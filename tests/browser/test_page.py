@@ -479,25 +479,23 @@ def test_the_picture_of_the_documentation(
     request: pytest.FixtureRequest, open_page: Callable[..., Watched]
 ) -> None:
     """The screenshot that the documentation shows can be taken, and is small."""
-    with (
-        LocalNimble(transition_seconds=120) as local,
-        NimbleClient(
-            endpoint_url=local.endpoint_url,
-            region_name=local.region_name,
-            credentials=local.credentials,
-        ) as client,
-    ):
-        local.add_sample_studio()
-        local.inject(ServiceFailure("ThrottlingException"), times=1)
-        client.stop_session("demo-studio", "artist-1")
-        with pytest.raises(ServiceError):
-            client.stop_session("demo-studio", "review-room")
-        list(client.list_sessions("demo-studio"))
-        watched = open_page(local, width=1200)
-        expect(watched.row("journal", "")).not_to_have_count(0)
-        expect(watched.row("sessions", "artist-1").locator(".badge")).to_have_text(
-            "STOP_IN_PROGRESS"
+    with LocalNimble(transition_seconds=120, sample=True) as local:
+        connection = {"endpoint_url": local.endpoint_url, "region_name": local.region_name}
+        client = NimbleClient(**connection, credentials=local.credentials)
+        wrong = NimbleClient(**connection, credentials=Credentials("LOCALNIMBLE", "wrong"))
+        local.inject(
+            ServiceFailure("ThrottlingException"), operation="StopStreamingSession", times=1
         )
+        with client, wrong:
+            client.stop_session("demo-studio", "artist-1")
+            for each, session_id in ((client, "review-room"), (wrong, "artist-2")):
+                with pytest.raises(ServiceError):
+                    each.stop_session("demo-studio", session_id)
+            list(client.list_sessions("demo-studio"))
+        watched = open_page(local)
+        watched.page.set_viewport_size({"width": 1400, "height": 620})
+        watched.open_row("journal", "InvalidSignatureException")
+        expect(watched.row("sessions", "artist-1")).to_contain_text("STOP_IN_PROGRESS")
         picture = watched.page.screenshot()
     assert len(picture) < 200_000
     target: Path | None = request.config.getoption("--write-picture")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 import attrs
 from cattrs import AttributeValidationNote, BaseValidationError, Converter
@@ -21,7 +21,7 @@ from nimble_stop._api.timestamps import parse_timestamp
 from nimble_stop.models import StreamingSession, VolumeConfiguration, member_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 class MemberError(ValueError):
@@ -96,6 +96,17 @@ def _is_mapping_type(kind: object) -> bool:
     return kind == Mapping[str, str]
 
 
+def _is_optional(kind: object) -> bool:
+    return type(None) in get_args(kind)
+
+
+def _optional_hook(kind: Any, converter: Converter) -> Callable[[Any, Any], Any]:  # noqa: ANN401 - cattrs hands the type over
+    """Give the hook for a type or None; cattrs' own looks the type's hook up for every value."""
+    (given,) = set(get_args(kind)) - {type(None)}
+    hook = converter.get_structure_hook(given)
+    return lambda value, _: None if value is None else hook(value, given)
+
+
 def _renames(model: type[attrs.AttrsInstance]) -> dict[str, Any]:
     return {
         attribute.name: override(rename=member_name(attribute.name))
@@ -109,6 +120,7 @@ def _make_converter() -> Converter:
     converter.register_structure_hook(int, _structure_integer)
     converter.register_structure_hook(datetime, _structure_time)
     converter.register_structure_hook_func(_is_mapping_type, _structure_tags)
+    converter.register_structure_hook_factory(_is_optional, _optional_hook)
     for model in map(vars(models).__getitem__, models.__all__):
         if issubclass(model, StrEnum):
             converter.register_structure_hook(model, _structure_enum)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
@@ -101,8 +102,9 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     return (until - date).total_seconds()
 
 
+@lru_cache(maxsize=8)
 def http_date(value: str) -> datetime | None:
-    """Read an HTTP date; None when it is none."""
+    """Read an HTTP date; None when it is none. The answers of one second all have the same."""
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, TypeError, IndexError, OverflowError):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import platform
 import re
-from datetime import UTC, datetime
+import time
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import attrs
@@ -93,6 +93,15 @@ def _without(secret: str, value: object) -> object:
     return value
 
 
+class _Signable(AWSRequest):
+    """A request for botocore to sign. Its body needs no preparing: it is bytes already."""
+
+    @property
+    def body(self) -> bytes:
+        """The bytes that are hashed."""
+        return cast("bytes", self.data)
+
+
 class Signer:
     """Signs the attempts of one client."""
 
@@ -118,19 +127,20 @@ class Signer:
             ConfigurationError: There are no credentials that a request can be signed with.
         """
         endpoint, keys = self._config.endpoint, self._credentials.keys()
-        moment = datetime.fromtimestamp(self._config.runtime.now() + skew, UTC)
-        timestamp = moment.strftime("%Y%m%dT%H%M%SZ")
+        moment = time.gmtime(self._config.runtime.now() + skew)
+        timestamp = time.strftime("%Y%m%dT%H%M%SZ", moment)
         headers = {"Host": endpoint.host_header, **request.headers, "X-Amz-Date": timestamp}
         if keys.token:
             headers["X-Amz-Security-Token"] = keys.token
         url = endpoint.url_of(request.path, request.query)
-        signable = AWSRequest(request.operation.method, url, headers, request.body)
+        signable = _Signable(request.operation.method, url, headers, request.body)
         signable.context["timestamp"] = timestamp
         # The keys have all that botocore reads of credentials.
         auth = SigV4Auth(cast("Credentials", keys), _SERVICE, self._config.region_name)
-        text = auth.string_to_sign(signable, auth.canonical_request(signable))
-        signature = auth.signature(text, signable)
-        signed_headers = auth.signed_headers(auth.headers_to_sign(signable))
+        canonical = auth.canonical_request(signable)
+        signature = auth.signature(auth.string_to_sign(signable, canonical), signable)
+        # The last line but one holds the names of the signed headers.
+        signed_headers = canonical.rsplit("\n", 2)[1]
         if request.body:
             headers["Content-Length"] = str(len(request.body))
         return WireRequest(

@@ -276,8 +276,8 @@ class Transport(HTTPAdapter):
         """Read an answer, up to the cap, before anybody else can."""
         body = b""
         try:
-            while piece := resp.read(MAX_BODY_BYTES + 1 - len(body), decode_content=False):
-                body += piece
+            while not resp.closed and len(body) <= MAX_BODY_BYTES:
+                body += resp.read(MAX_BODY_BYTES + 1 - len(body), decode_content=False)
         finally:
             # A connection whose answer is complete has been given back.
             resp.close()

@@ -35,9 +35,10 @@ class RequestRecord:
         status: The status that was answered; None when the connection was reset instead.
         error_code: The error code that was answered.
         error_message: Why the endpoint refused the request; None for a fault's error.
-        verification: For a signature that did not match, what was signed as it was ``sent``, and
-            what the endpoint computed of it: ``canonicalRequest``, ``stringToSign`` and
-            ``signedHeaders``. Without secrets.
+        verification: For a signature that was refused, what was ``sent`` (of it
+            ``credentialScope`` and ``signedHeaders``) and what the endpoint makes of it:
+            ``expectedScope``, ``canonicalRequest``, ``stringToSign``. Without secrets; None when
+            there was no signature that could be read.
         request_id: The answer's ``x-amzn-requestid``.
         applied: Whether this very request changed something. A repeated one, answered from what
             was done before, did not.

@@ -17,9 +17,15 @@ from urllib.parse import quote, unquote_to_bytes
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["ALGORITHM", "Computation", "SignedRequest", "compute_signature"]
+__all__ = [
+    "ALGORITHM",
+    "SignedRequest",
+    "canonical_request",
+    "compute_signature",
+    "string_to_sign",
+]
 
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
 _UNRESERVED: Final = "-_.~"
@@ -44,21 +50,6 @@ class SignedRequest:
     body: bytes
 
 
-@attrs.frozen
-class Computation:
-    """A computed signature, and what it is made of.
-
-    Args:
-        signature: The signature in hexadecimal.
-        canonical_request: The canonical request; it holds a session token where there is one.
-        string_to_sign: The string to sign.
-    """
-
-    signature: str = attrs.field(repr=False)
-    canonical_request: bytes = attrs.field(repr=False)
-    string_to_sign: str
-
-
 def compute_signature(
     request: SignedRequest,
     *,
@@ -67,30 +58,54 @@ def compute_signature(
     scope: tuple[str, str, str, str],
     signed_headers: str,
     body_hash: str,
-) -> Computation:
-    """Compute the signature that a request should carry, and what it is made of.
+) -> str:
+    """Compute the signature that a request should carry.
 
     Args:
-        request: What came in; each of the signed headers is there.
+        request: What came in.
         secret: The caller's secret access key.
         date: The ``X-Amz-Date`` header.
         scope: Day, region, service and terminator.
         signed_headers: The names of the signed headers, separated by semicolons.
         body_hash: The SHA-256 of the body, in hexadecimal.
 
+    Returns:
+        The signature in hexadecimal.
     """
-    canonical = _canonical_request(request, signed_headers.encode("latin-1"), body_hash.encode())
+    canonical = canonical_request(request, signed_headers.split(";"), body_hash)
+    to_sign = string_to_sign(canonical, date=date, scope=scope)
+    return hmac.digest(_signing_key(secret, *scope), to_sign.encode(), "sha256").hex()
+
+
+def string_to_sign(canonical: bytes, *, date: str, scope: tuple[str, str, str, str]) -> str:
+    """Write what is signed of a canonical request.
+
+    Args:
+        canonical: The canonical request.
+        date: The ``X-Amz-Date`` header.
+        scope: Day, region, service and terminator.
+    """
     digest = hashlib.sha256(canonical).hexdigest()
-    string_to_sign = f"{ALGORITHM}\n{date}\n{'/'.join(scope)}\n{digest}"
-    key = _signing_key(secret, *scope)
-    signature = hmac.digest(key, string_to_sign.encode(), "sha256").hex()
-    return Computation(signature, canonical, string_to_sign)
+    return f"{ALGORITHM}\n{date}\n{'/'.join(scope)}\n{digest}"
 
 
-def _canonical_request(request: SignedRequest, signed_headers: bytes, body_hash: bytes) -> bytes:
+def canonical_request(
+    request: SignedRequest, signed_headers: Sequence[str], body_hash: str
+) -> bytes:
+    """Write a request in the form that is signed.
+
+    Args:
+        request: What came in.
+        signed_headers: The names of the signed headers; one that was not sent has no value.
+        body_hash: The SHA-256 of the body, in hexadecimal.
+    """
+    names = [name.encode("latin-1") for name in signed_headers]
     headers = b"".join(
-        name + b":" + b",".join(b" ".join(value.split()) for value in request.headers[name]) + b"\n"
-        for name in signed_headers.split(b";")
+        name
+        + b":"
+        + b",".join(b" ".join(value.split()) for value in request.headers.get(name, ()))
+        + b"\n"
+        for name in names
     )
     return b"\n".join(
         (
@@ -99,8 +114,8 @@ def _canonical_request(request: SignedRequest, signed_headers: bytes, body_hash:
             quote(request.path, safe="/" + _UNRESERVED).encode(),
             _canonical_query(request.query),
             headers,
-            signed_headers,
-            body_hash,
+            b";".join(names),
+            body_hash.encode(),
         )
     )
 

@@ -77,7 +77,6 @@ class Refusal(Exception):  # noqa: N818  # it is an answer, and no error of this
         context: More about it, as the body's ``context``.
         status: The HTTP status, where it is not the code's own.
         headers: Further headers of the answer.
-        verification: For the journal only: what the endpoint computed of a signature.
     """
 
     def __init__(
@@ -88,7 +87,6 @@ class Refusal(Exception):  # noqa: N818  # it is an answer, and no error of this
         *,
         status: int | None = None,
         headers: Mapping[str, str] | None = None,
-        verification: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -96,7 +94,8 @@ class Refusal(Exception):  # noqa: N818  # it is an answer, and no error of this
         self.context: dict[str, str] = dict(context or {})
         self.status: int = STATUSES[code] if status is None else status
         self.headers: dict[str, str] = dict(headers or {})
-        self.verification = verification
+        self.verification: Mapping[str, str] | None = None
+        """For the journal only: what `explain_signature` says of a signature that was refused."""
 
 
 def error_body(code: str, message: str, context: Mapping[str, str]) -> bytes:

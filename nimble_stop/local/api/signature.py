@@ -18,12 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from nimble_stop.local.api.canonical import (
-    ALGORITHM,
-    Computation,
-    SignedRequest,
-    compute_signature,
-)
+from nimble_stop.local.api.canonical import ALGORITHM, SignedRequest, compute_signature
+from nimble_stop.local.api.explanation import explain_signature
 from nimble_stop.local.api.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -37,14 +33,6 @@ _SCOPE_PARTS: Final = 5
 # Commas and slashes part what stands around it.
 _KEY_ID: Final = re.compile(r"[!-+\-.0-~]+")
 _DATE_FORM: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
-# Whatever a client signs of its secrets is a header of one of these names or a parameter of a
-# query; the signature is a part of the Authorization header too.
-_SECRETS: Final = re.compile(
-    rb"(?im)(^(?:x-amz-security-token|proxy-authorization|cookie):)[^\n]*"
-    rb"|(X-Amz-(?:Security-Token|Signature)=)[^&\n]*"
-    rb"|([ ,]Signature=)[^,\n]*"
-)
-_KEPT_BYTES: Final = 16_384
 _REQUIRED_PARTS: Final = ("Credential", "SignedHeaders", "Signature")
 
 
@@ -109,11 +97,20 @@ def verify(
         Refusal: The request is not accepted; the first check that failed says why.
     """
     authorization = _parse_authorization(request.headers)
-    _check_signed_headers(request.headers, authorization.signed_headers.split(";"))
-    date = _check_date(_single(request.headers, b"x-amz-date"), now, max_skew_seconds)
-    _check_scope(authorization.scope, date, region_name)
-    key = _find_key(keys, authorization.access_key_id, request.headers)
-    _check_signature(request, authorization, key, date)
+    try:
+        _check_signed_headers(request.headers, authorization.signed_headers.split(";"))
+        date = _check_date(_single(request.headers, b"x-amz-date"), now, max_skew_seconds)
+        _check_scope(authorization.scope, date, region_name)
+        key = _find_key(keys, authorization.access_key_id, request.headers)
+        _check_signature(request, authorization, key, date)
+    except Refusal as refusal:
+        refusal.verification = explain_signature(
+            request,
+            scope=authorization.scope,
+            expected_scope=(_basic(now)[:8], region_name, SERVICE, _TERMINATOR),
+            signed_headers=authorization.signed_headers,
+        )
+        raise
     return key.access_key_id
 
 
@@ -261,7 +258,7 @@ def _check_signature(
         raise _invalid(
             "The provided 'x-amz-content-sha256' header does not match what was computed."
         )
-    computation = compute_signature(
+    expected = compute_signature(
         request,
         secret=key.secret_access_key,
         date=date,
@@ -269,36 +266,9 @@ def _check_signature(
         signed_headers=authorization.signed_headers,
         body_hash=computed,
     )
-    if not hmac.compare_digest(computation.signature.encode(), authorization.signature.encode()):
-        raise Refusal(
-            "InvalidSignatureException",
+    if not hmac.compare_digest(expected.encode(), authorization.signature.encode()):
+        raise _invalid(
             "The request signature we calculated does not match the signature you provided. "
             "Check your AWS Secret Access Key and signing method. Consult the service "
-            "documentation for details.",
-            verification=_explain(request, computation, authorization.signed_headers),
+            "documentation for details."
         )
-
-
-def _explain(
-    request: SignedRequest, computation: Computation, signed_headers: str
-) -> dict[str, str]:
-    """Write down what was sent and computed, for the journal, without the secrets in it."""
-    return {
-        "sent": _without_secrets(_signed_head(request, signed_headers)),
-        "canonicalRequest": _without_secrets(computation.canonical_request),
-        "stringToSign": computation.string_to_sign,
-        "signedHeaders": signed_headers[:_KEPT_BYTES],
-    }
-
-
-def _signed_head(request: SignedRequest, signed_headers: str) -> bytes:
-    """Write the signed part of a request's head, and the signature's header, as they were sent."""
-    target = b"?".join(filter(None, (request.path, request.query)))
-    names = {*signed_headers.encode("latin-1").split(b";"), b"authorization"}
-    headers = ((name, values) for name, values in request.headers.items() if name in names)
-    lines = [b"%b: %b" % (name, value) for name, values in headers for value in values]
-    return b"\n".join([b"%b %b" % (request.method.encode(), target), *lines])
-
-
-def _without_secrets(text: bytes) -> str:
-    return _text(_SECRETS.sub(rb"\1\2\3***", text)[:_KEPT_BYTES])

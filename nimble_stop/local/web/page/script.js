@@ -634,7 +634,7 @@ function makeFilledCommand(label, line) {
   return element;
 }
 
-/** Show why a signature did not match: what was sent beside what the endpoint made of it. */
+/** Show why a signature was refused: what was sent beside what the endpoint made of it. */
 function makeComparison({ body }, { sent, canonicalRequest, stringToSign }) {
   const part = (title, text) => make("div", {}, make("h3", {}, title), make("pre", {}, text));
   return make(

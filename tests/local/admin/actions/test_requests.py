@@ -6,7 +6,7 @@ import pytest
 
 from nimble_stop.local import LocalNimble
 from tests.local.admin.support import ask
-from tests.local.support import get, send, session_path, stop
+from tests.local.support import get, send, session_path, signed_headers, stop
 
 if TYPE_CHECKING:
     from typing import Any
@@ -71,19 +71,47 @@ def test_a_full_journal() -> None:
     assert (reply.json["dropped"], reply.json["lastNumber"]) == (1, 2)
 
 
-def test_why_a_signature_was_refused(local: LocalNimble) -> None:
-    """The journal shows what the endpoint computed, and none of the secrets."""
+@pytest.mark.parametrize(
+    ("old", "new", "error", "message"),
+    [
+        ("Signature=", "Signature=0", "InvalidSignatureException", "does not match"),
+        ("us-west-2", "us-east-1", "InvalidSignatureException", "valid region"),
+        ("LOCALNIMBLE", "SOMEBODY", "UnrecognizedClientException", "invalid"),
+        ("host;", "", "InvalidSignatureException", "Host"),
+    ],
+)
+def test_why_a_signature_was_refused(
+    local: LocalNimble, old: str, new: str, error: str, message: str
+) -> None:
+    """The journal shows what was sent beside what the endpoint computed, and no signature."""
     path = session_path("studio-1", "session-1")
-    signature = "5" * 64
-    key = local.credentials
-    headers = {
-        "Authorization": (
-            f"AWS4-HMAC-SHA256 Credential={key.access_key}/20261124/us-west-2/nimble/aws4_request, "
-            f"SignedHeaders=host;x-amz-date, Signature={signature}"
-        ),
-    }
+    headers = signed_headers(local, "GET", path)
+    signature = headers["Authorization"].rpartition("=")[2]
+    headers["Authorization"] = headers["Authorization"].replace(old, new)
     send(local, "GET", path, body=None, headers=headers)
     (request,) = requests(local)
-    assert request["errorCode"] == "IncompleteSignatureException"
-    assert "X-Amz-Date" in request["errorMessage"]
+    assert request["errorCode"] == error
+    assert message in request["errorMessage"]
+    verification = request["verification"]
+    assert verification["credentialScope"] in headers["Authorization"]
+    assert f"SignedHeaders={verification['signedHeaders']}," in headers["Authorization"]
+    assert verification["expectedScope"].endswith("/us-west-2/nimble/aws4_request")
+    assert verification["canonicalRequest"].startswith(f"GET\n{path}\n")
+    assert verification["stringToSign"].startswith("AWS4-HMAC-SHA256\n")
     assert signature not in str(request)
+
+
+def test_why_there_is_no_signature(local: LocalNimble) -> None:
+    """What cannot be read as a signature is explained by the message alone."""
+    send(local, "GET", session_path("studio-1", "session-1"), body=None, headers={})
+    (request,) = requests(local)
+    assert request["errorMessage"] == "Missing Authentication Token"
+    assert request["verification"] is None
+
+
+def test_an_accepted_request_is_not_explained(local: LocalNimble) -> None:
+    """Nothing is computed for a request that was accepted, even if it was refused later."""
+    stop(local, "studio-1", "session-1")
+    get(local, "studio-1", "none")
+    assert [request["verification"] for request in requests(local)] == [None, None]
+    assert requests(local)[1]["errorMessage"] == "Streaming session not found."

@@ -4,7 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from contextlib import aclosing
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -162,18 +162,20 @@ def test_everything_that_changes_is_published(local: LocalNimble) -> None:
     published = events(local)
     kinds = [kind for kind, _ in published]
     assert kinds == [
-        "sessions", "faults", "sessions", "request", "sessions", "clock", "sessions", "faults",
-        "sessions", "reset",
+        "sessions", "faults", "sessions", "request", "faults", "sessions", "clock", "sessions",
+        "faults", "sessions", "cleared", "reset",
     ]  # fmt: skip
     data = [data for _, data in published]
+    sessions = [data["sessions"] for kind, data in published if kind == "sessions"]
+    assert [each and each[0]["state"] for each in sessions] == [
+        "READY", "STOP_IN_PROGRESS", "STOPPED", None, None,
+    ]  # fmt: skip
     names = {"studioId": "studio-1", "sessionId": "session-1"}
-    assert data[0] == {"sessions": [{**names, "state": "READY"}]}
-    assert data[2] == {"sessions": [{**names, "state": "STOP_IN_PROGRESS"}]}
+    assert sessions[3] == [{**names, "state": None}]
+    assert sessions[0][0].items() >= {**names, "volumeRetentionMode": "RETAIN"}.items()
     assert data[3]["operation"] == "StopStreamingSession"
-    assert data[4] == {"sessions": [{**names, "state": "STOPPED"}]}
-    assert data[5]["skipped"] == 5
-    assert data[6] == {"sessions": [{**names, "state": None}]}
-    assert data[8:] == [{"sessions": None}, {}]
+    assert data[6]["skippedSeconds"] == 5
+    assert data[-3:] == [{"sessions": None}, {}, {}]
     assert rule.fired == 1
 
 
@@ -187,6 +189,7 @@ def test_faults_in_force_are_published() -> None:
                 {
                     "id": rule.id,
                     "fired": 0,
+                    "left": None,
                     "fault": "Latency",
                     "seconds": 1,
                     "operation": "GetStreamingSession",
@@ -213,12 +216,9 @@ def test_transitions_are_completed_for_those_who_only_read_events(local: LocalNi
     assert local.events.last_id == last
 
     async def read() -> Any:  # noqa: ANN401  # JSON holds anything
-        async with aclosing(local.events.stream(last, idle_seconds=10)) as replays:
-            reading = asyncio.create_task(anext(replays))
-            # The reader runs until it waits.
-            await asyncio.sleep(0)
+        with closing(local.events.open(last, idle_seconds=10)) as reader:
             local.complete_due_transitions()
-            return (await reading).events[0].data
+            return (await anext(reader)).events[0].data
 
     (changed,) = asyncio.run(read())["sessions"]
     assert changed["state"] == "STOPPED"

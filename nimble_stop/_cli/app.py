@@ -87,7 +87,7 @@ def _prepare_streams() -> None:
     for name, mode, errors in _STREAMS:
         stream: TextIO | None = getattr(sys, name)
         if stream is None:
-            # Whoever started the program had closed it, as some daemons do.
+            # It was closed before the program started, as some daemons do.
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115  # as long as the process lives
         elif isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors=errors)

@@ -74,7 +74,7 @@ def _guarded(options: GlobalOptions, work: Callable[[], int]) -> int:
         try:
             return work()
         except BrokenPipeError:
-            # Whoever read our output has what they wanted.
+            # The reader of our output has what it wanted.
             return ExitCode.OK
         except (ModuleNotFoundError, click.ClickException, click.Abort):
             raise
@@ -95,7 +95,7 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """The program itself, with the same manners as its commands."""
+    """The program itself, whose options are parsed and listed as those of its commands."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the whole line's words, and keep them as they are."""

@@ -12,6 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nimble_stop._config.options import POLL_SECONDS
+from nimble_stop.exceptions import (
+    ConfigurationError,
+    NimbleStopError,
+    ResponseDecodeError,
+    ServiceError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -44,7 +50,6 @@ def open_client(
     """
     from nimble_stop import NimbleClient
     from nimble_stop._client.base import bounded
-    from nimble_stop.exceptions import ConfigurationError
 
     arguments: dict[str, Any] = {} if deadline is None else {"deadline": deadline.seconds}
     with ExitStack() as stack:
@@ -59,15 +64,46 @@ def open_client(
             arguments |= stack.enter_context(_local_endpoint(options))
         try:
             client = stack.enter_context(NimbleClient(**arguments))
-            yield client if deadline is None else bounded(client, deadline)
+            with _answers_explained(client):
+                yield client if deadline is None else bounded(client, deadline)
         except ConfigurationError as error:
             if options.local is None:
                 error.add_note(_HINT)
             raise
 
 
+@contextmanager
+def _answers_explained(client: NimbleClient) -> Generator[None]:
+    try:
+        yield
+    except NimbleStopError as error:
+        explain_answer(error, client)
+        raise
+
+
+def explain_answer(error: NimbleStopError, client: NimbleClient) -> None:
+    """Say whose an answer is that a proxy gave in the service's place.
+
+    The service names every request; a proxy does not.
+    """
+    from nimble_stop._config.endpoint_url import parse_endpoint
+    from nimble_stop._config.network import proxy_for
+
+    if not isinstance(error, (ServiceError, ResponseDecodeError)) or error.request_id is not None:
+        return
+    if hasattr(error, "__notes__"):
+        # It is explained already.
+        return
+    proxy = proxy_for(parse_endpoint(client.endpoint_url, "endpoint_url"))
+    if proxy is not None:
+        error.add_note(
+            f"The answer has no request id: it is the proxy's, {proxy.url}, and not the service's. "
+            "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY."
+        )
+
+
 def endpoint_name(options: GlobalOptions, client: NimbleClient) -> str:
-    """Say what tells the service that a client calls from others, also when its port changes."""
+    """Name the service that a client calls; a store of --local keeps its name on every port."""
     return client.endpoint_url if options.local is None else Path(options.local).resolve().as_uri()
 
 

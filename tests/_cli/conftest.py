@@ -45,7 +45,7 @@ def studio(nimble_local: LocalNimble) -> LocalNimble:
 
 @pytest.fixture
 def as_terminal(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Make streams of this process look like a terminal."""
+    """Make streams of this process pass for a terminal."""
     del cli  # its streams are in place now
 
     def make(*names: str, columns: int = 80) -> None:

@@ -22,7 +22,7 @@ COMMANDS = {"stop", "list", "show", "wait", "serve", "completion"}
 
 
 def test_help_names_everything(cli: Cli) -> None:
-    """Help tells the commands, the way to try them, and every exit code."""
+    """Help shows the commands, the way to try them, and every exit code."""
     ran = cli("--help")
     assert ran.code == 0
     for text in (*COMMANDS, "--local", "124", "130", "253", "254", "255"):
@@ -41,7 +41,7 @@ def test_every_command_has_help_with_examples(command: str, cli: Cli) -> None:
     "words", [["--nonsense"], ["nonsense"], ["show"], ["show", "a", "b", "c"], ["list", "--state"]]
 )
 def test_a_wrong_command_line_ends_with_2(words: list[str], cli: Cli) -> None:
-    """What is wrong is told on standard error."""
+    """What is wrong is on standard error."""
     ran = cli(*words)
     assert (ran.code, ran.out) == (2, "")
     assert "Error: " in ran.err
@@ -54,7 +54,7 @@ def test_without_a_command_there_is_help(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "told"),
+    ("error", "code", "shown"),
     [
         (click.Abort(), 130, "nimble-stop: Interrupted.\n"),
         (BrokenPipeError(), 0, ""),
@@ -71,7 +71,7 @@ def test_without_a_command_there_is_help(cli: Cli) -> None:
 def test_whatever_click_lets_through_is_caught(
     error: Exception,
     code: int,
-    told: str,
+    shown: str,
     cli: Cli,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -82,7 +82,7 @@ def test_whatever_click_lets_through_is_caught(
 
     monkeypatch.setattr(app.program, "main", fail)
     ran = cli("--help")
-    assert (ran.code, ran.err) == (code, told)
+    assert (ran.code, ran.err) == (code, shown)
 
 
 def test_streams_that_cannot_be_reconfigured_are_left_alone(

@@ -46,7 +46,7 @@ def test_the_exit_code_is_passed_on(code: int) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
-def test_a_signal_that_ended_the_program_is_told_as_a_shell_does(number: int) -> None:
+def test_a_signal_that_ended_the_program_is_reported_as_a_shell_does(number: int) -> None:
     """It is 128 and the signal's number, whoever had sent it."""
     program = f"import os, signal; signal.signal({number}, signal.SIG_DFL)" if number != 9 else ""
     assert run("-c", f"{program}\nimport os; os.kill(os.getpid(), {number})") == 128 + number
@@ -69,6 +69,25 @@ def test_the_signals_are_put_back() -> None:
         os.kill(os.getpid(), signal.SIGINT)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == mask
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_system_without_waiting_for_signals_runs_it_too(
+    code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its exit code is passed on, and the handlers are put back."""
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    monkeypatch.delattr(signal, "sigtimedwait")
+    program = "import os, signal, time; os.kill(os.getppid(), signal.SIGTERM); time.sleep(60)"
+    assert run("-c", program) == 128 + signal.SIGTERM
+    assert run("-c", f"raise SystemExit({code})") == code
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_a_signal_to_this_process_reaches_the_program() -> None:
+    """It is passed on while the program runs, and ends it as if it was sent to the program."""
+    program = "import os, signal, time; os.kill(os.getppid(), signal.SIGTERM); time.sleep(60)"
+    assert run("-c", program) == 128 + signal.SIGTERM
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

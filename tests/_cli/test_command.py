@@ -28,16 +28,16 @@ def test_a_function_becomes_a_command() -> None:
     """It gets the settings and its own arguments; its docstring is the help."""
     seen: list[tuple[GlobalOptions, str]] = []
 
-    @command("look", examples=("look here",))
+    @command("inspect", examples=("inspect here",))
     @click.argument("name")
-    def look(settings: GlobalOptions, name: str) -> int:
-        """Look at something."""
+    def inspect(settings: GlobalOptions, name: str) -> int:
+        """Inspect something."""
         seen.append((settings, name))
         return 7
 
-    assert look.name == "look"
-    assert look.help == "Look at something."
-    assert look.main(["x", "--output", "json"], standalone_mode=False) == 7
+    assert inspect.name == "inspect"
+    assert inspect.help == "Inspect something."
+    assert inspect.main(["x", "--output", "json"], standalone_mode=False) == 7
     assert seen == [(GlobalOptions(output=Output.JSON), "x")]
 
 
@@ -63,7 +63,7 @@ def test_a_closed_pipe_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None
 
 @pytest.mark.parametrize("error", [click.UsageError("x"), ModuleNotFoundError("x")])
 def test_what_others_handle_passes(error: Exception) -> None:
-    """Usage errors and missing packages are told elsewhere."""
+    """Usage errors and missing packages are reported elsewhere."""
     with pytest.raises(type(error)):
         run_failing(error)
 

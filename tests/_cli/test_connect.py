@@ -12,6 +12,8 @@ from nimble_stop._cli.connect import open_client, poll_seconds
 from nimble_stop._cli.global_options import GlobalOptions
 from nimble_stop._config.options import POLL_SECONDS
 from nimble_stop.local import Latency
+from tests._cli.support import STUDIO
+from tests.support.scripted import ScriptedServer, always, answer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,3 +131,46 @@ def test_the_advice_is_not_given_to_whoever_follows_it(cli: Cli) -> None:
     ran = cli("--local", "--region", "x y", "list", "demo-studio")
     assert ran.code == 253
     assert "add --local" not in ran.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["list", STUDIO],
+        ["stop", STUDIO, "artist-1"],
+        ["stop", STUDIO, "artist-1", "artist-2"],
+        ["stop", STUDIO, "artist-1", "artist-2", "--output", "jsonl"],
+    ],
+)
+@pytest.mark.parametrize("status", [200, 403, 503])
+def test_an_answer_of_the_proxys_is_said_to_be_the_proxys(
+    status: int, words: list[str], cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of the proxy's that passes for the service's leads astray."""
+    with ScriptedServer(always(answer(b"<html>no</html>", status=status))) as proxy:
+        for name, value in {
+            "HTTP_PROXY": f"http://me:hush@127.0.0.1:{proxy.port}",
+            "AWS_ENDPOINT_URL": "http://nimble.example",
+            "AWS_DEFAULT_REGION": "us-west-2",
+            "AWS_ACCESS_KEY_ID": "ME",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_MAX_ATTEMPTS": "1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        ran = cli(*words, "--deadline", "20")
+    shown = ran.out + ran.err
+    assert ran.code not in (0, 253)
+    assert f"it is the proxy's, http://127.0.0.1:{proxy.port}, and not the service's" in shown
+    assert "hush" not in shown
+
+
+def test_an_answer_of_the_service_is_not_said_to_be_the_proxys(
+    studio: LocalNimble, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has a request id, and a proxy that is not in the way is not named."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert studio.sessions
+    ran = cli("show", STUDIO, "nobody")
+    assert ran.code == 254
+    assert "proxy" not in ran.err

@@ -68,16 +68,16 @@ def test_an_error_for_programs_is_one_object(capsys: pytest.CaptureFixture[str])
     assert report(CommandError(refused(), "Smile."), GlobalOptions(output=Output.JSONL)) == 254
     out, err = capsys.readouterr()
     assert out == ""
-    told = json.loads(err)
-    assert (told["schemaVersion"], told["exitCode"]) == (1, 254)
-    assert told["error"]["code"] == "ConflictException"
-    assert told["error"]["next"] == "Smile."
+    shown = json.loads(err)
+    assert (shown["schemaVersion"], shown["exitCode"]) == (1, 254)
+    assert shown["error"]["code"] == "ConflictException"
+    assert shown["error"]["next"] == "Smile."
 
 
 def test_debug_shows_no_traceback_where_nothing_was_raised(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """That some sessions failed was told of each."""
+    """That some sessions failed was written of each."""
     assert report(SomeFailedError("Of 2 sessions: 1 failed."), GlobalOptions(debug=True)) == 1
     assert capsys.readouterr().err == "nimble-stop: Of 2 sessions: 1 failed.\n"
 

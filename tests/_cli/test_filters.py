@@ -3,7 +3,7 @@ from __future__ import annotations
 from nimble_stop._cli.filters import Filters
 
 
-def test_filters_are_told_in_words() -> None:
+def test_filters_are_reported_in_words() -> None:
     """Every filter is named, and what a terminal would act on is escaped."""
     filters = Filters(
         states=("READY", "STOPPED"),

@@ -25,10 +25,10 @@ def parse(*words: str) -> GlobalOptions:
     def program() -> None:
         pass
 
-    @program.command("look", cls=Command)
+    @program.command("inspect", cls=Command)
     @click.argument("names", nargs=-1)
     @global_options
-    def look(names: tuple[str, ...]) -> None:
+    def inspect(names: tuple[str, ...]) -> None:
         del names
         read.append(read_global_options(click.get_current_context()))
 
@@ -52,14 +52,14 @@ def test_an_option_is_understood_before_and_after_the_command(
     words: list[str], expected: dict[str, Any]
 ) -> None:
     """It does not matter where an option of every command stands."""
-    before, after = [*words, "look"], ["look", *words]
+    before, after = [*words, "inspect"], ["inspect", *words]
     assert parse(*before) == GlobalOptions(words=tuple(before), **expected)
     assert parse(*after) == GlobalOptions(words=tuple(after), **expected)
 
 
 def test_the_later_of_two_wins() -> None:
     """An option behind the command's name overrides one before it."""
-    assert parse("--output", "json", "look", "--output", "table").output is Output.TABLE
+    assert parse("--output", "json", "inspect", "--output", "table").output is Output.TABLE
 
 
 def test_local_does_not_swallow_what_follows() -> None:
@@ -74,22 +74,22 @@ def test_local_does_not_swallow_what_follows() -> None:
 
 def test_the_endpoint_in_memory_is_in_memory() -> None:
     """Only an endpoint without a file ends with the command for good."""
-    assert parse("look", "--local").in_memory
-    assert not parse("look", "--local=x.db").in_memory
-    assert not parse("look").in_memory
+    assert parse("inspect", "--local").in_memory
+    assert not parse("inspect", "--local=x.db").in_memory
+    assert not parse("inspect").in_memory
 
 
 @pytest.mark.parametrize("other", ["--profile", "--endpoint-url"])
 def test_local_excludes_other_endpoints(other: str) -> None:
     """The message names the option to leave out."""
     with pytest.raises(click.UsageError, match=f"leave {other} out"):
-        parse("--local", "look", other, "x")
+        parse("--local", "inspect", other, "x")
 
 
 def test_local_without_a_file_behind_its_sign_is_refused() -> None:
     """An empty name would be a file that nobody finds again."""
     with pytest.raises(click.BadParameter, match="file name"):
-        parse("--local=", "look")
+        parse("--local=", "inspect")
 
 
 def test_a_usage_error_outside_of_a_command_has_no_usage() -> None:

@@ -19,7 +19,7 @@ SLOW = {"botocore", "requests", "aiohttp", "rich", "cattrs", "nimble_stop.local"
 
 
 @pytest.mark.parametrize("name", ["click", "rich", "aiohttp"])
-def test_a_missing_package_is_told_in_one_sentence(name: str) -> None:
+def test_a_missing_package_is_reported_in_one_sentence(name: str) -> None:
     """Without the extra the program says what to install, and ends with 255."""
     code = (
         f"import sys; sys.modules[{name!r}] = None\n"
@@ -78,7 +78,9 @@ def test_without_arguments_the_words_of_the_process_count(
     assert nimble_stop.__version__ in cli.capture.readouterr().out
 
 
-def test_a_package_without_a_name_is_told_too(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_without_a_name_is_reported_too(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever is missing, the remedy is the same."""
 
     def fail(_: object) -> int:
@@ -90,7 +92,7 @@ def test_a_package_without_a_name_is_told_too(cli: Cli, monkeypatch: pytest.Monk
     assert "needs a package, which is not installed" in ran.err
 
 
-def test_an_interrupt_while_loading_is_told(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_while_loading_is_reported(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C shows no traceback, however early it comes."""
 
     def interrupt(_: object) -> int:

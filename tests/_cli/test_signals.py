@@ -12,7 +12,7 @@ from nimble_stop._cli.signals import ending_early, sigterm_as_interrupt
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_lets_the_run_end(number: int) -> None:
-    """The run is cancelled from another thread, the person is told, and nothing is raised."""
+    """The run is cancelled from another thread, the person is shown, and nothing is raised."""
     cancelled = threading.Event()
     said: list[str] = []
     with ending_early(cancelled.set, None, said.append) as ending:

@@ -41,7 +41,7 @@ class ServeCommand(Command):
         return [*endpoint_options(), *super().get_params(ctx)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the command's words; those of COMMAND are its own, whatever they look like."""
+        """Parse the command's words; those of COMMAND are not ours to parse."""
         words = args[args.index("--") + 1 :] if "--" in args else []
         rest = super().parse_args(ctx, args)
         if list(ctx.params["command_words"]) != words:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from nimble_stop._cli.connect import explain_answer
 from nimble_stop._cli.signals import ending_early
 from nimble_stop._cli.stopping.resuming import still_ready
 from nimble_stop.exceptions import (
@@ -147,14 +148,15 @@ class ManyStops:
             result = self._read_again(result)
         if result.error is not None:
             self.options.run_id.explain(result.error)
+            explain_answer(result.error, self.client)
         return result
 
     def _read_again(self, result: StopResult) -> StopResult:
-        """Read a session whose answer may be an old one that is too recent to be told from new."""
+        """Read a session whose answer may be an old one, but too recent to be recognised."""
         try:
             session = self.client.get_session(self.targets.studio_id, result.session_id)
         except ServiceError:
-            # Whoever may stop a session need not be allowed to read it.
+            # A caller that may stop a session need not be allowed to read it.
             return result
         if session.state != State.READY:
             return result

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _SUFFIX: Final = ".json"
-# A run is one night's. The rest is for whoever comes back after the holidays.
+# A run belongs to one night; the rest is a margin for questions afterwards.
 _KEPT_SECONDS: Final = 90 * 24 * 3600
 
 
@@ -53,7 +53,7 @@ class RunRecord:
 
     Args:
         folder: Where the run's files are.
-        about: What the run is, which every file repeats for whoever reads it.
+        about: What the run is; every file repeats it.
     """
 
     folder: Path
@@ -64,7 +64,7 @@ class RunRecord:
         """Find the record of a run.
 
         Args:
-            endpoint: What tells this service from others: a URL, or a store's path.
+            endpoint: The service's name: a URL.
             studio_id: The studio.
             run_id: The run's id.
         """
@@ -73,7 +73,7 @@ class RunRecord:
         return cls(state_folder() / "runs" / name, about)
 
     def read(self) -> tuple[str, ...]:
-        """Give the ids of all sessions that the run has named, in their order.
+        """Give the ids of all sessions that the run has named, the oldest first.
 
         A record that cannot be read is no reason to let sessions run: that is noted.
         """

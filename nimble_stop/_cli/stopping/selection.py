@@ -73,7 +73,7 @@ class Selection:
         return self.session_ids[0] if len(self.session_ids) == 1 and not self.from_stdin else None
 
     def named(self) -> tuple[str, ...]:
-        """Give the ids that are named or come on standard input, each once, in their order."""
+        """Give the ids that are named or come on standard input, each once."""
         return tuple(dict.fromkeys(_stdin_ids() if self.from_stdin else self.session_ids))
 
     def sessions(self, client: NimbleClient) -> Iterator[StreamingSession]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from nimble_stop._cli.connect import explain_answer
 from nimble_stop._cli.stopping.resuming import still_ready
 from nimble_stop._cli.terminal.text import printable
 from nimble_stop._config.options import WAIT_SECONDS
@@ -57,6 +58,7 @@ class OneStop:
             return self._stop(on_read, say)
         except NimbleStopError as error:
             self.options.run_id.explain(error)
+            explain_answer(error, self.client)
             raise
 
     def _stop(
@@ -109,7 +111,7 @@ class OneStop:
         try:
             return self.client.get_session(self.studio_id, self.session_id)
         except ServiceError:
-            # Whoever may stop a session need not be allowed to read it.
+            # A caller that may stop a session need not be allowed to read it.
             return None
 
 

@@ -65,7 +65,7 @@ def headline(error: BaseException) -> str:
 def advice(error: BaseException) -> str:
     """Say what to do next."""
     if isinstance(error, (KeyboardInterrupt, SomeFailedError)):
-        # Whoever raised it knows the command to go on with; a note would name Python's arguments.
+        # The next step names the command to go on with; a note would name Python's arguments.
         return ""
     for kind, text in _ADVICE:
         if isinstance(error, kind) and type(error).advice == kind.advice:

@@ -62,7 +62,7 @@ def folded(text: str) -> str:
 def _discard(stream: TextIO) -> None:
     """Let the interpreter's last flush of a standard stream of the process succeed.
 
-    Any other stream belongs to whoever put it in place, and so does what its descriptor leads to.
+    Any other stream belongs to the program that put it in place, and so does its descriptor.
     """
     if stream not in (sys.__stdout__, sys.__stderr__):
         return

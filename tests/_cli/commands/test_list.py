@@ -35,7 +35,7 @@ def test_list_filters(
     ]
 
 
-def test_an_empty_list_is_told(studio: LocalNimble, cli: Cli) -> None:
+def test_an_empty_list_is_reported(studio: LocalNimble, cli: Cli) -> None:
     """Standard output stays empty, or an empty array, and the filters are named."""
     ran = cli("list", STUDIO, "--state", "DELETED", "--tag", "a=b", "--owned-by", "x")
     assert (ran.code, ran.out) == (0, "")

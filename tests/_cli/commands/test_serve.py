@@ -33,7 +33,7 @@ def read_export(line: str) -> tuple[str, str]:
     return name, value
 
 
-def test_serve_serves_until_it_is_told_to_end(
+def test_serve_serves_until_it_is_reported_to_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its lines lead a client to it, and a signal ends it well."""
@@ -171,7 +171,7 @@ def test_a_program_runs_as_long_as_it_is_served(tmp_path: Path) -> None:
 
 
 def test_the_words_of_the_program_are_its_own() -> None:
-    """What looks like an option of ours is passed on as it is."""
+    """What has the form of an option of ours is passed on as it is."""
     program = [sys.executable, "-c", "import sys; print(sys.argv[1:])"]
     process = subprocess.run(
         [*SERVE, "--", *program, "--local", "--port", "--", "-h"],

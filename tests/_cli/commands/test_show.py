@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests._cli.support import Cli
 
 
-def test_show_tells_a_session(studio: LocalNimble, cli: Cli) -> None:
+def test_show_shows_a_session(studio: LocalNimble, cli: Cli) -> None:
     """A person gets labels and texts, a program the API's own form."""
     assert cli("show", STUDIO, "artist-1").out.startswith("session      artist-1\nstate ")
     for output in ("json", "jsonl"):

@@ -37,7 +37,7 @@ def test_ids_come_from_the_list(
 
 @pytest.mark.parametrize("output", ["table", "json", "jsonl"])
 def test_nothing_to_stop_is_no_failure(output: str, studio: LocalNimble, cli: Cli) -> None:
-    """It is told, and standard output can be read."""
+    """It is shown, and standard output can be read."""
     ran = cli("stop", STUDIO, "--all", "--owned-by", "nobody", "--output", output)
     assert ran.code == 0
     assert ran.out == ("[]\n" if output == "json" else "")
@@ -55,7 +55,7 @@ def test_no_ids_on_standard_input_are_nothing_to_stop(
     assert not studio.requests
 
 
-def test_a_state_replaces_ready_in_what_is_told(studio: LocalNimble, cli: Cli) -> None:
+def test_a_state_replaces_ready_in_what_is_reported(studio: LocalNimble, cli: Cli) -> None:
     """Whoever asked for a state reads that one."""
     ran = cli("stop", STUDIO, "--all", "--state", "STOP_FAILED")
     assert ran.err == f"Nothing to stop: no session in {STUDIO} in STOP_FAILED.\n"
@@ -83,6 +83,6 @@ def test_a_no_stops_nothing(studio: LocalNimble, cli: Cli, monkeypatch: pytest.M
 
 
 def test_the_order_is_checked_before_the_configuration(cli: Cli) -> None:
-    """A wrong command line is told as such where nothing is configured."""
+    """A wrong command line is reported as such where nothing is configured."""
     assert cli("stop", STUDIO).code == 2
     assert cli("stop", STUDIO, "artist-1").code == 253

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests._cli.support import Cli
 
 
-def test_wait_tells_a_session_that_has_stopped(studio: LocalNimble, cli: Cli) -> None:
+def test_wait_shows_a_session_that_has_stopped(studio: LocalNimble, cli: Cli) -> None:
     """A person gets the states, a program the session."""
     ran = cli("wait", STUDIO, "review-room")
     assert ran.code == 0
@@ -22,6 +22,14 @@ def test_wait_tells_a_session_that_has_stopped(studio: LocalNimble, cli: Cli) ->
         "schemaVersion": 1,
         **session.to_dict(),
     }
+
+
+def test_a_quiet_wait_says_nothing(studio: LocalNimble, cli: Cli) -> None:
+    """It ends when the session has stopped; an error is reported all the same."""
+    assert studio.sessions
+    ran = cli("wait", STUDIO, "review-room", "--quiet")
+    assert (ran.code, ran.out, ran.err) == (0, "", "")
+    assert "no stop is under way" in cli("wait", STUDIO, "artist-1", "-q").err
 
 
 def test_a_session_that_is_not_stopping_ends_the_wait(studio: LocalNimble, cli: Cli) -> None:
@@ -43,21 +51,21 @@ def test_a_stop_that_fails_ends_the_wait(studio: LocalNimble, cli: Cli) -> None:
 
 @pytest.mark.nimble_local(transition_seconds=None)
 def test_the_deadline_ends_the_wait(studio: LocalNimble, cli: Cli) -> None:
-    """It has an exit code of its own; what is known is told, and the option that gives more."""
+    """It has an exit code of its own; what is known is shown, and the option that gives more."""
     studio.add_session(studio_id=STUDIO, session_id="late", state="STOP_IN_PROGRESS")
     studio.inject(ServiceFailure("InternalServerErrorException"), skip=1)
-    ran = cli("wait", STUDIO, "late", "--deadline", "1")
+    ran = cli("wait", STUDIO, "late", "--deadline", "2")
     assert ran.code == 124
-    told = ran.err.splitlines()[-1]
-    assert told.startswith(
-        "nimble-stop: The deadline of 1 s is over and the session has not stopped. It was "
+    shown = ran.err.splitlines()[-1]
+    assert shown.startswith(
+        "nimble-stop: The deadline of 2 s is over and the session has not stopped. It was "
         "STOP_IN_PROGRESS when last read. The last attempt failed: InternalServerErrorException"
     )
-    assert told.endswith("Allow more time with --deadline, or repeat the command.")
+    assert shown.endswith("Allow more time with --deadline, or repeat the command.")
 
 
-def test_an_endpoint_that_is_not_there_is_told_at_once(studio: LocalNimble, cli: Cli) -> None:
-    """A wait outlasts an outage, but not a mistake in where to look."""
+def test_an_endpoint_that_is_not_there_is_reported_at_once(studio: LocalNimble, cli: Cli) -> None:
+    """A wait outlasts an outage, but not a wrong endpoint."""
     ran = cli("wait", STUDIO, "artist-1", "--endpoint-url", "http://127.0.0.1:1")
     assert ran.code == 255
     assert "127.0.0.1:1 cannot be reached" in ran.err
@@ -65,6 +73,6 @@ def test_an_endpoint_that_is_not_there_is_told_at_once(studio: LocalNimble, cli:
 
 
 def test_a_wait_outlasts_a_refusal_that_passes(studio: LocalNimble, cli: Cli) -> None:
-    """Throttling at the first look does not end it."""
+    """Throttling at the first poll does not end it."""
     studio.inject(ServiceFailure("ThrottlingException"), times=3)
     assert cli("wait", STUDIO, "review-room").code == 0

@@ -32,7 +32,7 @@ def test_every_session_is_counted(clock: ManualClock) -> None:
     assert counts.deadline_exceeded
 
 
-def test_a_result_without_session_and_error_is_told_too() -> None:
+def test_a_result_without_session_and_error_is_reported_too() -> None:
     """A session that was never read counts as ended."""
     bare = nimble_stop.StopResult(
         session_id="x", session=None, error=None, client_token=None, attempts=0
@@ -44,7 +44,7 @@ def test_a_result_without_session_and_error_is_told_too() -> None:
     assert result_line(bare) == "x: UNKNOWN, volumes not given by the service"
 
 
-def test_the_pace_tells_how_far_and_how_fast(clock: ManualClock) -> None:
+def test_the_pace_shows_how_far_and_how_fast(clock: ManualClock) -> None:
     """With nothing done yet there is no rate, and from a few sessions no estimate."""
     counts = Counts(4, clock=lambda: clock.monotonic)
     assert counts.pace == "0 of 4 in 0.0 s"
@@ -107,7 +107,7 @@ def test_sessions_that_are_all_under_way_take_as_long_as_the_others_did(
     assert 9 <= (seconds_left(late) or 0) <= 10
 
 
-def test_the_summary_tells_the_whole(clock: ManualClock) -> None:
+def test_the_summary_shows_the_whole(clock: ManualClock) -> None:
     """Studio, counts, volumes, what was repeated, the time, and the run's id."""
     counts = Counts(2, clock=lambda: clock.monotonic)
     list(counts.feed(["a", "b"]))

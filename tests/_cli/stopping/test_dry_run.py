@@ -29,7 +29,7 @@ def test_a_dry_run_for_programs_is_the_sessions(studio: LocalNimble, cli: Cli) -
     assert studio.requests
 
 
-def test_what_could_not_be_stopped_is_told(studio: LocalNimble, cli: Cli) -> None:
+def test_what_could_not_be_stopped_is_reported(studio: LocalNimble, cli: Cli) -> None:
     """Names that do not exist and states that refuse a stop count as failures."""
     studio.add_session(studio_id=STUDIO, session_id="a,b")
     ran = cli("stop", STUDIO, "artist-1", "review-room", "nobody", "a,b", "c,d", "--dry-run")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 STOP = "StopStreamingSession"
 
 
-def test_all_are_stopped_and_told(studio: LocalNimble, cli: Cli) -> None:
+def test_all_are_stopped_and_reported(studio: LocalNimble, cli: Cli) -> None:
     """Results are lines on standard output, and the summary stands on the other side."""
     ran = cli("stop", STUDIO, "--all", "--wait", "--max-concurrency", "2", "--run-id", "run-1")
     assert ran.code == 0
@@ -39,7 +39,7 @@ def test_all_are_stopped_and_told(studio: LocalNimble, cli: Cli) -> None:
         studio.requests.assert_stopped_once(f"artist-{number}")
 
 
-def test_one_failure_is_told_and_counts(studio: LocalNimble, cli: Cli) -> None:
+def test_one_failure_is_reported_and_counts(studio: LocalNimble, cli: Cli) -> None:
     """The others are stopped, the exit code is 1, and the advice repeats the failed ones safely."""
     ran = cli("stop", STUDIO, "artist-1", "review-room", "nobody")
     assert ran.code == 1
@@ -71,7 +71,7 @@ def test_programs_get_an_object_for_each(output: str, studio: LocalNimble, cli: 
 def test_a_second_interrupt_leaves_at_once(
     studio: LocalNimble, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Even then what was done is told."""
+    """Even then what was done is shown."""
 
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -84,8 +84,8 @@ def test_a_second_interrupt_leaves_at_once(
     assert studio.requests
 
 
-def test_in_a_terminal_an_interrupt_leaves_the_picture_whole(studio: LocalNimble) -> None:
-    """Ctrl-C is told in a line of its own, and the summary follows."""
+def test_in_a_terminal_an_interrupt_leaves_the_display_whole(studio: LocalNimble) -> None:
+    """Ctrl-C is reported in a line of its own, and the summary follows."""
     studio.inject(Latency(0.2), operation=STOP)
     for number in range(40):
         studio.add_session(studio_id="big", session_id=f"s-{number}")
@@ -131,7 +131,7 @@ sys.exit(main(sys.argv[1:]))
 
 @pytest.mark.parametrize("output", ["table", "json"])
 def test_a_full_disk_stops_nothing(output: str, studio: LocalNimble, tmp_path: Path) -> None:
-    """All sessions are stopped, and the command that tells the results again is shown."""
+    """All sessions are stopped, and the command that shows the results again is there."""
     with (tmp_path / "results").open("w", encoding="ascii") as full:
         process = subprocess.run(
             [sys.executable, "-c", FULL, "stop", STUDIO, "--all", "--output", output],
@@ -160,6 +160,13 @@ def test_a_summary_that_nobody_reads_is_no_failure(studio: LocalNimble) -> None:
     os.close(written)
     assert process.returncode == 0
     assert len(process.stdout.splitlines()) == 3
+    assert studio.requests
+
+
+def test_nothing_to_stop_is_quiet_too(studio: LocalNimble, cli: Cli) -> None:
+    """A night without sessions is a good one."""
+    ran = cli("stop", STUDIO, "--all", "--owned-by", "nobody", "-q")
+    assert (ran.code, ran.out, ran.err) == (0, "", "")
     assert studio.requests
 
 

@@ -30,7 +30,7 @@ def test_an_invalid_id_is_a_failure_of_its_own(studio: LocalNimble, cli: Cli) ->
 def test_without_credentials_there_is_one_error(
     studio: LocalNimble, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is not told for every session."""
+    """It is not repeated for every session."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     ran = cli("stop", STUDIO, "artist-1", "artist-2", "artist-3")
     assert (ran.code, ran.out) == (253, "")
@@ -39,7 +39,7 @@ def test_without_credentials_there_is_one_error(
 
 
 def test_fail_fast_begins_nothing_after_a_failure(studio: LocalNimble, cli: Cli) -> None:
-    """What has not begun is told as such."""
+    """What has not begun is reported as such."""
     ran = cli(
         "stop", STUDIO, "nobody", "artist-1", "artist-2", "--fail-fast", "--max-concurrency", "1"
     )
@@ -51,7 +51,7 @@ def test_fail_fast_begins_nothing_after_a_failure(studio: LocalNimble, cli: Cli)
 
 @pytest.mark.nimble_local(transition_seconds=None)
 def test_the_deadline_ends_a_run(studio: LocalNimble, cli: Cli) -> None:
-    """What is under way is told as it is, and the exit code is 124."""
+    """What is under way is reported as it is, and the exit code is 124."""
     ran = cli("stop", STUDIO, "--all", "--wait", "--deadline", "1")
     assert ran.code == 124
     assert ran.out.count("STOP_IN_PROGRESS") == 3
@@ -85,7 +85,7 @@ def test_a_run_is_resumed(studio: LocalNimble, cli: Cli) -> None:
 
 @pytest.mark.parametrize("more", [[], ["--wait"]])
 @pytest.mark.parametrize("seconds", [0.0, 60.0])
-def test_a_session_that_was_started_again_is_told(
+def test_a_session_that_was_started_again_is_reported(
     seconds: float, more: list[str], studio: LocalNimble, cli: Cli
 ) -> None:
     """The run cannot stop it any more, however soon it comes, and the advice is a new run id."""
@@ -97,6 +97,16 @@ def test_a_session_that_was_started_again_is_told(
     lines = dict(line.split(": ", 1) for line in ran.out.splitlines())
     assert "stop it with another --run-id" in lines["artist-1"]
     assert not lines["artist-2"].startswith("failed")
+
+
+def test_who_may_not_read_a_session_stops_it_again(studio: LocalNimble, cli: Cli) -> None:
+    """What cannot be checked is believed."""
+    words = ("stop", STUDIO, "artist-1", "artist-2", "--run-id", "run-1")
+    studio.inject(ServiceFailure("InternalServerErrorException"), operation=STOP, times=6)
+    assert cli(*words).code == 1
+    studio.inject(ServiceFailure("AccessDeniedException"), operation="GetStreamingSession")
+    assert cli(*words).code == 0
+    studio.requests.assert_stopped_once("artist-1")
 
 
 @pytest.mark.nimble_local(transition_seconds=None)
@@ -153,7 +163,7 @@ def test_a_stop_of_others_that_fails_is_a_failure(studio: LocalNimble, cli: Cli)
 
 
 @pytest.mark.nimble_local(transition_seconds=None)
-def test_an_interrupted_run_tells_everything(studio: LocalNimble, cli: Cli) -> None:
+def test_an_interrupted_run_shows_everything(studio: LocalNimble, cli: Cli) -> None:
     """Every session that was begun is reported, and the command that resumes is shown."""
 
     def interrupt_when_all_are_stopping() -> None:

@@ -31,7 +31,7 @@ def test_a_run_that_is_new_has_named_nothing() -> None:
 
 
 def test_what_was_named_is_read_back() -> None:
-    """The ids of all commands of the run come once, in their order, whatever they hold."""
+    """The ids of all commands of the run come once, the oldest first, whatever they hold."""
     record().add(["b", "a"])
     record().add(["a", "c\udcff", "日本", "../x"])
     record().add(["b"])
@@ -43,7 +43,7 @@ def test_what_was_named_is_read_back() -> None:
     "other", [record("http://other"), record(studio_id="studio-2"), record(run_id="run-2")]
 )
 def test_another_run_has_another_record(other: RunRecord) -> None:
-    """Endpoint, studio and run id tell runs apart."""
+    """Endpoint, studio and run id distinguish runs."""
     record().add(["a"])
     assert other.folder.name != record().folder.name
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
+from nimble_stop import RequestValidationError, StreamingSession
 from nimble_stop._cli.filters import Filters
 from nimble_stop._cli.stopping.selection import Selection, select
 from tests._cli.support import STUDIO
@@ -58,6 +59,19 @@ def test_one_session_that_is_named_is_single() -> None:
     assert (stdin.single, stdin.from_stdin) == (None, True)
 
 
+def test_a_session_that_cannot_be_sent_is_accounted_for(
+    studio: LocalNimble, nimble_client: NimbleClient
+) -> None:
+    """An id with a comma is read by itself, and one that is none is an error of its own."""
+    studio.add_session(studio_id=STUDIO, session_id="a,b", state="STOPPED")
+    named_before = ("..", "a,b", "review-room")
+    settled = select(nimble_client, everything(), named_before).settled
+    assert list(settled) == list(named_before)
+    assert isinstance(settled[".."], RequestValidationError)
+    for session_id in ("a,b", "review-room"):
+        assert isinstance(settled[session_id], StreamingSession)
+
+
 def test_names_are_taken_once_in_their_order(nimble_client: NimbleClient) -> None:
     """Naming a session twice stops it once, and no list is read."""
     targets = select(nimble_client, named("b", "a", "b"), ())
@@ -71,10 +85,10 @@ def test_ids_come_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     assert named("-").named() == ("artist-1", "artist 2", "last")
 
 
-def test_a_person_at_standard_input_is_told_what_to_do(
+def test_a_person_at_standard_input_is_reported_what_to_do(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A terminal that waits for ids does not look hung."""
+    """A terminal that waits for ids says so."""
     stdin = io.StringIO("artist-1\n")
     monkeypatch.setattr(stdin, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stdin", stdin)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.support.clock import ManualClock
 
 
-def test_the_states_are_told(studio: LocalNimble, cli: Cli) -> None:
+def test_the_states_are_reported(studio: LocalNimble, cli: Cli) -> None:
     """A person sees what the session was, what it went through, its volumes and the time."""
     ran = cli("stop", STUDIO, "artist-1", "--retention", "delete", "--yes", "--wait")
     assert ran.code == 0
@@ -65,7 +65,7 @@ def test_the_output_does_not_decide_what_is_sent(
 
 
 def test_a_session_that_may_not_be_read_can_be_stopped(studio: LocalNimble, cli: Cli) -> None:
-    """The look before the stop is for the person only."""
+    """The session is read before the stop only if that is allowed."""
     studio.inject(ServiceFailure("AccessDeniedException"), operation="GetStreamingSession")
     ran = cli("stop", STUDIO, "artist-1")
     assert ran.code == 0
@@ -171,7 +171,7 @@ def test_a_deadline_that_the_stop_used_up_ends_the_wait(
         )
 
 
-def test_an_interrupt_tells_how_to_resume(
+def test_an_interrupt_shows_how_to_resume(
     studio: LocalNimble, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It ends with 130 and the exact command."""
@@ -190,7 +190,7 @@ def test_an_interrupt_tells_how_to_resume(
 
 
 @pytest.mark.nimble_local(transition_seconds=None)
-def test_a_stop_that_is_terminated_tells_how_to_resume(studio: LocalNimble) -> None:
+def test_a_stop_that_is_terminated_shows_how_to_resume(studio: LocalNimble) -> None:
     """SIGTERM, as timeout(1) and systemd send it, ends as Ctrl-C does."""
     with subprocess.Popen(
         [sys.executable, "-m", "nimble_stop", "stop", STUDIO, "artist-1", "--wait"],
@@ -206,7 +206,7 @@ def test_a_stop_that_is_terminated_tells_how_to_resume(studio: LocalNimble) -> N
     assert studio.requests
 
 
-def test_the_librarys_own_deadline_is_told(
+def test_the_librarys_own_deadline_is_reported(
     studio: LocalNimble, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without --deadline a wait ends all the same, and the run can be resumed."""

@@ -101,7 +101,7 @@ def test_every_attribute_of_an_error_is_there(
 
 
 def test_the_schema_names_no_attribute_that_there_is_not() -> None:
-    """What a program may look for exists in some error."""
+    """What a program may search for exists in some error."""
     written = {name for kind in ERRORS for name in error_document(kind())}
     assert set(SCHEMA["$defs"]["error"]["properties"]) == written | {"next"}
 

@@ -117,7 +117,7 @@ def test_no_sessions_make_no_table(
     assert capsys.readouterr().out == ""
 
 
-def test_every_member_is_told() -> None:
+def test_every_member_is_reported() -> None:
     """No member that the service can send is missing, and each has its place."""
     assert all(getattr(FULL, field.name) is not None for field in attrs.fields(StreamingSession)), (
         "the example should have every member"
@@ -147,8 +147,8 @@ def test_every_member_is_told() -> None:
 
 def test_what_the_service_did_not_send_is_empty() -> None:
     """A session without members is no failure."""
-    told = {label for label, text in session_rows(StreamingSession(), NOW) if text}
-    assert told == {"session", "volumes"}
+    shown = {label for label, text in session_rows(StreamingSession(), NOW) if text}
+    assert shown == {"session", "volumes"}
 
 
 def test_one_session_is_a_line_for_each_member(capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,7 +55,7 @@ def test_a_command_is_quoted_for_a_shell(words: list[str], command: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "shown"),
     [
         (0, "0.0 s"),
         (2.34, "2.3 s"),
@@ -66,22 +66,22 @@ def test_a_command_is_quoted_for_a_shell(words: list[str], command: str) -> None
         (200_000, "2 d 7 h"),
     ],
 )
-def test_a_duration_has_at_most_two_units(seconds: float, told: str) -> None:
-    """A length of time is told as finely as anybody wants to know."""
-    assert duration(seconds) == told
+def test_a_duration_has_at_most_two_units(seconds: float, shown: str) -> None:
+    """A length of time is as fine as it is useful."""
+    assert duration(seconds) == shown
 
 
 @pytest.mark.parametrize(
-    ("distance", "told"),
+    ("distance", "shown"),
     [
         (timedelta(hours=-9, minutes=-20), "2026-11-23 10:40 UTC (9 h ago)"),
         (timedelta(minutes=30), "2026-11-23 20:30 UTC (in 30 min)"),
         (timedelta(0), "2026-11-23 20:00 UTC (0 s ago)"),
     ],
 )
-def test_a_moment_is_told_in_utc_and_from_now(distance: timedelta, told: str) -> None:
+def test_a_moment_is_reported_in_utc_and_from_now(distance: timedelta, shown: str) -> None:
     """A time comes with its distance, past or future."""
-    assert moment(NOW + distance, NOW) == told
+    assert moment(NOW + distance, NOW) == shown
 
 
 def test_one_is_singular() -> None:
@@ -94,7 +94,7 @@ def test_one_is_singular() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "mode", "told"),
+    ("state", "mode", "shown"),
     [
         ("STOPPED", "RETAIN", "retained"),
         ("STOPPED", "DELETE", "deleted"),
@@ -105,14 +105,14 @@ def test_one_is_singular() -> None:
     ],
 )
 def test_what_happens_to_the_volumes_depends_on_the_state(
-    state: str, mode: str | None, told: str
+    state: str, mode: str | None, shown: str
 ) -> None:
-    """The volumes of a stopped session are told as they are, of others as they will be."""
+    """The volumes of a stopped session are shown as they are, of others as they will be."""
     session = StreamingSession(
         state=StreamingSessionState(state),
         volume_retention_mode=None if mode is None else VolumeRetentionMode(mode),
     )
-    assert volumes(session) == told
+    assert volumes(session) == shown
 
 
 @pytest.mark.parametrize(

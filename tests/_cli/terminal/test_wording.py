@@ -40,7 +40,7 @@ def test_an_option_takes_the_place_of_the_argument(argument: str, text: str, sho
     assert headline(unnamed) == text
 
 
-def test_an_interrupt_is_told_without_the_librarys_note() -> None:
+def test_an_interrupt_is_reported_without_the_librarys_note() -> None:
     """The note on it is for callers in Python; the command to go on with is the next step."""
     interrupt = KeyboardInterrupt()
     interrupt.add_note("StopStreamingSession was broken off; repeat it with client_token='x'")
@@ -54,7 +54,7 @@ def test_some_failures_need_no_advice() -> None:
 
 
 def test_an_unexpected_error_is_named() -> None:
-    """Its type tells more than nothing, where it has no message."""
+    """Its type says more than nothing, where it has no message."""
     assert headline(RuntimeError()) == "Unexpected RuntimeError."
     assert headline(RuntimeError("two\nlines")) == "Unexpected RuntimeError: two lines."
 

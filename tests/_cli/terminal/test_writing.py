@@ -114,6 +114,21 @@ def test_an_array_is_closed_whatever_happens(capsys: pytest.CaptureFixture[str])
     assert json.loads(capsys.readouterr().out) == [{"number": 1}]
 
 
+def test_a_standard_stream_that_cannot_be_written_to_is_silenced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is still in its buffer goes nowhere when the interpreter flushes it."""
+    with (tmp_path / "file").open("w+", encoding="utf-8") as file:
+        stream = FakeStream(OSError(errno.EIO, "gone"))
+        stream.fileno = file.fileno  # type: ignore[method-assign]
+        # This is no stream of the process; the test only says that it is one.
+        monkeypatch.setattr(sys, "__stdout__", stream)
+        with pytest.raises(OSError, match="gone"):
+            write("text", stream)
+        os.write(file.fileno(), b"not here")
+    assert (tmp_path / "file").read_text(encoding="utf-8") == ""
+
+
 PIPES = """
 import sys
 from nimble_stop._cli.terminal.writing import Output, json_writer, note, write
@@ -128,7 +143,7 @@ except BrokenPipeError:
     "action",
     ["write('text')", "with json_writer(Output.JSON) as write_object: write_object({})"],
 )
-def test_a_reader_that_went_away_is_told_once_and_quietly(action: str) -> None:
+def test_a_reader_that_went_away_is_reported_once_and_quietly(action: str) -> None:
     """The writer learns of it, and the interpreter ends without complaint."""
     read, written = os.pipe()
     os.close(read)

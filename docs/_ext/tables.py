@@ -19,6 +19,7 @@ from nimble_stop._api.errors import (
 )
 from nimble_stop._call.quota import RetryQuota
 from nimble_stop._config import options as _defaults
+from nimble_stop._transport.shared import MAX_IDLE_SECONDS
 from nimble_stop.exceptions import NimbleStopError, ServiceError
 from nimble_stop.local import EnvironmentFormat, FaultRule
 from nimble_stop.local.api.refusals import STATUSES
@@ -164,6 +165,7 @@ def defaults() -> str:
             f"{_defaults.MAX_CONCURRENCY}",
             "stops in flight",
         ),
+        ("a kept connection", f"{MAX_IDLE_SECONDS:g} s", "without use; not configurable"),
         ("answer's body", f"{_response.MAX_BODY_BYTES // 1024} KiB", "at most; not configurable"),
     ]
     return table(("Setting", "Default", "For"), rows)

@@ -153,6 +153,23 @@ def test_why_a_signature_was_refused(
         assert secret not in shown
 
 
+def test_which_scope_was_wrong(local: LocalNimble, open_page: Callable[..., Watched]) -> None:
+    """A request that was signed for another region shows it beside the endpoint's own."""
+    watched = open_page(local)
+    with (
+        NimbleClient(
+            endpoint_url=local.endpoint_url,
+            region_name="eu-west-1",
+            credentials=local.credentials,
+        ) as client,
+        pytest.raises(ServiceError, match="valid region"),
+    ):
+        client.stop_session("studio-1", "session-1")
+    row = watched.open_row("journal", "InvalidSignatureException")
+    scopes = row.locator("pre").filter(has_text="/eu-west-1/nimble/aws4_request")
+    expect(scopes.last).to_contain_text("/us-west-2/nimble/aws4_request")
+
+
 @pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_reset(
     local: LocalNimble,
@@ -246,6 +263,7 @@ def test_a_session_is_added_completed_and_deleted(
 
     page.get_by_role("button", name="Complete the transition of session-1").press("Enter")
     expect(row.locator(".badge")).to_have_text("STOPPED")
+    expect(row.locator(".toggle")).to_be_focused()
     page.get_by_role("button", name="Delete session-1").press("Enter")
     expect(row).to_have_count(0)
     assert not local.sessions

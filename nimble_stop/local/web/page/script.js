@@ -471,7 +471,10 @@ function makeSessionButtons() {
   );
   const fill = (filled) => {
     session = filled;
+    const hadFocus = document.activeElement === complete;
     complete.hidden = !isMoving(session);
+    // Not to the button beside it, which deletes the session.
+    if (hadFocus && complete.hidden) complete.closest("tbody").querySelector(".toggle").focus();
     complete.setAttribute("aria-label", `Complete the transition of ${session.sessionId}`);
     remove.setAttribute("aria-label", `Delete ${session.sessionId}`);
   };
@@ -635,7 +638,9 @@ function makeFilledCommand(label, line) {
 }
 
 /** Show why a signature was refused: what was sent beside what the endpoint made of it. */
-function makeComparison({ body }, { sent, canonicalRequest, stringToSign }) {
+function makeComparison({ body }, verification) {
+  const { sent, credentialScope, expectedScope, canonicalRequest, stringToSign } = verification;
+  const isExpected = credentialScope === expectedScope;
   const part = (title, text) => make("div", {}, make("h3", {}, title), make("pre", {}, text));
   return make(
     "div",
@@ -643,6 +648,10 @@ function makeComparison({ body }, { sent, canonicalRequest, stringToSign }) {
     part("As it was sent", `${sent}\n\n${body}`),
     part("Computed: the canonical request", canonicalRequest),
     part("Computed: the string to sign", stringToSign),
+    part(
+      isExpected ? "The scope, as it should be" : "The scope that was sent, and the one expected",
+      isExpected ? credentialScope : `${credentialScope}\n${expectedScope}`,
+    ),
   );
 }
 
@@ -771,7 +780,6 @@ const drawFaults = drawnSoon(() => {
   faultRows.draw(state.faults);
   setText(byId("faults-count"), String(state.faults.length));
   byId("faults-empty").hidden = state.faults.length > 0;
-  byId("faults-clear").disabled = state.faults.length === 0;
 });
 
 function faultsChanged({ faults }) {

@@ -14,15 +14,15 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import sync_playwright
 
-from nimble_stop import NimbleClient
 from nimble_stop.local import LocalNimble
-from tests.browser.support import Watched
+from tests.browser.support import Watched, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser
 
+    from nimble_stop import NimbleClient
     from tests.browser.support import Scheme
 
 _ARGUMENTS: Final = (
@@ -73,11 +73,7 @@ def local() -> Iterator[LocalNimble]:
 @pytest.fixture
 def client(local: LocalNimble) -> Iterator[NimbleClient]:
     """Make a client of the endpoint."""
-    with NimbleClient(
-        endpoint_url=local.endpoint_url,
-        region_name=local.region_name,
-        credentials=local.credentials,
-    ) as client:
+    with connect(local) as client:
         yield client
 
 

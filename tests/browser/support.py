@@ -9,7 +9,10 @@ from urllib.request import Request, urlopen
 
 from playwright.sync_api import expect
 
+from nimble_stop import NimbleClient
+
 if TYPE_CHECKING:
+    from botocore.credentials import Credentials
     from playwright.sync_api import Locator, Page
 
     from nimble_stop.local import LocalNimble
@@ -72,6 +75,15 @@ class Watched:
         parts = urlsplit(url)
         if parts.scheme in {"http", "https", "ws", "wss"} and parts.netloc != host:
             self._trouble.append(f"a request to another host: {url}")
+
+
+def connect(local: LocalNimble, credentials: Credentials | None = None) -> NimbleClient:
+    """Make a client of an endpoint, with its credentials or others."""
+    return NimbleClient(
+        endpoint_url=local.endpoint_url,
+        region_name=local.region_name,
+        credentials=credentials or local.credentials,
+    )
 
 
 def ask_admin(local: LocalNimble, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401  # JSON

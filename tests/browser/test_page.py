@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from nimble_stop import NimbleClient, RetryPolicy, ServiceError, ThrottlingException
 from nimble_stop.local import AccessKey, LocalNimble, ServiceFailure
-from tests.browser.support import ask_admin
+from tests.browser.support import ask_admin, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,9 +130,7 @@ def test_why_a_signature_was_refused(
     with LocalNimble(credentials=key) as local:
         watched = open_page(local, width=width, scheme=scheme)
         with (
-            NimbleClient(
-                endpoint_url=local.endpoint_url, region_name=local.region_name, credentials=wrong
-            ) as client,
+            connect(local, wrong) as client,
             pytest.raises(ServiceError, match="InvalidSignatureException"),
         ):
             client.stop_session("studio-1", "session-1")
@@ -498,9 +496,7 @@ def test_the_picture_of_the_documentation(
 ) -> None:
     """The screenshot that the documentation shows can be taken, and is small."""
     with LocalNimble(transition_seconds=120, sample=True) as local:
-        connection = {"endpoint_url": local.endpoint_url, "region_name": local.region_name}
-        client = NimbleClient(**connection, credentials=local.credentials)
-        wrong = NimbleClient(**connection, credentials=Credentials("LOCALNIMBLE", "wrong"))
+        client, wrong = connect(local), connect(local, Credentials("LOCALNIMBLE", "wrong"))
         local.inject(
             ServiceFailure("ThrottlingException"), operation="StopStreamingSession", times=1
         )

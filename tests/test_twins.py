@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import gzip
 import inspect
 import json
@@ -8,7 +9,7 @@ import socket
 import threading
 import time
 import zlib
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -611,6 +612,22 @@ def test_closed(make: Maker) -> None:
 # Time
 
 
+@contextmanager
+def silent_port() -> Iterator[int]:
+    """Give a port on which connections are neither accepted nor refused."""
+    # A full backlog: Linux leaves further connections unanswered.
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port: int = listener.getsockname()[1]
+        for _ in range(4):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)  # noqa: FBT003 - its own signature
+            filler.connect_ex(("127.0.0.1", port))
+        yield port
+
+
 def real_time(**options: Any) -> dict[str, Any]:  # noqa: ANN401 - a client's own arguments
     """Give options of a client whose clock runs."""
     return {"runtime": None, **options}
@@ -692,6 +709,159 @@ def test_slow_connection(limit: str, make: Maker) -> None:
     cause = failure.value.__cause__ if limit == "deadline" else failure.value
     assert isinstance(cause, ConnectTimeoutError)
     assert failure.value.outcome_unknown is False
+
+
+def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: tuple[int, str, int]) -> None:
+    """Have every name resolve to these families, addresses and ports."""
+
+    def resolve(*_: object, **__: object) -> list[Any]:
+        return [
+            (family, socket.SOCK_STREAM, 6, "", (host, port, 0, 0)[: 4 if ":" in host else 2])
+            for family, host, port in addresses
+        ]
+
+    monkeypatch.setattr("socket.getaddrinfo", resolve)
+
+
+def test_ipv6_first(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine without IPv6, a host whose IPv6 address comes first is reached by IPv4."""
+    init = socket.socket.__init__
+
+    def without_ipv6(self: socket.socket, family: int = -1, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - its own
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        init(self, family, *args, **kwargs)
+
+    monkeypatch.setattr(socket.socket, "__init__", without_ipv6)
+    with ScriptedServer(always(GOOD)) as server:
+        resolving(
+            monkeypatch,
+            (socket.AF_INET6, "::1", server.port),
+            (socket.AF_INET, "127.0.0.1", server.port),
+        )
+        client = make(f"http://nimble.example:{server.port}", retry=RetryPolicy(max_attempts=1))
+        assert client.stop().session_id == "good"
+
+
+def test_dead_addresses(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several addresses that do not answer share the time, and one that does is reached."""
+    with silent_port() as dead, ScriptedServer(always(GOOD)) as server:
+        addresses = [(socket.AF_INET, f"127.0.0.{number}", dead) for number in (1, 1, 1)]
+        resolving(monkeypatch, *addresses)
+        options = real_time(timeout=Timeouts(connect=0.3), retry=RetryPolicy(max_attempts=1))
+        started = time.monotonic()
+        with pytest.raises(ConnectTimeoutError) as failure:
+            make("http://nimble.example", **options).stop()
+        assert time.monotonic() - started < HANG_GUARD
+        assert failure.value.outcome_unknown is False
+
+        resolving(monkeypatch, *addresses[:1], (socket.AF_INET, "127.0.0.1", server.port))
+        options = real_time(timeout=Timeouts(connect=2), retry=RetryPolicy(max_attempts=1))
+        assert make("http://nimble.example", **options).stop().session_id == "good"
+
+
+def test_slow_resolver(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver that does not answer ends at the deadline, and nothing was sent."""
+    go = threading.Event()
+
+    def resolve(*_: object, **__: object) -> None:
+        go.wait(HANG_GUARD)
+        raise OSError("too late")
+
+    monkeypatch.setattr("socket.getaddrinfo", resolve)
+    started = time.monotonic()
+    with pytest.raises(DeadlineExceededError) as failure:
+        make("http://slow.example", **real_time()).stop(deadline=0.2)
+    assert time.monotonic() - started < HANG_GUARD / 2
+    assert isinstance(failure.value.__cause__, ConnectTimeoutError)
+    assert failure.value.outcome_unknown is False
+    go.set()
+
+
+def test_slow_tunnel(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time that a proxy takes counts for the deadline of the whole."""
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        time.sleep(0.3)
+        peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        peer.start_tls(server_tls())
+        peer.read_request()
+        peer.wait_until_closed()
+
+    with ScriptedServer(script) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        client = make("https://localhost:8443", **real_time(ca_bundle=DATA / "server.crt"))
+        started = time.monotonic()
+        with pytest.raises(DeadlineExceededError) as failure:
+            client.stop(deadline=0.6)
+        assert 0.5 < time.monotonic() - started < 0.6 + 0.3
+        assert failure.value.outcome_unknown is True
+
+
+@pytest.mark.parametrize("reply", [b"", b"H", b"HTTP/1.1 200 OK\r\nX: 1\r\n"])
+def test_silent_proxy(reply: bytes, make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that does not finish its answer is a connection that was not made in time."""
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.trickle(reply)
+        peer.wait_until_closed()
+
+    with ScriptedServer(script) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        client = make("https://localhost:8443", retry=RetryPolicy(max_attempts=1), timeout=0.3)
+        with pytest.raises(ConnectTimeoutError) as failure:
+            client.stop()
+        assert failure.value.outcome_unknown is False
+
+
+def test_trickled_head(make: Maker) -> None:
+    """Headers that trickle in keep no call alive, and interim answers do not either."""
+    for data in (
+        b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 1000,
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 1000,
+    ):
+
+        def script(peer: Peer, data: bytes = data) -> None:
+            peer.read_request()
+            peer.trickle(data)
+
+        with ScriptedServer(script) as server:
+            started = time.monotonic()
+            with pytest.raises(DeadlineExceededError) as failure:
+                make(server.url, **real_time()).stop(deadline=0.2)
+            assert time.monotonic() - started < HANG_GUARD / 2
+            assert failure.value.outcome_unknown is True
+
+
+@pytest.mark.parametrize("seconds", [1e7, 1e12, 1e300])
+def test_very_long(seconds: float, make: Maker) -> None:
+    """Limits of years are no more than a socket can bear."""
+    with ScriptedServer(always(GOOD)) as server:
+        client = make(server.url, timeout=seconds)
+        assert client.stop(deadline=seconds).session_id == "good"
+
+
+def test_silence_drops_idle_connections(make: Maker) -> None:
+    """After a time-out the other kept connections are not used either: one route leads to them."""
+    together = threading.Barrier(3)
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        together.wait(HANG_GUARD)
+        peer.send(GOOD)
+        # A firewall has dropped the connection: nothing comes back any more.
+        peer.wait_until_closed()
+
+    with ScriptedServer(script, script, script, always(answer())) as server:
+        client = make(server.url, timeout=Timeouts(read=2), max_connections=3)
+        assert client.stop_together(3) == ["good"] * 3
+        impatient = client.with_options(timeout=Timeouts(read=0.2))
+        assert impatient.stop().session_id == "session-1"
+        assert server.connections == 4
+        # One attempt was lost, not one for each connection.
+        assert server.requests[-1].headers["amz-sdk-request"] == "attempt=2; max=3"
 
 
 def test_no_time_left(make: Maker, clock: ManualClock) -> None:
@@ -859,6 +1029,20 @@ def test_proxy_out_of_reach(make: Maker, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
     with pytest.raises(ConnectionFailedError, match="cannot be reached"):
         make("http://nimble.example").stop()
+
+
+def test_https_proxy(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that is itself spoken to over TLS is trusted like an endpoint."""
+    with ScriptedServer(always(GOOD), tls=server_tls()) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("//", "//me:secret@"))
+        client = make("http://nimble.example", ca_bundle=DATA / "server.crt")
+        assert client.stop().session_id == "good"
+        with pytest.raises(TLSError) as failure:
+            make("http://nimble.example").stop()
+        assert failure.value.outcome_unknown is False
+    (request,) = proxy.requests
+    assert request.target.startswith("http://nimble.example/2020-08-01/")
+    assert request.headers["proxy-authorization"] == "Basic bWU6c2VjcmV0"
 
 
 def test_no_proxy(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:

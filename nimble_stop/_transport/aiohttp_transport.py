@@ -169,6 +169,9 @@ class AsyncTransport:
     async def _session(self) -> tuple[aiohttp.ClientSession, _Connector, object]:
         if self._closed:
             raise closed_error()
+        if self._proxy and self._proxy.is_socks:
+            message = f"aiohttp does not speak SOCKS to {self._proxy.url}; NimbleClient does."
+            raise exceptions.ConfigurationError(message)
         loop = asyncio.get_running_loop()
         if loop not in self._open:
             context = self._tls and await asyncio.wrap_future(self._tls)

@@ -80,6 +80,7 @@ class _Answer(HTTPResponse):
         self._sock: _Socket = getattr(sock, "socket", sock)
         # urllib3 does not count the time that a proxy's tunnel took.
         self._sock.end = min(monotonic() + sock.gettimeout(), _exchange.end)
+        self._sock.settimeout(max(self._sock.end - monotonic(), _SHORTEST))
         self._sock.may_end = False
 
     def begin(self) -> None:

@@ -380,6 +380,20 @@ def test_bad_bundle(clock: ManualClock) -> None:
     run(make_client("https://127.0.0.1:1", clock, ca_bundle=DATA / "server.key"), main)
 
 
+def test_socks(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A SOCKS proxy forbids no client, but each call, before anything goes anywhere."""
+
+    async def main(client: AsyncNimbleClient) -> None:
+        with pytest.raises(ConfigurationError, match="SOCKS") as failure:
+            await stop(client)
+        assert "secret" not in str(failure.value)
+
+    with ScriptedServer() as proxy:
+        monkeypatch.setenv("ALL_PROXY", proxy.url.replace("http://", "socks5h://me:secret@"))
+        run(make_client("http://nimble.example", clock), main)
+        assert proxy.connections == 0
+
+
 def test_proxy_that_never_ends(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a proxy says before there is a tunnel does not keep a call alive."""
 

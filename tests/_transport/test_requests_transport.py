@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import socket
 import threading
+import time
 import traceback
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from nimble_stop.exceptions import (
     ConfigurationError,
     ConnectionLostError,
     ConnectTimeoutError,
+    DeadlineExceededError,
     ProxyError,
     ReadTimeoutError,
     ResourceNotFoundException,
@@ -41,6 +43,8 @@ from tests.support.scripted import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nimble_stop import NimbleClient
     from tests.support.clock import ManualClock
 
@@ -351,6 +355,55 @@ def test_bad_bundle(clock: ManualClock) -> None:
         pytest.raises(ConfigurationError, match="CA bundle"),
     ):
         stop(client)
+
+
+# SOCKS
+
+
+def socks(peer: Peer) -> None:
+    """Be a SOCKS5 proxy that asks for a password, and the server behind it (RFC 1928, RFC 1929)."""
+    assert peer.read(4) == b"\x05\x02\x00\x02"
+    peer.send(b"\x05\x02")
+    assert peer.read(11) == b"\x01\x02me\x06secret"
+    peer.send(b"\x01\x00")
+    # The name is the proxy's to resolve.
+    name = b"nimble.example"
+    assert peer.read(7 + len(name)) == b"\x05\x01\x00\x03\x0e" + name + b"\x00\x50"
+    peer.send(b"\x05\x00\x00\x01" + bytes(6))
+    always(answer())(peer)
+
+
+def test_socks(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A SOCKS proxy is told host and password; what goes through it is the plain request."""
+    with ScriptedServer(socks) as proxy:
+        url = proxy.url.replace("http://", "socks5h://me:secret@")
+        monkeypatch.setenv("ALL_PROXY", url)
+        with make_client("http://nimble.example", clock) as client:
+            assert [stop(client) for _ in range(2)] == ["session-1"] * 2
+    assert proxy.connections == 1
+    request = proxy.requests[0]
+    assert request.target.startswith("/2020-08-01/")
+    assert "proxy-authorization" not in request.headers
+
+
+def dribbling(peer: Peer) -> None:
+    """Answer SOCKS byte by byte, without an end."""
+    peer.read(3)
+    peer.send(b"\x05\x00")
+    peer.trickle(b"\x05\x00\x00\x03\xff" + b"x" * 255)
+
+
+@pytest.mark.parametrize("script", [dribbling, Peer.wait_until_closed])
+def test_slow_socks(script: Callable[[Peer], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that a SOCKS proxy takes is bounded by the one limit, and nothing was sent."""
+    with ScriptedServer(script) as proxy:
+        monkeypatch.setenv("ALL_PROXY", proxy.url.replace("http:", "socks5h:"))
+        with make_client("http://nimble.example") as client:
+            started = time.monotonic()
+            with pytest.raises(DeadlineExceededError) as failure:
+                client.stop_session("a", "b", deadline=0.3)
+            assert time.monotonic() - started < HANG_GUARD / 4
+    assert failure.value.outcome_unknown is False
 
 
 # Connections that are kept

@@ -109,6 +109,13 @@ class Peer:
         self._server.requests.append(received)
         return received
 
+    def read(self, count: int) -> bytes:
+        """Read so many bytes."""
+        while len(self._buffer) < count:
+            self.receive()
+        data, self._buffer = self._buffer[:count], self._buffer[count:]
+        return data
+
     def send(self, data: bytes) -> None:
         """Send bytes."""
         self._connection.sendall(data)

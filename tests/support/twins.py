@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self
 
 from nimble_stop import AsyncNimbleClient, NimbleClient
@@ -52,6 +53,12 @@ class SyncTwin:
     def stop_all(self, session_ids: Iterable[str], **options: Any) -> list[StopResult]:  # noqa: ANN401 - likewise
         """Stop many sessions."""
         return list(self._client.stop_sessions("studio-1", session_ids, **options))
+
+    def stop_together(self, count: int) -> list[str | None]:
+        """Stop so many sessions at the same time."""
+        with ThreadPoolExecutor(count) as pool:
+            sessions = [pool.submit(self.stop) for _ in range(count)]
+            return [each.result().session_id for each in sessions]
 
     def with_options(self, **options: Any) -> SyncTwin:  # noqa: ANN401 - likewise
         """Make a copy with other options."""
@@ -108,6 +115,15 @@ class AsyncTwin:
             return [each async for each in run]
 
         return self._runner.run(collect())
+
+    def stop_together(self, count: int) -> list[str | None]:
+        """Stop so many sessions at the same time."""
+
+        async def stop() -> list[StreamingSession]:
+            calls = (self._client.stop_session("studio-1", "session-1") for _ in range(count))
+            return await asyncio.gather(*calls)
+
+        return [session.session_id for session in self._runner.run(stop())]
 
     def with_options(self, **options: Any) -> AsyncTwin:  # noqa: ANN401 - likewise
         """Make a copy with other options."""

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import attrs
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from requests.structures import CaseInsensitiveDict
 
 from nimble_stop._version import __version__
 
@@ -36,16 +35,35 @@ _SHORTEST_SECRET: Final = 4
 _NOT_IN_USER_AGENT: Final = re.compile(r"[^!$%&'*+\-.^_`|~0-9A-Za-z]")
 
 
-class _HiddenHeaders(CaseInsensitiveDict[str]):
-    """Headers as requests has them. The repr shows none of them: a traceback may print it."""
+class _HiddenHeaders(dict[str, str]):
+    """Headers, whose names are compared as requests does: without regard to case.
+
+    The repr shows none of them: a traceback may print it.
+    """
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(self._spelling(name))
+
+    def __setitem__(self, name: str, text: str) -> None:
+        super().__setitem__(self._spelling(name), text)
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(self._spelling(str(name)))
+
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - as a dict's
+        """Give a header's text, or the default."""
+        return super().get(self._spelling(name), default)
 
     def copy(self) -> _HiddenHeaders:
         """Make another mapping that hides them."""
-        return _HiddenHeaders(self.items())
+        return _HiddenHeaders(self)
 
     def __repr__(self) -> str:
-        """Show how many there are."""
         return f"<{len(self)} headers>"
+
+    def _spelling(self, name: str) -> str:
+        lowered = name.lower()
+        return next((each for each in self if each.lower() == lowered), name)
 
 
 @attrs.frozen

@@ -163,7 +163,8 @@ class AsyncTransport:
         if exchange.transport is not None and not (body or has_end or reply.status in {204, 304}):
             raise exceptions.ConnectionLostError("The connection was closed before the body.")
         exchange.is_done = len(body) <= MAX_BODY_BYTES
-        connector.drop_idle(self._config.max_connections)
+        if len(connector.last) > self._config.max_connections:
+            connector.drop_idle(self._config.max_connections)
         return answer
 
     async def _session(self) -> tuple[aiohttp.ClientSession, _Connector, object]:

@@ -115,9 +115,9 @@ class _Signable(AWSRequest):
     """A request for botocore to sign. Its body needs no preparing: it is bytes already."""
 
     @property
-    def body(self) -> bytes:
+    def body(self) -> Any:  # noqa: ANN401 - the stubs say str, but botocore hashes bytes
         """The bytes that are hashed."""
-        return cast("bytes", self.data)
+        return self.data
 
 
 class Signer:

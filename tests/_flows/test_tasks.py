@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from nimble_stop import AsyncNimbleClient, Runtime
-from nimble_stop.exceptions import ConnectionLostError, RequestValidationError
+from nimble_stop.exceptions import ConnectionLostError
 from nimble_stop.local import Latency, LocalNimble, ServiceFailure
 from tests.support.clients import REGION, credentials
 from tests.support.executors import Odd, at_once
@@ -277,17 +277,6 @@ def test_in_a_task_group(local: LocalNimble) -> None:
     with_client(local, main)
     assert {result.error for result in seen} == {None}
     assert sorted(stopped(local)) == sorted(names(100))
-
-
-def test_invalid_ids(local: LocalNimble) -> None:
-    """Invalid ids are results among the others."""
-
-    async def main(client: AsyncNimbleClient) -> None:
-        results = await collect(client.stop_sessions(STUDIO, ["", "session-1", "."]))
-        assert [type(result.error) for result in results].count(RequestValidationError) == 2
-        assert len(results) == 3
-
-    with_client(local, main)
 
 
 def test_wait(local: LocalNimble) -> None:

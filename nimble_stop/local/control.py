@@ -14,7 +14,12 @@ from nimble_stop.local.endpoint_state import EndpointState
 from nimble_stop.local.events import EventKind
 from nimble_stop.local.faults.rules import FaultRule
 from nimble_stop.local.studio.clock import skip_seconds
-from nimble_stop.local.studio.document import add_session, add_sessions, describe_session
+from nimble_stop.local.studio.document import (
+    add_session,
+    add_sessions,
+    describe_session,
+    read_sessions,
+)
 from nimble_stop.local.studio.members import check_identifier, members_to_wire, state_to_wire
 from nimble_stop.local.studio.sample import SAMPLE_STUDIO_ID
 from nimble_stop.local.studio.session import new_session, session_to_wire
@@ -22,7 +27,7 @@ from nimble_stop.local.studio.sessions_view import Sessions
 from nimble_stop.models import format_timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from nimble_stop.local.faults.points import Fault
     from nimble_stop.local.journal import Journal
@@ -65,11 +70,11 @@ class Control(EndpointState):
             RuntimeError: It is not running.
         """
 
-        def read(tables: Tables) -> list[dict[str, object]]:
+        def read(tables: Tables) -> Iterator[StoredSession]:
             tables.complete_due(self._now(tables))
-            return [describe_session(session) for session in tables.sessions()]
+            return tables.sessions()
 
-        return self._use(read)
+        return list(map(describe_session, self._use(read)))
 
     def session_document(self, studio_id: str, session_id: str) -> dict[str, object] | None:
         """Read one session, as `session_documents` does, or None when there is none.
@@ -96,12 +101,9 @@ class Control(EndpointState):
             TypeError: A member is missing, unknown or of a wrong type; the message names it.
             ValueError: A value is not allowed, or a session exists; the message names it.
         """
-
-        def add(tables: Tables) -> list[dict[str, object]]:
-            added = add_sessions(tables, documents, self._circumstances(tables))
-            return [describe_session(session) for session in added]
-
-        return self._use(add)
+        sessions = read_sessions(documents, self._circumstances(self.now))
+        self._use(lambda tables: add_sessions(tables, sessions))
+        return list(map(describe_session, sessions))
 
     def add_session(
         self,
@@ -139,7 +141,7 @@ class Control(EndpointState):
                 session_id,
                 state=state,
                 members=wire,
-                circumstances=self._circumstances(tables),
+                circumstances=self._circumstances(self._now(tables)),
             )
             return add_session(tables, session)
 

@@ -54,9 +54,15 @@ DEFAULT_REGION_NAME: Final = "us-west-2"
 _REGION: Final = r"(?!\d+\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 
 
-def _help(text: str, metavar: str | None = None) -> dict[str, str | None]:
-    """Describe an option of the command line; an option without this is Python's alone."""
-    return {"help": text, "metavar": metavar}
+def _help(text: str, metavar: str | None = None, flag: str | None = None) -> dict[str, str | None]:
+    """Describe an option of the command line; an option without this is Python's alone.
+
+    Args:
+        text: What it is for.
+        metavar: What its value is called; None for an option without a value.
+        flag: The option's name where it may be given several times, each time with one value.
+    """
+    return {"help": text, "metavar": metavar, "flag": flag}
 
 
 def _check_region(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
@@ -188,6 +194,9 @@ class EndpointOptions:
         default=(),
         validator=expect(
             "a sequence of host names", deep_iterable(_is_string, instance_of((list, tuple)))
+        ),
+        metadata=_help(
+            "Serve the admin API under this host name too; may be repeated.", "NAME", "--admin-host"
         ),
     )
     clock: Clock = attrs.field(default=time.time, validator=expect("callable", is_callable()))

@@ -13,12 +13,13 @@ from nimble_stop.local.faults.fault_file import describe_rule, read_faults
 from nimble_stop.local.faults.rules import FaultRules
 from nimble_stop.local.journal import Journal
 from nimble_stop.local.storage.busy import StoreBusyError, wait_while_busy
-from nimble_stop.local.studio.clock import session_time, skip_seconds
+from nimble_stop.local.studio.clock import session_time, skip_seconds, time_after
 from nimble_stop.local.studio.document import (
     State,
     add_sessions,
     describe_session,
     read_seed,
+    read_sessions,
     read_state,
     write_session,
 )
@@ -26,11 +27,13 @@ from nimble_stop.local.studio.operations import Operations
 from nimble_stop.local.studio.sample import SAMPLE_STUDIO_ID, sample_sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from nimble_stop.local.endpoint_options import EndpointOptions
+    from nimble_stop.local.faults.rules import FaultRule
     from nimble_stop.local.request_record import RequestRecord
     from nimble_stop.local.storage.store import Store
+    from nimble_stop.local.storage.stored_session import StoredSession
     from nimble_stop.local.storage.tables import Change, Tables
     from nimble_stop.local.studio.session import Circumstances
 
@@ -90,12 +93,12 @@ class EndpointState:
             RuntimeError: It is not running.
         """
 
-        def read(tables: Tables) -> State:
+        def read(tables: Tables) -> tuple[float, Iterator[StoredSession], list[FaultRule]]:
             tables.complete_due(self._now(tables))
-            sessions = [write_session(session) for session in tables.sessions()]
-            return State(tables.skipped_seconds, sessions, self._faults.remaining())
+            return tables.skipped_seconds, tables.sessions(), self._faults.remaining()
 
-        return self._use(read).to_dict()
+        skipped_seconds, sessions, faults = self._use(read)
+        return State(skipped_seconds, list(map(write_session, sessions)), faults).to_dict()
 
     def import_(self, document: Mapping[str, object]) -> None:
         """Replace the sessions, the clock and the faults by those of a document.
@@ -113,11 +116,14 @@ class EndpointState:
             ConfigurationError: A fault is not one; the message names the key.
         """
         state = read_state(document)
+        now = time_after(state.skipped_seconds, self._options.clock())
+        # Reading takes longer than adding, and others use the store meanwhile.
+        sessions = read_sessions(state.sessions, self._circumstances(now))
 
         def replace(tables: Tables) -> None:
             tables.clear()
-            skip_seconds(state.skipped_seconds, self._options.clock, tables)
-            add_sessions(tables, state.sessions, self._circumstances(tables))
+            tables.set_skipped_seconds(state.skipped_seconds)
+            add_sessions(tables, sessions)
 
         self._use(replace)
         self._faults.clear()
@@ -148,13 +154,15 @@ class EndpointState:
         """Complete the transitions that are due, while somebody reads the events.
 
         Transitions need no timer: whoever reads a session completes them first. A page that only
-        waits for events reads nothing, so the server calls this now and then.
+        waits for events reads nothing, so the server calls this now and then. What other processes
+        have changed in the store's file is noticed here too.
         """
         store = self._open_store
         if store is None or not self._events.reader_count:
             return
         try:
             with store.access() as tables:
+                tables.note_changes_of_others()
                 tables.complete_due(self._now(tables))
         except StoreBusyError:
             # The next call comes soon.
@@ -178,7 +186,8 @@ class EndpointState:
             skip_seconds(state.skipped_seconds, options.clock, tables)
             if options.sample:
                 self._add_sample(tables, SAMPLE_STUDIO_ID)
-            add_sessions(tables, state.sessions, self._circumstances(tables))
+            now = self._now(tables)
+            add_sessions(tables, read_sessions(state.sessions, self._circumstances(now)))
 
         self._use(fill)
         self._faults.add(state.faults)
@@ -205,12 +214,13 @@ class EndpointState:
         )
 
     def _add_sample(self, tables: Tables, studio_id: str) -> None:
-        entries = sample_sessions(studio_id, self._now(tables))
-        add_sessions(tables, entries, self._circumstances(tables))
+        now = self._now(tables)
+        entries = sample_sessions(studio_id, now)
+        add_sessions(tables, read_sessions(entries, self._circumstances(now)))
 
-    def _circumstances(self, tables: Tables) -> Circumstances:
+    def _circumstances(self, now: float) -> Circumstances:
         caller = self._options.keys[0].access_key_id
-        return self._operations.circumstances(self._now(tables), caller)
+        return self._operations.circumstances(now, caller)
 
     def _now(self, tables: Tables) -> float:
         return session_time(self._options.clock, tables)

@@ -28,7 +28,7 @@ def test_an_option_of_the_command_line_says_what_it_is() -> None:
     }
     assert described == {
         "db", "host", "port", "transition_seconds", "region_name", "seed", "sample", "faults",
-        "admin", "admin_token",
+        "admin", "admin_hosts", "admin_token",
     }  # fmt: skip
 
 

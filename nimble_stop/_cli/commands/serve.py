@@ -78,9 +78,11 @@ def _option(field: attrs.Attribute[Any]) -> click.Option:
     if isinstance(field.default, bool):
         names = f"{flag}/--no-{flag[2:]}" if field.default else flag
         return click.Option([names], is_flag=True, default=None, help=text)
+    repeated: str | None = field.metadata["flag"]
     default = f"  [default: {field.default}]" if field.default not in (None, ()) else ""
     return click.Option(
-        [flag],
+        [repeated or flag, field.name],
+        multiple=repeated is not None,
         type=_TYPES.get(field.name, click.STRING),
         metavar=field.metadata["metavar"],
         help=f"{text}{default}",

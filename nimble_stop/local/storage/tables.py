@@ -48,11 +48,19 @@ class Tables:
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
         self._changes: list[Change] | None = []
+        self._data_version = self._value("PRAGMA data_version")
 
     def take_changes(self) -> list[Change] | None:
         """Return the changes of sessions since the last call; None when all may have changed."""
         changes, self._changes = self._changes, []
         return changes
+
+    def note_changes_of_others(self) -> None:
+        """Note that all sessions may have changed if another connection has written since."""
+        version = self._value("PRAGMA data_version")
+        if version != self._data_version:
+            self._data_version = version
+            self._changes = None
 
     def _note(self, *changes: Change) -> None:
         if self._changes is not None:
@@ -153,8 +161,14 @@ class Tables:
         return [tuple(row) for row in rows]
 
     def sessions(self) -> Iterator[StoredSession]:
-        """Read all sessions, deleted ones too, in the order of creation."""
-        return map(_read, self._database.execute("SELECT * FROM sessions ORDER BY sequence"))
+        """Read all sessions, deleted ones too, in the order of creation.
+
+        Returns:
+            The sessions as they were at this call, each read when it is taken: that takes longer
+            than the call, and does not need the store any more.
+        """
+        rows = self._database.execute("SELECT * FROM sessions ORDER BY sequence").fetchall()
+        return map(_read, rows)
 
     def count(self) -> int:
         """Count the sessions, deleted ones too."""

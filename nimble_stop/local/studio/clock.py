@@ -19,7 +19,7 @@ from nimble_stop.models import format_timestamp
 if TYPE_CHECKING:
     from nimble_stop.local.storage.tables import Tables
 
-__all__ = ["Clock", "render_timestamp", "session_time", "skip_seconds"]
+__all__ = ["Clock", "render_timestamp", "session_time", "skip_seconds", "time_after"]
 
 Clock: TypeAlias = Callable[[], float]
 """Returns the seconds since 1970-01-01 UTC, as `time.time` does."""
@@ -49,12 +49,26 @@ def skip_seconds(seconds: float, clock: Clock, tables: Tables) -> None:
     Raises:
         ValueError: The number is negative or not finite, or leads beyond the year 9999.
     """
+    skipped = tables.skipped_seconds
+    time_after(seconds, clock() + skipped)
+    tables.set_skipped_seconds(skipped + seconds)
+
+
+def time_after(seconds: float, now: float) -> float:
+    """Return the time after some seconds.
+
+    Args:
+        seconds: How many seconds, 0 or more.
+        now: The time, in seconds since 1970 UTC.
+
+    Raises:
+        ValueError: The number is negative or not finite, or leads beyond the year 9999.
+    """
     if not 0 <= seconds < math.inf:
         raise ValueError(f"seconds must be a finite number, 0 or more, not {seconds!r}")
-    skipped = tables.skipped_seconds + seconds
-    if clock() + skipped > _LAST_SECOND:
+    if now + seconds > _LAST_SECOND:
         raise ValueError(f"seconds must not lead beyond the year 9999, and {seconds!r} does")
-    tables.set_skipped_seconds(skipped)
+    return now + seconds
 
 
 def render_timestamp(seconds: float) -> str:

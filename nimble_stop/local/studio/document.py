@@ -39,6 +39,7 @@ __all__ = [
     "add_sessions",
     "describe_session",
     "read_seed",
+    "read_sessions",
     "read_state",
 ]
 
@@ -128,30 +129,42 @@ def read_seed(seed: Seed) -> State:
     return read_state(document)
 
 
-def add_sessions(
-    tables: Tables, entries: Iterable[object], circumstances: Circumstances
-) -> list[StoredSession]:
-    """Add sessions that are given in the document's form.
+def read_sessions(entries: Iterable[object], circumstances: Circumstances) -> list[StoredSession]:
+    """Read sessions that are given in the document's form.
 
     Args:
-        tables: The store's tables, in a transaction that ends with an error of this function.
         entries: The sessions.
         circumstances: Where what they do not say comes from.
 
     Raises:
         TypeError: A member is missing, unknown or of a wrong type; the message names it.
-        ValueError: A value is not allowed, or a session exists; the message names it.
+        ValueError: A value is not allowed; the message names it.
     """
-    added: list[StoredSession] = []
+    sessions: list[StoredSession] = []
     for index, entry in enumerate(entries):
         try:
-            added.append(add_session(tables, _read_session(entry, circumstances)))
-        except SessionExistsError as error:
-            raise SessionExistsError(f"sessions[{index}]: {error}") from None
+            sessions.append(_read_session(entry, circumstances))
         except (TypeError, ValueError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"sessions[{index}]: {error}") from None
-    return added
+    return sessions
+
+
+def add_sessions(tables: Tables, sessions: Iterable[StoredSession]) -> None:
+    """Add sessions.
+
+    Args:
+        tables: The store's tables, in a transaction that ends with an error of this function.
+        sessions: The sessions.
+
+    Raises:
+        SessionExistsError: A studio has a session of that id; the message names it.
+    """
+    for index, session in enumerate(sessions):
+        try:
+            add_session(tables, session)
+        except SessionExistsError as error:
+            raise SessionExistsError(f"sessions[{index}]: {error}") from None
 
 
 def add_session(tables: Tables, session: StoredSession) -> StoredSession:

@@ -122,12 +122,14 @@ def test_only_what_was_given_is_passed_on(cli: Cli, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("nimble_stop.local.serve.serve", serve)
     assert cli("serve").code == 0
     assert cli("--region", "eu-west-1", "serve", "--port", "8080", "--no-admin").code == 0
+    assert cli("serve", "--admin-host", "nimble", "--admin-host", "studio.local").code == 0
     default = EndpointOptions()
-    assert [each.keys for each in passed] == [default.keys, default.keys]
-    assert [(each.region_name, each.port, each.admin) for each in passed] == [
-        (default.region_name, default.port, True),
-        ("eu-west-1", 8080, False),
-    ]
+    assert [each.keys for each in passed] == [default.keys] * 3
+    first, second, third = passed
+    assert (first.region_name, first.port, first.admin) == (default.region_name, default.port, True)
+    assert (second.region_name, second.port, second.admin) == ("eu-west-1", 8080, False)
+    assert [tuple(each.admin_hosts) for each in passed] == [(), (), ("nimble", "studio.local")]
+    assert third.admin
 
 
 def test_the_endpoints_options_are_options(cli: Cli) -> None:
@@ -143,6 +145,7 @@ def test_the_endpoints_options_are_options(cli: Cli) -> None:
         "--sample",
         "--admin / --no-admin",
         "--admin-token TOKEN",
+        "--admin-host NAME",
         "[default: 127.0.0.1]",
     ):
         assert name in text

@@ -16,6 +16,7 @@ from tests.local.support import connect, get, stop
 if TYPE_CHECKING:
     import socket
     from collections.abc import Generator
+    from pathlib import Path
 
 
 @attrs.frozen
@@ -153,6 +154,16 @@ def test_a_transition_completes_while_nobody_asks() -> None:
                 states.append(session["state"])
             assert states == ["STOP_IN_PROGRESS", "STOPPED"]
             assert time.monotonic() - started < 5
+
+
+def test_another_endpoint_on_the_same_file(tmp_path: Path) -> None:
+    """What another endpoint does to the same store is noticed: everything is to be read again."""
+    db = str(tmp_path / "store")
+    with LocalNimble(db=db) as local, LocalNimble(db=db) as other, reading(local) as reader:
+        other.add_session(studio_id="s", session_id="x")
+        assert reader.event("sessions").data == {"sessions": None}
+        local.add_session(studio_id="s", session_id="y")
+        assert reader.event("sessions").data["sessions"][0]["sessionId"] == "y"
 
 
 def test_resuming(local: LocalNimble) -> None:

@@ -10,7 +10,14 @@ from urllib.parse import quote
 from nimble_stop.local.admin import PREFIX
 from nimble_stop.local.admin.inputs import check_members, read_objects
 from nimble_stop.local.admin.openapi.components import SESSION_MEMBERS
-from nimble_stop.local.admin.openapi.schemas import array, object_schema, one_or_list, reference
+from nimble_stop.local.admin.openapi.schemas import (
+    COUNT_OR_ZERO,
+    array,
+    described,
+    object_schema,
+    one_or_list,
+    reference,
+)
 from nimble_stop.local.admin.replies import Content, Problem, json_reply, no_content
 from nimble_stop.local.admin.routing import Parameter, Route
 from nimble_stop.local.studio.document import SessionExistsError
@@ -71,6 +78,11 @@ def complete_session(context: Context, call: Call) -> Content:
     return json_reply(_find(context, call))
 
 
+def complete_sessions(context: Context, _: Call) -> Content:
+    """Complete the transitions of all sessions."""
+    return json_reply({"completed": context.control.complete_all()})
+
+
 def remove_session(context: Context, call: Call) -> Content:
     """Remove a session, as if it had never been there."""
     try:
@@ -129,6 +141,14 @@ ROUTES: Final = (
         status=201,
         returns={"oneOf": [reference("Session"), _SESSIONS]},
         errors=(409,),
+    ),
+    Route(
+        method="POST",
+        path="/sessions/complete",
+        name="completeSessions",
+        summary="Complete the transitions of all sessions, now",
+        action=complete_sessions,
+        returns=object_schema({"completed": described(COUNT_OR_ZERO, "How many there were.")}),
     ),
     Route(
         method="GET",

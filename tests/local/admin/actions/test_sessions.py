@@ -130,6 +130,15 @@ def test_a_transition(manual: LocalNimble) -> None:
     assert "STOPPED" in again.json["message"]
 
 
+def test_all_transitions(manual: LocalNimble) -> None:
+    """All transitions are completed at once, and counted."""
+    for name in "ab":
+        manual.add_session(studio_id="s", session_id=name, state="STOP_IN_PROGRESS")
+    assert ask(manual, "POST", "/sessions/complete").json == {"completed": 2}
+    assert manual.sessions["s", "b"].state == "STOPPED"
+    assert ask(manual, "POST", "/sessions/complete").json == {"completed": 0}
+
+
 def test_removing(local: LocalNimble) -> None:
     """A session that was removed has never been there."""
     assert ask(local, "DELETE", "/sessions/studio-1/session-1").status == 204

@@ -26,6 +26,7 @@ PATHS = {
     "/page/{name}": {"get"},
     "/requests": {"get", "delete"},
     "/sessions": {"get", "post"},
+    "/sessions/complete": {"post"},
     "/sessions/{studioId}/{sessionId}": {"get", "delete"},
     "/sessions/{studioId}/{sessionId}/complete": {"post"},
     "/state": {"get", "put", "delete"},

@@ -230,6 +230,35 @@ def _floors() -> set[str]:
     return {name for name in names if not name.startswith("__")} - {"_version"}
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        *(
+            "unittest",
+            "FastAPI",
+            "Flask",
+            "GitHub Actions",
+            "Docker",
+            "curl",
+            "jq",
+            "npm",
+            "Sentry",
+        ),
+        *("before_send", "OpenTelemetry", "on_attempt", "aioresponses", "requests_mock", "moto"),
+        *("LocalStack", "Windows", "How do I make my tests fast"),
+    ],
+)
+def test_index_of_guides_has_the_words_that_are_searched(word: str) -> None:
+    """The index names each tool that a reader may come from, beside the page about it."""
+    index = (ROOT / "docs" / "howto" / "index.md").read_text(encoding="utf-8")
+    (line,) = re.findall(rf"^- (.*\b{word}\b.*)$", index, re.MULTILINE)
+    target = re.search(r"\]\((\w[\w-]*\.md)", line)
+    assert target is not None
+    text = (ROOT / "docs" / "howto" / target[1]).read_text(encoding="utf-8")
+
+    assert word in text or word.startswith("How")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_files_that_are_named_exist(page: Path) -> None:
     """A file of the repository that a page names is there."""

@@ -164,15 +164,21 @@ def test_outage(studio: Studio) -> None:
 
 def test_outage_between_two_reads(studio: Studio) -> None:
     """What a poll had read before it failed is used."""
-    failing = [True]
+    lists: list[str] = []
+    failures = [FAILED] * 3
 
     def answer(url: str) -> Response | None:
-        return FAILED if failing and url.endswith("/b%2Cc?") else None
+        if "sessionIds" in url:
+            lists.append(url)
+            # The first poll begins before the second stop has ended.
+            studio.states["a"] = {"state": "STOP_IN_PROGRESS" if len(lists) == 1 else "STOPPED"}
+            return None
+        return failures.pop() if failures else None
 
     perform = answering_reads(studio, answer)
     runner = Runner(studio.plan(["a", "b,c"], wait=True, max_concurrency=2), perform)
     assert next(runner).session_id == "a"
-    failing.clear()
+    assert failures == []
     assert [result.session_id for result in runner] == ["b,c"]
 
 

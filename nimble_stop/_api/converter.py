@@ -92,19 +92,8 @@ def _structure_tags(value: object, _: object) -> dict[str, str]:
     return tags
 
 
-def _is_mapping_type(kind: object) -> bool:
-    return kind == Mapping[str, str]
-
-
 def _is_optional(kind: object) -> bool:
     return type(None) in get_args(kind)
-
-
-def _optional_hook(kind: Any, converter: Converter) -> Callable[[Any, Any], Any]:  # noqa: ANN401 - cattrs hands the type over
-    """Give the hook for a type or None; cattrs' own looks the type's hook up for every value."""
-    (given,) = set(get_args(kind)) - {type(None)}
-    hook = converter.get_structure_hook(given)
-    return lambda value, _: None if value is None else hook(value, given)
 
 
 def _renames(model: type[attrs.AttrsInstance]) -> dict[str, Any]:
@@ -116,14 +105,23 @@ def _renames(model: type[attrs.AttrsInstance]) -> dict[str, Any]:
 
 def _make_converter() -> Converter:
     converter = Converter()
-    converter.register_structure_hook(str, _structure_text)
-    converter.register_structure_hook(int, _structure_integer)
-    converter.register_structure_hook(datetime, _structure_time)
-    converter.register_structure_hook_func(_is_mapping_type, _structure_tags)
-    converter.register_structure_hook_factory(_is_optional, _optional_hook)
+    hooks: dict[object, Callable[[Any, Any], object]] = {
+        str: _structure_text,
+        int: _structure_integer,
+        datetime: _structure_time,
+        Mapping[str, str]: _structure_tags,
+    }
     for model in map(vars(models).__getitem__, models.__all__):
         if issubclass(model, StrEnum):
-            converter.register_structure_hook(model, _structure_enum)
+            hooks[model] = _structure_enum
+
+    def optional_hook(kind: object) -> Callable[[object, object], object]:
+        # cattrs' own looks the hook of the type up for every value.
+        (given,) = set(get_args(kind)) - {type(None)}
+        hook = hooks[given]
+        return lambda value, _: None if value is None else hook(value, given)
+
+    converter.register_structure_hook_factory(_is_optional, optional_hook)
     read_volume = make_dict_structure_fn(
         VolumeConfiguration, converter, **_renames(VolumeConfiguration)
     )
@@ -133,7 +131,7 @@ def _make_converter() -> Converter:
             raise TypeError(f"expected an object, not {type(value).__name__}")
         return read_volume(cast("Mapping[str, Any]", value), model)
 
-    converter.register_structure_hook(VolumeConfiguration, structure_volume)
+    hooks[VolumeConfiguration] = structure_volume
     converter.register_structure_hook(
         StreamingSession,
         make_dict_structure_fn(StreamingSession, converter, **_renames(StreamingSession)),

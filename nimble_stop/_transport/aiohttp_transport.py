@@ -41,8 +41,6 @@ _OPTIONS: Final[dict[str, Any]] = {
     # The one time limit is ours; aiohttp would round it up.
     "timeout": aiohttp.ClientTimeout(),
 }
-
-
 _exchange: ContextVar[SimpleNamespace] = ContextVar("_exchange")
 
 
@@ -65,6 +63,9 @@ class _Connector(aiohttp.TCPConnector):
                 # Something unasked has come on it, or its end.
                 connection.close()
                 connection = await super().connect(*args, **kwargs)
+            if connection.transport is None:
+                connection.close()
+                raise ValueError("the connection was closed at once")  # noqa: TRY301 - see below
         except (aiohttp.ClientError, OSError, ValueError, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and (not self.closed or task.cancelling()):
                 raise
@@ -139,16 +140,13 @@ class AsyncTransport:
 
     async def _send(self, wire: WireRequest, exchange: SimpleNamespace) -> Response:
         session, connector, _ = await self._session()
-        options: Any = {
-            "headers": wire.headers,
-            "data": wire.body or None,
-            "allow_redirects": False,
-        }
+        options: Any = {"headers": wire.headers, "data": wire.body or None}
         if self._proxy:
             options |= {"proxy": self._proxy.url, "proxy_headers": self._proxy.headers}
             if wire.url.startswith("http:"):
                 options["headers"] = {**wire.headers, **self._proxy.headers}
-        reply = await session.request(wire.method, URL(wire.url, encoded=True), **options)
+        url = URL(wire.url, encoded=True)
+        reply = await session.request(wire.method, url, allow_redirects=False, **options)
         try:
             body = b""
             while piece := await reply.content.read(MAX_BODY_BYTES + 1 - len(body)):

@@ -224,6 +224,28 @@ def test_most_idle(most: int, again: int, clock: ManualClock) -> None:
         run(make_client(server.url, clock, max_connections=most), main)
 
 
+def test_closed_at_once(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is gone by the time it is there is a failed one: nothing was sent."""
+    connect = aiohttp.TCPConnector.connect
+
+    async def gone(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - its own
+        connection = await connect(*args, **kwargs)
+        connection.transport.abort()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return connection
+
+    async def main(client: AsyncNimbleClient) -> None:
+        monkeypatch.setattr(aiohttp.TCPConnector, "connect", gone)
+        with pytest.raises(ConnectionFailedError, match="closed at once") as failure:
+            await stop(client)
+        assert failure.value.outcome_unknown is False
+        monkeypatch.undo()
+
+    with ScriptedServer() as server:
+        run(make_client(server.url, clock), main)
+
+
 def test_bytes_that_the_loop_has_not_seen(clock: ManualClock) -> None:
     """What arrived on a kept connection while the loop was busy is nobody's answer."""
     go, sent = threading.Event(), threading.Event()

@@ -173,24 +173,25 @@ class EndpointState:
     # For the endpoint
 
     def _fill_empty_store(self) -> None:
-        """Add the sessions that the options say, when there are none."""
+        """Add what the options say, when there are no sessions."""
         options = self._options
         if options.seed is None and not options.sample:
             return
         state = State() if options.seed is None else read_seed(options.seed)
 
-        def fill(tables: Tables) -> None:
+        def fill(tables: Tables) -> bool:
             # In one transaction with what is added: two processes may open one new file at once.
             if tables.count():
-                return
+                return False
             skip_seconds(state.skipped_seconds, options.clock, tables)
             if options.sample:
                 self._add_sample(tables, SAMPLE_STUDIO_ID)
             now = self._now(tables)
             add_sessions(tables, read_sessions(state.sessions, self._circumstances(now)))
+            return True
 
-        self._use(fill)
-        self._faults.add(state.faults)
+        if self._use(fill):
+            self._faults.add(state.faults)
 
     def _sessions_changed(self, changes: list[Change] | None) -> None:
         """Publish changes of sessions; the store calls this after each."""

@@ -39,7 +39,7 @@ def _shell(page: Path) -> list[Block]:
 
 
 def _is_script(block: Block) -> bool:
-    """Tell whether a block shows a file that is run; tests among them are run as tests."""
+    """Whether a block shows a file that is run; tests among them are run as tests."""
     name = block.argument.rpartition(_EXAMPLES)[2]
     return (
         block.language == "{literalinclude}"
@@ -193,7 +193,7 @@ def test_page_on_a_call_names_each_floor() -> None:
 
 
 def test_drawing_of_a_call_names_folders() -> None:
-    """What looks like a folder in the drawing of a call is one."""
+    """What has a folder's name in the drawing of a call is one."""
     drawing = (ROOT / "docs" / "background" / "one-call.svg").read_text(encoding="utf-8")
     named = set(re.findall(r"(?<!\w)_\w+", "".join(re.findall(r">([^<]+)<", drawing))))
 

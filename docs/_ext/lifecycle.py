@@ -1,6 +1,6 @@
 """A session's life, drawn from the endpoint's own table when the pages are built.
 
-The states that a session goes through when all goes well stand below each other in the order of
+The states that a session goes through when all goes well stand below each other, as they do in
 the table; the state of a failure stands to the right of the one that it ends.
 """
 

@@ -60,7 +60,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _tree(kind: type[NimbleStopError]) -> Iterable[type[NimbleStopError]]:
-    """List the public exceptions, each before those under it, in the order of the code."""
+    """List the public exceptions, each before those under it, as they stand in the code."""
     if kind.__name__ in exceptions.__all__:
         yield kind
     for below in kind.__subclasses__():

@@ -114,8 +114,7 @@ def run_shell(blocks: Sequence[Block], directory: Path) -> None:
         f"{command}\nstatus=$?; printf '%s %s\\n' '@@ status' $status\n"
         for number, (_, command, _) in enumerate(commands)
     )
-    end = "trap '{ kill $(jobs -p) && wait; } 2>/dev/null' EXIT\n"
-    text, _ = _run(["bash", "-c", end + script], directory)
+    text, _ = _run(["bash", "-c", script], directory)
     printed = dict(_split(text))
     for number, (block, command, expected) in enumerate(commands):
         got, _, status = printed.get(f"{_MARK} {number}", "").partition("@@ status ")

@@ -130,7 +130,7 @@ def test_ten_refusals_of_two_hundred_are_made_good(night: Night, nimble_local: L
 def test_a_kill_in_the_middle_loses_no_session(night: Night, nimble_local: LocalNimble) -> None:
     """The next attempt accounts for all that the killed one had named, done or not."""
     add_sessions(nimble_local, 60)
-    nimble_local.inject(Latency(0.05), operation=STOP)
+    nimble_local.inject(Latency(0.2), operation=STOP)
     # This one is stopped by the killed attempt, and its stop fails.
     nimble_local.inject(StopFails(), session_id="s-000")
     with night.start() as process:

@@ -12,6 +12,7 @@ import shlex
 import subprocess
 import sys
 import termios
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -19,9 +20,11 @@ import click
 import requests
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from jsonschema import Draft202012Validator
 
 import nimble_stop
 from nimble_stop.__main__ import main
+from nimble_stop._cli.terminal import documents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
     from nimble_stop.local import LocalNimble
 
 STUDIO = "studio-1"
+SCHEMA: dict[str, Any] = json.loads(
+    Path(documents.__file__).with_name("schema.json").read_text(encoding="utf-8")
+)
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 
 
@@ -43,6 +49,18 @@ def options_of(command: click.Command) -> set[str]:
     """Give the options of a command, those too that it makes when they are asked for."""
     parameters = command.get_params(click.Context(command))
     return {option for parameter in parameters for option in parameter.opts}
+
+
+def check_document(document: Mapping[str, Any], definition: str) -> None:
+    """Check an object, as a program reads it, against a definition of the schema."""
+    schema = {**SCHEMA, "$ref": f"#/$defs/{definition}"}
+    validate(json.loads(json.dumps(document)), schema)
+
+
+def validate(document: Any, schema: dict[str, Any]) -> None:  # noqa: ANN401  # JSON holds anything
+    """Check what was read from JSON against a schema."""
+    validator = Draft202012Validator(schema)
+    assert validator.is_valid(document), document  # pyright: ignore[reportUnknownMemberType]  # its stubs leave a type open
 
 
 def make_result(

@@ -24,7 +24,8 @@ def stop_studio(client: NimbleClient, studio_id: str, run_id: str) -> dict[str, 
     record.with_suffix(".new").write_text(json.dumps(sorted(named)))
     record.with_suffix(".new").replace(record)
 
-    running = [each for each in named if states.get(each) in (State.READY, State.STOP_IN_PROGRESS)]
+    going = (State.READY, State.STOP_IN_PROGRESS)
+    running = [each for each in sorted(named) if states.get(each) in going]
     reasons: dict[str, str] = {}
     for result in client.stop_sessions(studio_id, running, run_id=run_id, wait=True):
         if result.error is not None:

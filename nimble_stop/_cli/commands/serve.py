@@ -14,7 +14,7 @@ import click
 from nimble_stop._cli.child_process import child_runner, find_program
 from nimble_stop._cli.command import Command, command
 from nimble_stop._cli.global_options import usage_error
-from nimble_stop._cli.terminal.documents import request_document
+from nimble_stop._cli.terminal.documents import SCHEMA_VERSION, request_document
 from nimble_stop._cli.terminal.writing import Output, note, write
 from nimble_stop.exceptions import ConfigurationError
 
@@ -31,6 +31,10 @@ _TYPES: Final[dict[str, click.ParamType[Any, Any]]] = {
     "seed": click.Path(exists=True, dir_okay=False),
     "faults": click.Path(exists=True, dir_okay=False),
 }
+
+
+# A line in the place of requests that a slow reader has lost.
+_DROPPED: Final = f'{{{{"schemaVersion": {SCHEMA_VERSION}, "dropped": {{count}}}}}}'
 
 
 class ServeCommand(Command):
@@ -156,7 +160,7 @@ def _serve_until_signal(given: dict[str, Any], output: Output, env_format: str) 
     from nimble_stop.local.serve import LineWriter, serve as serve_local
 
     for_programs = output is Output.JSONL
-    lines = LineWriter(sys.stdout if for_programs else sys.stderr)
+    lines = LineWriter(sys.stdout, dropped=_DROPPED) if for_programs else LineWriter(sys.stderr)
     describe = _json_line if for_programs else _text_line
 
     def write_environment(local: LocalNimble) -> None:

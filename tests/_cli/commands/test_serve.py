@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import nimble_stop
+from nimble_stop._cli.commands.serve import _DROPPED
 from nimble_stop.local import EndpointOptions
+from tests._cli.support import check_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -203,8 +205,13 @@ def test_requests_are_json_lines_for_programs() -> None:
         process.terminate()
         out, _ = process.communicate(timeout=30)
     (request,) = [json.loads(line) for line in out.splitlines()]
-    assert request["schemaVersion"] == 1
+    check_document(request, "request")
     assert (request["operation"], request["status"]) == ("ListStreamingSessions", 200)
+
+
+def test_lost_requests_are_counted_in_json() -> None:
+    """The line that stands for them is an object too."""
+    check_document(json.loads(_DROPPED.format(count=12)), "dropped")
 
 
 @pytest.mark.parametrize("end", ["stdout", "stderr"])

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -11,7 +9,6 @@ from jsonschema import Draft202012Validator
 
 import nimble_stop
 from nimble_stop import exceptions
-from nimble_stop._cli.terminal import documents as documents_module
 from nimble_stop._cli.terminal.documents import (
     SCHEMA_VERSION,
     error_document,
@@ -19,33 +16,19 @@ from nimble_stop._cli.terminal.documents import (
     result_document,
     session_document,
 )
-from tests._cli.support import STUDIO, make_result
+from tests._cli.support import SCHEMA, STUDIO, check_document, make_result, validate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from nimble_stop.local import LocalNimble
     from tests._cli.support import Cli
 
-SCHEMA: dict[str, Any] = json.loads(
-    Path(documents_module.__file__).with_name("schema.json").read_text(encoding="utf-8")
-)
 ERRORS = [
     kind
     for name in exceptions.__all__
     if issubclass(kind := getattr(exceptions, name), nimble_stop.NimbleStopError)
 ]
-
-
-def check(document: Mapping[str, Any], definition: str) -> None:
-    """Check an object, as a program reads it, against a definition of the schema."""
-    schema = {**SCHEMA, "$ref": f"#/$defs/{definition}"}
-    _validate(json.loads(json.dumps(document)), schema)
-
-
-def _validate(document: Any, schema: dict[str, Any]) -> None:  # noqa: ANN401  # JSON holds anything
-    validator = Draft202012Validator(schema)
-    assert validator.is_valid(document), document  # pyright: ignore[reportUnknownMemberType]  # its stubs leave a type open
 
 
 def filled(kind: type[nimble_stop.NimbleStopError]) -> nimble_stop.NimbleStopError:
@@ -97,7 +80,7 @@ def test_every_attribute_of_an_error_is_there(
             assert re.sub(r"_(.)", lambda match: match[1].upper(), name) in document
     assert {"type", "message", "advice"} <= set(document)
     assert document["type"] == kind.__name__
-    check(failure_document(error, 254, "Smile."), "failure")
+    check_document(failure_document(error, 254, "Smile."), "failure")
 
 
 def test_the_schema_names_no_attribute_that_there_is_not() -> None:
@@ -113,7 +96,7 @@ def test_other_failures_have_only_what_they_say() -> None:
         "message": "Interrupted.",
         "advice": None,
     }
-    check(failure_document(RuntimeError("x"), 255, ""), "failure")
+    check_document(failure_document(RuntimeError("x"), 255, ""), "failure")
     assert failure_document(RuntimeError("x"), 255, "")["error"]["next"] is None
 
 
@@ -142,7 +125,7 @@ def test_a_result_has_every_attribute() -> None:
     failed = result_document(make_result(error=nimble_stop.ConflictException("busy")), "run-1")
     assert failed["session"] is None
     for document in (done, failed):
-        check(document, "result")
+        check_document(document, "result")
 
 
 def test_a_session_is_in_the_apis_own_form() -> None:
@@ -152,7 +135,7 @@ def test_a_session_is_in_the_apis_own_form() -> None:
     )
     document = session_document(session)
     assert document == {"schemaVersion": 1, **session.to_dict()}
-    check(document, "session")
+    check_document(document, "session")
 
 
 def test_the_schema_has_every_member_of_a_session() -> None:
@@ -186,13 +169,13 @@ def test_what_commands_write_is_what_the_schema_says(
     assert studio.sessions
     ran = cli(*words, "--output", output)
     if output == "json" and ran.out:
-        _validate(ran.json, SCHEMA)
+        validate(ran.json, SCHEMA)
         documents: list[Any] = [ran.json] if ran.out.startswith("{") else ran.json
         for document in documents:
-            check(document, definition)
+            check_document(document, definition)
     if output == "jsonl":
         for document in ran.lines:
-            check(document, definition)
+            check_document(document, definition)
     if ran.code:
-        check(ran.error, "failure")
+        check_document(ran.error, "failure")
         assert ran.error["exitCode"] == ran.code

@@ -205,22 +205,20 @@ class EventReader:
 
     async def __anext__(self) -> Replay:
         is_idle = False
-        while not self.is_disconnected:
-            # In this order: what is published from here on wakes it.
+        while True:
+            # In this order: what happens from here on wakes it.
             self._woken.clear()
             self._is_awake = False
+            if self.is_disconnected:
+                raise StopAsyncIteration
             replay = self._hub.after(self._after, self._limit)
             if replay.events or replay.lost or is_idle:
                 self._after = replay.last_id
                 return replay
             is_idle = not await self._wait()
-        raise StopAsyncIteration
 
     async def _wait(self) -> bool:
         """Wait until there is something; False when the time was over before."""
-        # Only now: it may have been disconnected since.
-        if self.is_disconnected:
-            return True
         try:
             async with asyncio.timeout(self._idle_seconds):
                 await self._woken.wait()

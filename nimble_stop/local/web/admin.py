@@ -93,8 +93,11 @@ class Admin:
         Raises:
             ConnectionError: The client is gone.
         """
+        transport = request.transport
+        if transport is None:
+            raise ConnectionResetError
         try:
-            reply = await self._act(request, raw_target)
+            reply = await self._act(request, raw_target, transport)
         except Problem as problem:
             reply = problem.reply
         except Refusal as refusal:
@@ -105,18 +108,22 @@ class Admin:
             raise
         except Exception:
             if self._is_closed:
-                # What it needed is gone, and soon the connection.
+                # What it needed is gone, and soon the connection would be.
+                transport.abort()
                 raise ConnectionResetError from None
             _logger.exception("a request to the admin API was not answered")
             reply = Problem(500, "The endpoint failed; its log says why.").reply
         if isinstance(reply, EventStream):
             hub = self._context.control.events
-            return await stream_events(request, hub, reply.after, _own_headers())
+            return await stream_events(request, transport, hub, reply.after, _own_headers())
         return _respond(request, reply)
 
-    async def _act(self, request: web.BaseRequest, raw_target: bytes) -> Reply:
+    async def _act(
+        self, request: web.BaseRequest, raw_target: bytes, transport: asyncio.Transport
+    ) -> Reply:
         context, headers = self._context, request.headers
-        context.access.check_site(headers, headers.getall("Host", []), _own_address(request))
+        address: str = transport.get_extra_info("sockname")[0]
+        context.access.check_site(headers, headers.getall("Host", []), address)
         target = parse_target(raw_target[len(PREFIX) :])
         route, path = find_route(ROUTES, request.method, target.segments)
         if not route.is_public:
@@ -130,15 +137,6 @@ class Admin:
         if not route.may_wait:
             return act()
         return await asyncio.get_running_loop().run_in_executor(self._threads, act)
-
-
-def _own_address(request: web.BaseRequest) -> str:
-    """Return the address of ours that a connection came in by."""
-    transport = request.transport
-    if transport is None:
-        raise ConnectionResetError
-    address: str = transport.get_extra_info("sockname")[0]
-    return address
 
 
 def _respond(request: web.BaseRequest, content: Content) -> web.Response:

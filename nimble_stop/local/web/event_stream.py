@@ -39,12 +39,17 @@ _RECONNECT_MILLISECONDS: Final = 1000
 
 
 async def stream_events(
-    request: web.BaseRequest, hub: EventHub, after: int | None, headers: Mapping[str, str]
+    request: web.BaseRequest,
+    transport: asyncio.Transport,
+    hub: EventHub,
+    after: int | None,
+    headers: Mapping[str, str],
 ) -> web.StreamResponse:
     """Send events until the reader is gone, or the server ends.
 
     Args:
         request: The reader's request.
+        transport: The request's connection.
         hub: Where the events come from.
         after: The last event that the reader has seen; None begins with the next one.
         headers: The response's headers.
@@ -57,9 +62,9 @@ async def stream_events(
         response = web.StreamResponse(headers={**headers, "Content-Type": "text/event-stream"})
         await response.prepare(request)
         # The number lets a reader resume that is disconnected before the first event.
-        await _write(request, response, f"retry: {_RECONNECT_MILLISECONDS}\nid: {start}\n\n")
+        await _write(transport, response, f"retry: {_RECONNECT_MILLISECONDS}\nid: {start}\n\n")
         async for replay in reader:
-            await _write(request, response, _text(replay))
+            await _write(transport, response, _text(replay))
             await asyncio.sleep(_GATHER_SECONDS)
     return response
 
@@ -75,11 +80,10 @@ def _text(replay: Replay) -> str:
     )
 
 
-async def _write(request: web.BaseRequest, response: web.StreamResponse, text: str) -> None:
+async def _write(transport: asyncio.Transport, response: web.StreamResponse, text: str) -> None:
     try:
         async with asyncio.timeout(_STALL_SECONDS):
             await response.write(text.encode())
     except TimeoutError:
-        if request.transport is not None:
-            request.transport.abort()
+        transport.abort()
         raise ConnectionResetError("the reader takes nothing") from None

@@ -21,13 +21,17 @@ def test_head_is_get() -> None:
     assert find_route(ROUTES, "HEAD", ("health",)) == find_route(ROUTES, "GET", ("health",))
 
 
-def test_another_method() -> None:
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [("sessions", "GET, HEAD, POST"), ("login", "DELETE, POST"), ("clock", "GET, HEAD, POST")],
+)
+def test_another_method(path: str, allowed: str) -> None:
     """405 has the methods that there are."""
     with pytest.raises(Problem) as caught:
-        find_route(ROUTES, "PATCH", ("sessions",))
+        find_route(ROUTES, "PATCH", (path,))
     assert caught.value.status == 405
-    assert caught.value.headers == {"Allow": "GET, HEAD, POST"}
-    assert "GET, HEAD, POST" in caught.value.message
+    assert caught.value.headers == {"Allow": allowed}
+    assert allowed in caught.value.message
 
 
 @pytest.mark.parametrize("segments", [("session",), ("sessions", "a"), ("sesions", "a", "b")])

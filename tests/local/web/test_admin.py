@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sqlite3
@@ -9,13 +10,16 @@ import time
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 from urllib.parse import urlsplit
 
 import pytest
+from aiohttp import web
 
 from nimble_stop.exceptions import ConfigurationError
 from nimble_stop.local import AccessKey, LocalNimble
 from nimble_stop.local.storage import busy
+from nimble_stop.local.web.admin import Admin
 from tests.local.admin.support import ask
 from tests.local.support import (
     connect,
@@ -195,6 +199,33 @@ def test_a_large_body(local: LocalNimble) -> None:
     body = b'{"fault": "' + b"x" * 1_048_576 + b'"}'
     reply = send(local, "POST", "/_nimble-stop/faults", body=body, headers=JSON)
     assert (reply.status, "larger" in reply.json["message"]) == (413, True)
+
+
+def test_a_client_that_hangs_up(local: LocalNimble, caplog: pytest.LogCaptureFixture) -> None:
+    """A connection that ends in the middle of a body is nothing to answer or to log."""
+    head = b"POST /_nimble-stop/faults HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"
+    assert exchange_bytes(local, head, half_close=True) == b""
+    assert ask(local, "GET", "/health").status == 200
+    assert not caplog.records
+
+
+def test_a_connection_that_is_gone(local: LocalNimble) -> None:
+    """A request whose connection was closed before it is read is not carried out."""
+    request = mock.create_autospec(web.BaseRequest, instance=True)
+    request.transport = None
+    with pytest.raises(ConnectionResetError):
+        asyncio.run(Admin(local, 80).handle(request, b"/_nimble-stop/health"))
+
+
+def test_while_the_endpoint_is_being_closed(
+    local: LocalNimble, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A request that comes too late is neither carried out nor a failure."""
+    assert local._admin is not None
+    local._admin.close()
+    head = b"GET /_nimble-stop/clock HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    assert exchange_bytes(local, head) == b""
+    assert not caplog.records
 
 
 def test_a_failure_of_ours(local: LocalNimble, caplog: pytest.LogCaptureFixture) -> None:

@@ -285,16 +285,20 @@ class Control(EndpointState):
             ValueError: An argument has a value that is not allowed.
         """
         __tracebackhide__ = True
-        rule = FaultRule(
-            fault,
-            operation=operation,
-            studio_id=studio_id,
-            session_id=session_id,
-            times=times,
-            skip=skip,
-            probability=probability,
-            seed=seed,
-        )
+        try:
+            rule = FaultRule(
+                fault,
+                operation=operation,
+                studio_id=studio_id,
+                session_id=session_id,
+                times=times,
+                skip=skip,
+                probability=probability,
+                seed=seed,
+            )
+        except (TypeError, ValueError) as error:
+            # Where attrs and the validators raised it does not help whoever called this.
+            raise error.with_traceback(None) from None
         self.inject_rules([rule])
         return rule
 

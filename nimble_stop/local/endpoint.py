@@ -117,9 +117,10 @@ class LocalNimble(Control):
             if self._admin is not None:
                 self._admin.close()
                 self._admin = None
+            if self._open_store is not None:
+                self._remember_sessions()
             thread, listener, store = self._thread, self._listener, self._open_store
             self._thread = self._listener = self._open_store = None
-        self.events.disconnect()
         self.events.disconnect()
         if thread is not None:
             thread.stop()

@@ -6,6 +6,7 @@ This module owns the state as a whole, how it is read and changed, and what is p
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from nimble_stop.local.events import EventHub, EventKind
@@ -62,7 +63,9 @@ class EndpointState:
             options.journal_size,
             on_add=self._request_recorded,
             on_clear=lambda: self._events.publish(EventKind.CLEARED, dict),
+            sessions=self._session_keys,
         )
+        self._last_keys: list[tuple[str, str]] | None = None
         self._open_store: Store | None = None
 
     @property
@@ -192,6 +195,23 @@ class EndpointState:
 
         if self._use(fill):
             self._faults.add(state.faults)
+
+    def _session_keys(self) -> list[tuple[str, str]] | None:
+        """List the sessions that there are, or were when the store was closed; None if unknown."""
+        store = self._open_store
+        if store is None:
+            return self._last_keys
+
+        def read() -> list[tuple[str, str]]:
+            with store.access() as tables:
+                return tables.keys()
+
+        return wait_while_busy(read)
+
+    def _remember_sessions(self) -> None:
+        """Keep the sessions' ids for the journal, before the store is closed; never waits."""
+        with suppress(StoreBusyError), self._store.access() as tables:
+            self._last_keys = tables.keys()
 
     def _sessions_changed(self, changes: list[Change] | None) -> None:
         """Publish changes of sessions; the store calls this after each."""

@@ -1,7 +1,8 @@
 """The journal: what the endpoint received and how it answered.
 
 It is there for tests to ask what a client really did. It keeps the newest records only, and an
-assertion that would need older ones says so, rather than being wrong.
+assertion that would need older ones, or that is about a session that there never was, fails and
+says so, rather than being wrong.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Final, overload
 
+from nimble_stop.local.api.operation_table import OPERATIONS
+from nimble_stop.local.faults.checks import quote, suggestion
 from nimble_stop.local.request_record import RequestRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 __all__ = ["JOURNAL_SIZE", "Journal"]
 
@@ -35,6 +38,8 @@ class Journal(Sequence[RequestRecord]):
         size: How many records are kept.
         on_add: Called with each new record.
         on_clear: Called after it was cleared.
+        sessions: Returns the studio id and session id of every session that there is, so that an
+            assertion about another one is refused; None when nobody knows.
     """
 
     def __init__(
@@ -42,9 +47,11 @@ class Journal(Sequence[RequestRecord]):
         size: int = JOURNAL_SIZE,
         on_add: Callable[[RequestRecord], None] | None = None,
         on_clear: Callable[[], None] = lambda: None,
+        sessions: Callable[[], Iterable[tuple[str, str]] | None] = lambda: None,
     ) -> None:
         self._on_add = on_add
         self._on_clear = on_clear
+        self._sessions = sessions
         self._records: deque[RequestRecord] = deque(maxlen=size)
         self._lock = threading.Lock()
         self._dropped = 0
@@ -114,7 +121,11 @@ class Journal(Sequence[RequestRecord]):
             session_id: The session.
             client_token: The idempotency token.
             applied: Whether the request changed something.
+
+        Raises:
+            ValueError: There is no such operation.
         """
+        _check_operation(operation)
         wanted: list[tuple[str, object]] = [
             ("operation", operation),
             ("studio_id", studio_id),
@@ -138,7 +149,9 @@ class Journal(Sequence[RequestRecord]):
 
         Raises:
             AssertionError: It was stopped never or more than once; the message shows the requests.
+                Or there is no such session.
         """
+        __tracebackhide__ = True
         self.assert_applied(
             1, operation="StopStreamingSession", session_id=session_id, studio_id=studio_id
         )
@@ -151,8 +164,10 @@ class Journal(Sequence[RequestRecord]):
             studio_id: The studio, when several have a session of that id.
 
         Raises:
-            AssertionError: It was stopped; the message shows the requests.
+            AssertionError: It was stopped; the message shows the requests. Or there is no such
+                session.
         """
+        __tracebackhide__ = True
         self.assert_applied(
             0, operation="StopStreamingSession", session_id=session_id, studio_id=studio_id
         )
@@ -163,6 +178,7 @@ class Journal(Sequence[RequestRecord]):
         Raises:
             AssertionError: Some were; the message shows their requests.
         """
+        __tracebackhide__ = True
         applied = self.matching(operation="StopStreamingSession", applied=True)
         counts = Counter((record.studio_id, record.session_id) for record in applied)
         twice = [record for record in applied if counts[record.studio_id, record.session_id] > 1]
@@ -190,8 +206,13 @@ class Journal(Sequence[RequestRecord]):
             studio_id: The studio; None counts over all.
 
         Raises:
-            AssertionError: There were more or fewer; the message shows the requests.
+            AssertionError: There were more or fewer; the message shows the requests. Or there is no
+                such session.
+            ValueError: There is no such operation.
         """
+        __tracebackhide__ = True
+        _check_operation(operation)
+        self._check_session(session_id, studio_id)
         seen = self.matching(operation=operation, session_id=session_id, studio_id=studio_id)
         applied = sum(record.applied for record in seen)
         self._assert(
@@ -212,8 +233,13 @@ class Journal(Sequence[RequestRecord]):
             session_id: The session; None counts over all.
 
         Raises:
-            AssertionError: There were more or fewer; the message shows the requests.
+            AssertionError: There were more or fewer; the message shows the requests. Or there is no
+                such session.
+            ValueError: There is no such operation.
         """
+        __tracebackhide__ = True
+        _check_operation(operation)
+        self._check_session(session_id, None)
         seen = self.matching(operation=operation, session_id=session_id)
         self._assert(
             len(seen) == times,
@@ -230,8 +256,11 @@ class Journal(Sequence[RequestRecord]):
             studio_id: The studio, when several have a session of that id.
 
         Raises:
-            AssertionError: There was no stop, one without a token, or several tokens.
+            AssertionError: There was no stop, one without a token, or several tokens. Or there is
+                no such session.
         """
+        __tracebackhide__ = True
+        self._check_session(session_id, studio_id)
         seen = self.matching(
             operation="StopStreamingSession", session_id=session_id, studio_id=studio_id
         )
@@ -242,6 +271,22 @@ class Journal(Sequence[RequestRecord]):
             f"and carried {len(tokens - {None})}",
             seen,
         )
+
+    def _check_session(self, session_id: str | None, studio_id: str | None) -> None:
+        """Refuse to say something about a session that there never was: a misspelled one mostly."""
+        __tracebackhide__ = True
+        known = self._sessions()
+        if known is None:
+            return
+        # A client may have named one that there is not.
+        named = {(record.studio_id, record.session_id) for record in self}
+        for kind, wanted, place in (("studio", studio_id, 0), ("session", session_id, 1)):
+            names = {str(pair[place]) for pair in (*known, *named) if pair[place]}
+            if wanted is not None and wanted not in names:
+                raise AssertionError(
+                    f"there is no {kind} {wanted!r}, and no request named it"
+                    f"{suggestion(wanted, names)}"
+                )
 
     def _assert(self, holds: bool, message: str, seen: Sequence[RequestRecord]) -> None:  # noqa: FBT001  # what is asserted
         __tracebackhide__ = True
@@ -255,6 +300,15 @@ class Journal(Sequence[RequestRecord]):
             if len(seen) > len(shown):
                 shown.insert(0, f"  ({len(seen) - len(shown)} more)")
             raise AssertionError("\n".join([f"{message}; the requests were:", *shown]))
+
+
+def _check_operation(operation: str | None) -> None:
+    __tracebackhide__ = True
+    if operation is not None and operation not in OPERATIONS:
+        raise ValueError(
+            f"operation must be one of {', '.join(OPERATIONS)}, not {quote(operation)}"
+            f"{suggestion(operation, OPERATIONS)}"
+        )
 
 
 def _of(session_id: str | None) -> str:

@@ -142,7 +142,7 @@ def test_one_fault_can_be_removed(local: LocalNimble) -> None:
     ("fault", "said"),
     [
         (ServiceFailure, "not the class ServiceFailure; make one of it: ServiceFailure(...)"),
-        ("ThrottlingException", "not 'ThrottlingException'"),
+        ("ThrottlingException", "write ServiceFailure('ThrottlingException')"),
         ("ServiceFailur", "did you mean 'ServiceFailure'?"),
         (None, "not None"),
     ],

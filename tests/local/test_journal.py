@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import re
+
 import attrs
 import pytest
 
-from nimble_stop.local import Journal, RequestRecord
+from nimble_stop.local import Journal, LocalNimble, RequestRecord
 
 from .test_request_record import RECORD
+
+pytest_plugins = ["pytester"]
 
 
 def stop(session_id: str = "x", *, applied: bool = True, token: str | None = "t") -> RequestRecord:  # noqa: S107  # an idempotency token
@@ -145,3 +149,74 @@ def test_somebody_can_listen() -> None:
     heard: list[RequestRecord] = []
     Journal(1, heard.append).add(RECORD)
     assert heard == [RECORD]
+
+
+def known_journal(*records: RequestRecord) -> Journal:
+    """Make a journal that knows a session."""
+    made = Journal(sessions=lambda: [("studio-1", "artist-1")])
+    for record in records:
+        made.add(record)
+    return made
+
+
+def test_a_misspelled_operation() -> None:
+    """An operation that the API does not have is refused, with the one that was meant."""
+    requests = known_journal()
+    said = r"did you mean 'StopStreamingSession'\?$"
+    with pytest.raises(ValueError, match=said):
+        requests.assert_applied(0, operation="StopStreamingSesion")
+    with pytest.raises(ValueError, match=said):
+        requests.assert_attempts(0, operation="StopStreamingSesion")
+    with pytest.raises(ValueError, match=said):
+        requests.matching(operation="StopStreamingSesion")
+
+
+def test_a_session_that_never_was() -> None:
+    """Nothing can be asserted of a misspelled session, not even that it was not stopped."""
+    requests = known_journal()
+    said = r"no session 'artst-1', and no request named it; did you mean 'artist-1'\?"
+    for claim in (requests.assert_not_stopped, requests.assert_one_token):
+        with pytest.raises(AssertionError, match=said):
+            claim("artst-1")
+    with pytest.raises(AssertionError, match=said):
+        requests.assert_attempts(0, session_id="artst-1")
+    with pytest.raises(AssertionError, match=r"no studio 'studio-2'.*'studio-1'"):
+        requests.assert_not_stopped("artist-1", studio_id="studio-2")
+    requests.assert_not_stopped("artist-1")
+
+
+def test_a_session_that_a_client_named() -> None:
+    """What a client asked for can be asserted of, whether there is such a session or not."""
+    known_journal(stop("elsewhere", applied=False)).assert_not_stopped("elsewhere")
+
+
+def test_the_endpoint_tells_its_sessions(local: LocalNimble) -> None:
+    """While it runs and afterwards, its journal knows which sessions there are."""
+    local.requests.assert_not_stopped("session-1")
+    local.close()
+    local.requests.assert_not_stopped("session-1")
+    with pytest.raises(AssertionError, match="did you mean 'session-1'"):
+        local.requests.assert_not_stopped("sesion-1")
+
+
+def test_a_failure_is_shown_where_the_test_fails(pytester: pytest.Pytester) -> None:
+    """No frame of the journal's, of the faults' or of attrs' stands in a test's traceback."""
+    pytester.makepyfile(
+        """
+        from nimble_stop.local import Journal, LocalNimble
+
+        def test_one():
+            Journal().assert_stopped_once("x")
+
+        def test_two():
+            Journal().assert_attempts(1)
+
+        def test_three():
+            LocalNimble().inject("ThrottlingException")
+        """
+    )
+    output = pytester.runpytest_inprocess("-p", "no:cacheprovider").stdout.str()
+    assert len(re.findall(r"\.py:\d+: ", output)) == 3
+    assert "journal.py" not in output
+    assert "control.py" not in output
+    assert "attrs generated" not in output

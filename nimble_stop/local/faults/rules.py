@@ -16,6 +16,7 @@ import attrs
 from attrs.validators import optional
 
 from nimble_stop.local.api.operation_table import OPERATIONS
+from nimble_stop.local.api.refusals import STATUSES
 from nimble_stop.local.faults.checks import number, one_of, quote, string, suggestion, whole_number
 from nimble_stop.local.faults.points import Fault, kinds_of_faults
 
@@ -37,6 +38,8 @@ def _check_fault(instance: object, attribute: attrs.Attribute[Any], value: objec
     for name, kind in kinds.items():
         if value is kind:
             raise TypeError(f"{message}; make one of it: {name}(...)")
+    if isinstance(value, str) and value in STATUSES:
+        raise TypeError(f"{message}; write ServiceFailure({value!r})")
     raise TypeError(f"{message}{suggestion(value, list(kinds))}")
 
 

@@ -70,7 +70,7 @@ from tests.support.scripted import (
 from tests.support.twins import AsyncTwin, SyncTwin, Twin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
     from nimble_stop import StreamingSession
@@ -613,7 +613,7 @@ def test_closed(make: Maker) -> None:
 
 
 @contextmanager
-def silent_port() -> Iterator[int]:
+def silent_port() -> Generator[int]:
     """Give a port on which connections are neither accepted nor refused."""
     # A full backlog: Linux leaves further connections unanswered.
     with ExitStack() as stack:

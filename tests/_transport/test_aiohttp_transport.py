@@ -52,8 +52,8 @@ def make_client(url: str, clock: ManualClock | None = None, **options: Any) -> A
     """Make a client; it never sleeps when a clock is given."""
     if clock is not None:
         options["runtime"] = clock.runtime
-    given = {"endpoint_url": url, "region_name": REGION, "credentials": credentials(), **options}
-    return AsyncNimbleClient(**given)
+    options.setdefault("credentials", credentials())
+    return AsyncNimbleClient(endpoint_url=url, region_name=REGION, **options)
 
 
 def run(client: AsyncNimbleClient, main: Callable[[AsyncNimbleClient], Awaitable[None]]) -> None:
@@ -88,11 +88,16 @@ class MockedResponse(aiohttp.ClientResponse):
         super().__init__(*args, **{**missing, **kwargs})
 
 
+def intercepted() -> Any:  # noqa: ANN401 - its types are not annotated
+    """Intercept every request of aiohttp."""
+    return aioresponses()
+
+
 def test_intercepted(clock: ManualClock) -> None:
     """`aioresponses` answers in the service's place, and failures are retried."""
 
     async def main(client: AsyncNimbleClient) -> None:
-        with aioresponses() as mock:
+        with intercepted() as mock:
             mock.post(STOP_URL, status=503, response_class=MockedResponse)
             mock.post(STOP_URL, payload={"session": SESSION}, response_class=MockedResponse)
             assert await stop(client) == "session-1"
@@ -108,7 +113,7 @@ def test_intercepted_errors(clock: ManualClock) -> None:
     """Intercepted errors are read like any others; a success without a body cannot be."""
 
     async def main(client: AsyncNimbleClient) -> None:
-        with aioresponses() as mock:
+        with intercepted() as mock:
             headers = {"X-Amzn-ErrorType": "ResourceNotFoundException"}
             mock.post(STOP_URL, status=404, headers=headers, response_class=MockedResponse)
             with pytest.raises(ResourceNotFoundException):
@@ -137,7 +142,7 @@ def test_intercepted_exception(
     """An exception in an interceptor's answer comes out as ours, with the other as its cause."""
 
     async def main(client: AsyncNimbleClient) -> None:
-        with aioresponses() as mock:
+        with intercepted() as mock:
             mock.post(STOP_URL, exception=raised, repeat=True)
             with pytest.raises(kind) as failure:
                 await stop(client)
@@ -230,6 +235,7 @@ def test_closed_at_once(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> 
 
     async def gone(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - its own
         connection = await connect(*args, **kwargs)
+        assert connection.transport is not None
         connection.transport.abort()
         for _ in range(3):
             await asyncio.sleep(0)

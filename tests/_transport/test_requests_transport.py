@@ -207,7 +207,9 @@ def test_replaced(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_urllib3_instrumentation(clock: ManualClock) -> None:
     """OpenTelemetry's instrumentation of urllib3 sees every attempt."""
-    from opentelemetry.instrumentation.urllib3 import URLLib3Instrumentor
+    from opentelemetry.instrumentation.urllib3 import (  # pyright: ignore[reportMissingTypeStubs] - it has none
+        URLLib3Instrumentor,
+    )
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -235,7 +237,7 @@ def test_nothing_secret_is_shown(clock: ManualClock, monkeypatch: pytest.MonkeyP
     send, seen = HTTPAdapter.send, list[str]()
 
     def observed(self: HTTPAdapter, request: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401 - its own
-        seen.extend([repr(request), repr(vars(request)), repr(request.headers), repr(kwargs)])
+        seen.extend([repr(request), repr(vars(request)), repr(request.headers), f"{kwargs!r}"])  # pyright: ignore[reportUnknownArgumentType] - it is theirs
         return send(self, request, **kwargs)
 
     monkeypatch.setattr(HTTPAdapter, "send", observed)

@@ -145,10 +145,10 @@ class Bench:
             what,
             unit,
             median(boto3),
-            bare and median(bare),
+            median(bare) if bare else None,
             median(ours),
             ratio(boto3),
-            bare and ratio(bare),
+            ratio(bare) if bare else None,
         )
 
     def _figure(self, workload: str) -> Callable[[str], float]:

@@ -73,28 +73,28 @@ def test_what_a_document_does_not_hold_is_empty(local: LocalNimble) -> None:
 SESSION = {"studioId": "s", "sessionId": "x"}
 
 
-@pytest.mark.parametrize(
-    ("document", "said"),
-    [
-        ([], "the document must be an object"),
-        ({"session": []}, "no member 'session'.*did you mean 'sessions'"),
-        ({"schemaVersion": 2}, "schemaVersion must be 1, not 2"),
-        ({"clock": 5}, "clock must be an object"),
-        ({"clock": {"skippedSeconds": -1}}, "skipped_seconds must be a finite number"),
-        ({"sessions": {}}, "sessions must be a list"),
-        ({"sessions": [5]}, r"sessions\[0\]: a session must be an object"),
-        ({"sessions": [SESSION, SESSION]}, r"sessions\[1\]: studio 's' has a session 'x' already"),
-        ({"sessions": [{"studioId": "s"}]}, r"sessions\[0\]: sessionId must be a string"),
-        ({"sessions": [{**SESSION, "state": "REDY"}]}, "state must be one of"),
-        ({"sessions": [{**SESSION, "ownedBye": "me"}]}, "no member 'ownedBye'.*'ownedBy'"),
-        ({"sessions": [{**SESSION, "transition": {}}]}, "does not go with the state READY"),
-        (
-            {"sessions": [{**SESSION, "state": "STOP_IN_PROGRESS", "transition": {"due": 1}}]},
-            "transition must have state, statusCode, statusMessage",
-        ),
-        ({"faults": [{"fault": "Slow"}]}, r"faults\[0\]\.fault must be one of"),
-    ],
-)
+MISTAKES: list[tuple[object, str]] = [
+    ([], "the document must be an object"),
+    ({"session": []}, "no member 'session'.*did you mean 'sessions'"),
+    ({"schemaVersion": 2}, "schemaVersion must be 1, not 2"),
+    ({"clock": 5}, "clock must be an object"),
+    ({"clock": {"skippedSeconds": -1}}, "skipped_seconds must be a finite number"),
+    ({"sessions": {}}, "sessions must be a list"),
+    ({"sessions": [5]}, r"sessions\[0\]: a session must be an object"),
+    ({"sessions": [SESSION, SESSION]}, r"sessions\[1\]: studio 's' has a session 'x' already"),
+    ({"sessions": [{"studioId": "s"}]}, r"sessions\[0\]: sessionId must be a string"),
+    ({"sessions": [{**SESSION, "state": "REDY"}]}, "state must be one of"),
+    ({"sessions": [{**SESSION, "ownedBye": "me"}]}, "no member 'ownedBye'.*'ownedBy'"),
+    ({"sessions": [{**SESSION, "transition": {}}]}, "does not go with the state READY"),
+    (
+        {"sessions": [{**SESSION, "state": "STOP_IN_PROGRESS", "transition": {"due": 1}}]},
+        "transition must have state, statusCode, statusMessage",
+    ),
+    ({"faults": [{"fault": "Slow"}]}, r"faults\[0\]\.fault must be one of"),
+]
+
+
+@pytest.mark.parametrize(("document", "said"), MISTAKES)
 def test_a_wrong_document_changes_nothing(local: LocalNimble, document: Any, said: str) -> None:  # noqa: ANN401  # what a user may pass
     """The error says where, and the state is what it was."""
     local.inject(Latency(0))

@@ -6,6 +6,7 @@ This module owns the state as a whole, how it is read and changed, and what is p
 from __future__ import annotations
 
 import logging
+import sqlite3
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -145,13 +146,15 @@ class EndpointState:
         self._events.publish(EventKind.RESET, dict)
 
     @property
-    def store_is_busy(self) -> bool:
-        """Whether another thread or process uses the store at this moment; never waits."""
+    def store_status(self) -> str:
+        """Whether the store answers at this moment: ``ok``, ``busy`` or ``failed``; never waits."""
         try:
             with self._store.transaction():
-                return False
+                return "ok"
         except StoreBusyError:
-            return True
+            return "busy"
+        except sqlite3.Error:
+            return "failed"
 
     def complete_due_transitions(self) -> None:
         """Complete the transitions that are due, while somebody reads the events.
@@ -210,7 +213,7 @@ class EndpointState:
 
     def _remember_sessions(self) -> None:
         """Keep the sessions' ids for the journal, before the store is closed; never waits."""
-        with suppress(StoreBusyError), self._store.access() as tables:
+        with suppress(StoreBusyError, sqlite3.Error), self._store.access() as tables:
             self._last_keys = tables.keys()
 
     def _sessions_changed(self, changes: list[Change] | None) -> None:

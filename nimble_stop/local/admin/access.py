@@ -78,7 +78,7 @@ class Access:
             given = ipaddress.ip_address(host)
         except ValueError:
             return False
-        return given.is_loopback or given == ipaddress.ip_address(address.partition("%")[0])
+        return given.is_loopback or given == _plain_address(address)
 
     def check_token(self, headers: Mapping[str, str], port: int) -> None:
         """Refuse a request of somebody who has not proved to know the token.
@@ -125,6 +125,13 @@ class Access:
 
 def _plain_host(host: str) -> str:
     return host.strip("[]").rstrip(".").lower()
+
+
+def _plain_address(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    plain = ipaddress.ip_address(address.partition("%")[0])
+    # What a socket of both families says of a connection over IPv4.
+    mapped = plain.ipv4_mapped if isinstance(plain, ipaddress.IPv6Address) else None
+    return mapped or plain
 
 
 def _origins(host: str) -> tuple[str, str]:

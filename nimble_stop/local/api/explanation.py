@@ -26,7 +26,8 @@ _SECRETS: Final = re.compile(
     rb"|(X-Amz-(?:Security-Token|Signature)=)[^&\n]*"
     rb"|([ ,:]Signature=)[^,\n]*"
 )
-_KEPT_CHARACTERS: Final = 16_384
+# The journal keeps thousands of them.
+_KEPT_CHARACTERS: Final = 4_096
 # A name that is signed often would be written often.
 _MOST_HEADERS: Final = 128
 

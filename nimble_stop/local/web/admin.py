@@ -20,20 +20,20 @@ from nimble_stop.local.admin import PREFIX
 from nimble_stop.local.admin.access import Access
 from nimble_stop.local.admin.context import Context
 from nimble_stop.local.admin.inputs import read_call
-from nimble_stop.local.admin.replies import EventStream, Problem
+from nimble_stop.local.admin.replies import Content, EventStream, Problem
 from nimble_stop.local.admin.routing import find_route
 from nimble_stop.local.admin.table import ROUTES
 from nimble_stop.local.api.answer import SERVER
 from nimble_stop.local.api.refusals import Refusal
 from nimble_stop.local.api.routes import parse_target
 from nimble_stop.local.storage.busy import StoreBusyError
-from nimble_stop.local.web.event_stream import stream_events
+from nimble_stop.local.web.event_stream import EVENT_STREAM, stream_events
 from nimble_stop.local.web.request_body import read_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nimble_stop.local.admin.replies import Content, Reply
+    from nimble_stop.local.admin.replies import Reply
     from nimble_stop.local.control import Control
 
 __all__ = ["ADMIN_PREFIX", "Admin"]
@@ -113,6 +113,8 @@ class Admin:
                 raise ConnectionResetError from None
             _logger.exception("a request to the admin API was not answered")
             reply = Problem(500, "The endpoint failed; its log says why.").reply
+        if isinstance(reply, EventStream) and request.method == "HEAD":
+            reply = Content(content=b"", headers={"Content-Type": EVENT_STREAM})
         if isinstance(reply, EventStream):
             hub = self._context.control.events
             return await stream_events(request, transport, hub, reply.after, _own_headers())

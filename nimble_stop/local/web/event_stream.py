@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     from nimble_stop.local.events import EventHub, Replay
 
-__all__ = ["RESYNC", "stream_events"]
+__all__ = ["EVENT_STREAM", "RESYNC", "stream_events"]
+
+EVENT_STREAM: Final = "text/event-stream"
+"""The media type of a stream."""
 
 RESYNC: Final = "resync"
 """The event that says that some were lost, and that everything is to be read again."""
@@ -59,7 +62,7 @@ async def stream_events(
     """
     start = hub.last_id if after is None else after
     with closing(hub.open(start, limit=_BATCH, idle_seconds=_HEARTBEAT_SECONDS)) as reader:
-        response = web.StreamResponse(headers={**headers, "Content-Type": "text/event-stream"})
+        response = web.StreamResponse(headers={**headers, "Content-Type": EVENT_STREAM})
         await response.prepare(request)
         # The number lets a reader resume that is disconnected before the first event.
         await _write(transport, response, f"retry: {_RECONNECT_MILLISECONDS}\nid: {start}\n\n")

@@ -60,7 +60,12 @@ def test_hosts_of_others(host: str | list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("host", "address"),
-    [("192.0.2.7:80", "192.0.2.7"), ("[fe80::1]", "fe80::1%eth0"), ("[FE80:0::1]", "fe80::1")],
+    [
+        ("192.0.2.7:80", "192.0.2.7"),
+        ("192.0.2.7", "::ffff:192.0.2.7"),
+        ("[fe80::1]", "fe80::1%eth0"),
+        ("[FE80:0::1]", "fe80::1"),
+    ],
 )
 def test_the_address_that_was_connected_to(host: str, address: str) -> None:
     """An address cannot be rebound: the one that a connection came in by is ours."""

@@ -77,6 +77,9 @@ def test_head(local: LocalNimble) -> None:
     reply = send(local, "HEAD", "/_nimble-stop/health", body=None, headers={})
     assert (reply.status, reply.body) == (200, b"")
     assert int(reply.headers["content-length"]) > 0
+    events = send(local, "HEAD", "/_nimble-stop/events", body=None, headers={})
+    assert (events.status, events.headers["content-type"]) == (200, "text/event-stream")
+    assert local.events.reader_count == 0
 
 
 def hostile(local: LocalNimble, headers: Mapping[str, str], body: bytes = SESSION) -> Reply:

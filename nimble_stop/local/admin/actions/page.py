@@ -37,7 +37,7 @@ def get_health(context: Context, _: Call) -> Content:
             "name": "nimble-stop",
             "version": __version__,
             "uptimeSeconds": round(time.monotonic() - context.started, 3),
-            "store": "busy" if context.control.store_is_busy else "ok",
+            "store": context.control.store_status,
         }
     )
 

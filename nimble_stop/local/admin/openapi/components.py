@@ -178,8 +178,8 @@ def _health() -> Schema:
             "version": described(_TEXT, "The package's version."),
             "uptimeSeconds": described({"type": "number"}, "How long it has served."),
             "store": described(
-                {"type": "string", "enum": ["ok", "busy"]},
-                "Whether the store answers at once, or another process holds it.",
+                {"type": "string", "enum": ["ok", "busy", "failed"]},
+                "Whether the store answers at once, is in use by another process, or is broken.",
             ),
         }
     )

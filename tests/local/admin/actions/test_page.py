@@ -41,6 +41,12 @@ def test_health_while_the_store_is_busy(tmp_path: Path) -> None:
         assert ask(local, "GET", "/health").json["store"] == "ok"
 
 
+def test_health_of_a_broken_store(local: LocalNimble) -> None:
+    """A store that cannot be used any more is no reason not to answer, nor not to close."""
+    local._store.close()
+    assert ask(local, "GET", "/health").json["store"] == "failed"
+
+
 def test_the_page_and_its_files(local: LocalNimble) -> None:
     """The page and each file that it names are served."""
     page = ask(local, "GET", "/")

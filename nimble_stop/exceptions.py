@@ -235,7 +235,8 @@ class ResponseDecodeError(_AnswerError):
         body: bytes = b"",
     ) -> None:
         super().__init__(message)
-        self.http_status, self.request_id = http_status, request_id
+        self.http_status: int | None = http_status
+        self.request_id: str | None = request_id
         self.body: bytes = body
 
 

@@ -93,7 +93,7 @@ class Problem(Exception):  # noqa: N818  # an answer, not a failure of the endpo
         super().__init__(message)
         self.status = status
         self.message = message
-        self.headers = dict(headers or {})
+        self.headers: dict[str, str] = dict(headers or {})
         self.details = details
 
     @property

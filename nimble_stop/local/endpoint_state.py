@@ -147,7 +147,7 @@ class EndpointState:
 
     @property
     def store_status(self) -> str:
-        """Whether the store answers at this moment: ``ok``, ``busy`` or ``failed``; never waits."""
+        """How the store answers at this moment, ``ok``, ``busy`` or ``failed``; never waits."""
         try:
             with self._store.transaction():
                 return "ok"

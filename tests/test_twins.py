@@ -1085,7 +1085,14 @@ def test_no_secrets_in_errors(make: Maker) -> None:
         request = peer.read_request()
         peer.send(answer(request.raw, status=403, headers={"x-amzn-errortype": "Denied"}))
 
-    for script in (echo, closing(b"220 no HTTP\r\n\r\n"), closing(b"")):
+    def echo_badly(peer: Peer) -> None:
+        head = peer.read_request().raw
+        peer.send(b"HTTP/1.1 200 OK\r\n" + head.replace(b": ", b"\x00 ") + b"\r\n\r\n")
+
+    def echo_alone(peer: Peer) -> None:
+        peer.send(peer.read_request().headers["x-amz-security-token"].encode() + b"\r\n\r\n")
+
+    for script in (echo, echo_badly, echo_alone, closing(b"220 no HTTP\r\n\r\n"), closing(b"")):
         with ScriptedServer(script) as server, pytest.raises(NimbleStopError) as failure:
             make(server.url, retry=RetryPolicy(max_attempts=1)).stop()
         signature = server.requests[0].headers["authorization"].rpartition("=")[2]

@@ -183,14 +183,18 @@ class Engine:
         record.attempts, record.http_status, record.request_id = attempt, None, None
         timeouts = self._config.timeouts
         sent = self._runtime.now()
-        response: Response = yield Send(wire, timeouts.connect, timeouts.read, remaining)
-        record.http_status, record.request_id = response.status, response.request_id
-        self._skew.observe(response.headers, sent, self._runtime.now())
         try:
+            response: Response = yield Send(wire, timeouts.connect, timeouts.read, remaining)
+            record.http_status, record.request_id = response.status, response.request_id
+            self._skew.observe(response.headers, sent, self._runtime.now())
             return parse_response(request.operation, response)
         except (ServiceError, ResponseDecodeError) as error:
             wire.redact(error)
             record.request_id = error.request_id
+            raise
+        except TransportError as error:
+            # What is no answer may be the request's own words, and be quoted.
+            wire.redact(error)
             raise
 
     def _report(

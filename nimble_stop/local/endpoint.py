@@ -121,7 +121,6 @@ class LocalNimble(Control):
                 self._remember_sessions()
             thread, listener, store = self._thread, self._listener, self._open_store
             self._thread = self._listener = self._open_store = None
-        self.events.disconnect()
         if thread is not None:
             thread.stop()
         elif listener is not None and store is not None:

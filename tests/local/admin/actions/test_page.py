@@ -4,8 +4,6 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-import pytest
-
 from nimble_stop import __version__
 from nimble_stop.local import LocalNimble
 from nimble_stop.local.storage import busy
@@ -14,6 +12,8 @@ from tests.local.support import get
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 
 def test_health(local: LocalNimble) -> None:

@@ -38,7 +38,7 @@ FIELD_BYTES: Final = 16 * 1024
 HEADERS: Final = 128
 """How many headers a request may have. With `FIELD_BYTES` it bounds the head as a whole."""
 
-IDLE_SECONDS: Final = 30.0
+IDLE_SECONDS: Final = 12.0
 """How long a connection may wait for a whole request head, from its start or the last answer."""
 
 TICK_SECONDS: Final = 0.2

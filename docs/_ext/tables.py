@@ -185,6 +185,12 @@ def fault_kinds() -> str:
     return table(("Fault", "Point", "What happens", "Keys"), rows)
 
 
+def fault_classes() -> str:
+    """Describe each kind of fault by its docstring."""
+    lines = [f".. autoclass:: nimble_stop.local.{kind.__name__}" for kind in kinds_of_faults()]
+    return "\n\n".join(["```{eval-rst}", *lines, "```"]) + "\n"
+
+
 def fault_rule() -> str:
     """Write the keys that every fault in a file has."""
     arguments = re.findall(
@@ -245,6 +251,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
         "defaults-table": defaults,
         "environment-formats": environment_formats,
         "errors-table": errors,
+        "fault-classes": fault_classes,
         "fault-kinds-table": fault_kinds,
         "fault-rule-table": fault_rule,
         "limits-table": limits,

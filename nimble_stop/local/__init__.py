@@ -21,45 +21,26 @@ from nimble_stop.local.api.signature import AccessKey
 from nimble_stop.local.endpoint import LocalNimble
 from nimble_stop.local.endpoint_options import EndpointOptions
 from nimble_stop.local.environment import Environment, EnvironmentFormat
+from nimble_stop.local.faults import kinds
 from nimble_stop.local.faults.fault_file import load_faults
-from nimble_stop.local.faults.kinds import (
-    ClockSkew,
-    Latency,
-    ProxyPage,
-    ResetAfterChange,
-    ResetBeforeChange,
-    ServiceFailure,
-    StopFails,
-    TrickledBody,
-    TruncatedBody,
-    WrongDate,
-)
+from nimble_stop.local.faults.kinds import *  # noqa: F403  # a new fault is public by itself
 from nimble_stop.local.faults.points import Fault
 from nimble_stop.local.faults.rules import FaultRule
 from nimble_stop.local.journal import Journal
 from nimble_stop.local.request_record import RequestRecord
 from nimble_stop.local.studio.sessions_view import Sessions
 
-__all__ = [
+__all__: list[str] = [
     "AccessKey",
-    "ClockSkew",
     "EndpointOptions",
     "Environment",
     "EnvironmentFormat",
     "Fault",
     "FaultRule",
     "Journal",
-    "Latency",
     "LocalNimble",
-    "ProxyPage",
     "RequestRecord",
-    "ResetAfterChange",
-    "ResetBeforeChange",
-    "ServiceFailure",
     "Sessions",
-    "StopFails",
-    "TrickledBody",
-    "TruncatedBody",
-    "WrongDate",
     "load_faults",
 ]
+__all__ += kinds.__all__

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from nimble_stop.local.api.answer import Wire
 
 __all__ = [
-    "FAULTS",
     "ClockSkew",
     "Latency",
     "ProxyPage",

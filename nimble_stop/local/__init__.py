@@ -17,6 +17,7 @@ except ModuleNotFoundError as _error:
         name="aiohttp",
     ) from _error
 
+from nimble_stop.local.api.exchange import RequestRecord
 from nimble_stop.local.api.signature import AccessKey
 from nimble_stop.local.endpoint import LocalNimble
 from nimble_stop.local.endpoint_options import EndpointOptions
@@ -27,7 +28,6 @@ from nimble_stop.local.faults.kinds import *  # noqa: F403  # a new fault is pub
 from nimble_stop.local.faults.points import Fault
 from nimble_stop.local.faults.rules import FaultRule
 from nimble_stop.local.journal import Journal
-from nimble_stop.local.request_record import RequestRecord
 from nimble_stop.local.studio.sessions_view import Sessions
 
 __all__: list[str] = [

@@ -33,8 +33,8 @@ __all__ = ["LocalNimble"]
 class LocalNimble(Control):
     """A Nimble Studio of your own: a real HTTP server with sessions in a store.
 
-    It checks signatures, keeps state and can be told to fail. Use it as a context manager, or call
-    `start` and `close`. Several can run at once. All methods may be called from any thread.
+    It checks signatures, keeps state, and lets injected faults happen. Use it as a context manager,
+    or call `start` and `close`. Several can run at once. All methods may be called from any thread.
 
     Args:
         **options: The fields of `EndpointOptions`, each with its default.

@@ -31,9 +31,9 @@ from nimble_stop.local.studio.sample import SAMPLE_STUDIO_ID, sample_sessions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from nimble_stop.local.api.exchange import RequestRecord
     from nimble_stop.local.endpoint_options import EndpointOptions
     from nimble_stop.local.faults.rules import FaultRule
-    from nimble_stop.local.request_record import RequestRecord
     from nimble_stop.local.storage.store import Store
     from nimble_stop.local.storage.stored_session import StoredSession
     from nimble_stop.local.storage.tables import Change, Tables

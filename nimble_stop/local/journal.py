@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Final, overload
 
+from nimble_stop.local.api.exchange import RequestRecord
 from nimble_stop.local.api.operation_table import OPERATIONS
 from nimble_stop.local.faults.checks import quote, suggestion
-from nimble_stop.local.request_record import RequestRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -292,7 +292,7 @@ class Journal(Sequence[RequestRecord]):
         __tracebackhide__ = True
         if self.dropped:
             raise AssertionError(
-                f"the journal dropped its {self.dropped} oldest records and cannot tell; "
+                f"the journal dropped its {self.dropped} oldest records and does not know; "
                 "make it larger with LocalNimble(journal_size=...)"
             )
         if not holds:

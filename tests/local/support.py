@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlsplit
 
@@ -16,6 +17,7 @@ import attrs
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
+from nimble_stop.local import RequestRecord
 from nimble_stop.local.studio.session import Circumstances, new_session
 
 if TYPE_CHECKING:
@@ -24,6 +26,28 @@ if TYPE_CHECKING:
     from botocore.credentials import Credentials
 
     from nimble_stop.local.storage.stored_session import StoredSession
+
+RECORD = RequestRecord(
+    time=datetime(2026, 1, 2, tzinfo=UTC),
+    method="POST",
+    path="/x",
+    operation="StopStreamingSession",
+    studio_id="s",
+    session_id="x\n",
+    caller="AKID",
+    client_token="t",
+    attempt="attempt=1",
+    invocation_id="i",
+    user_agent="u",
+    body=b"{}",
+    status=200,
+    error_code=None,
+    request_id="r",
+    applied=True,
+    faults=(),
+    seconds=0.1,
+)
+"""A record of a stop."""
 
 PREFIX = "/2020-08-01/studios"
 

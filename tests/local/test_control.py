@@ -76,7 +76,7 @@ def test_a_session_in_transition_can_be_added() -> None:
 
 
 def test_faults_can_be_ended(local: LocalNimble) -> None:
-    """Rules are put into force and taken out again, and tell how often they happened."""
+    """Rules are put into force and taken out again, and count how often they happened."""
     rule = local.inject(ServiceFailure())
     local.inject_rules([FaultRule(ServiceFailure("ThrottlingException"))])
     assert get(local, "studio-1", "session-1").status == 500

@@ -95,7 +95,7 @@ def test_ipv6(host: str) -> None:
 
 
 def has_ipv6() -> bool:
-    """Tell whether this machine can listen on IPv6's own loopback address."""
+    """Return whether this machine can listen on IPv6's own loopback address."""
     try:
         with socket.socket(socket.AF_INET6) as probe:
             probe.bind(("::1", 0))

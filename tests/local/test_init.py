@@ -25,7 +25,7 @@ def test_every_fault_is_public() -> None:
 
 
 def test_without_aiohttp_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who has not installed the extra is told its name."""
+    """Without the extra, the error names it."""
     monkeypatch.setitem(sys.modules, "aiohttp", None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'nimble-stop\[local\]'"):
         runpy.run_path(str(nimble_stop.local.__file__))

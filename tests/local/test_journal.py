@@ -6,8 +6,7 @@ import attrs
 import pytest
 
 from nimble_stop.local import Journal, LocalNimble, RequestRecord
-
-from .test_request_record import RECORD
+from tests.local.support import RECORD
 
 pytest_plugins = ["pytester"]
 
@@ -97,7 +96,7 @@ def test_what_did_not_happen() -> None:
 
 
 def test_none_twice() -> None:
-    """All sessions are looked at together; the same id in two studios is two sessions."""
+    """All sessions are checked together; the same id in two studios is two sessions."""
     elsewhere = attrs.evolve(RECORD, studio_id="t", session_id="x")
     journal(stop("x"), elsewhere, stop("x", applied=False)).assert_none_stopped_twice()
     with pytest.raises(AssertionError, match="and 1 were more often") as caught:
@@ -121,7 +120,7 @@ def test_it_keeps_the_newest_and_does_not_guess() -> None:
     requests = journal(stop("a"), stop("b"), stop("c"), size=2)
     assert [record.session_id for record in requests] == ["b", "c"]
     assert requests.dropped == 1
-    with pytest.raises(AssertionError, match="dropped its 1 oldest records and cannot tell"):
+    with pytest.raises(AssertionError, match="dropped its 1 oldest records and does not know"):
         requests.assert_stopped_once("c")
 
 

@@ -106,7 +106,7 @@ def test_an_internal_failure_is_500_and_nothing_more(
 
 
 def test_service_failures(local: LocalNimble) -> None:
-    """An injected error looks like the service's, with both kinds of retry-after."""
+    """An injected error has the form of the service's, with both kinds of retry-after."""
     local.inject(
         ServiceFailure(
             "ThrottlingException",

@@ -58,7 +58,7 @@ class ArrivalFault(Fault):
 
 
 class ClockFault(Fault):
-    """Acts when the server looks at its clock."""
+    """Acts when the server reads its clock."""
 
     @property
     def offset_seconds(self) -> float:

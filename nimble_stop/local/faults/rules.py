@@ -110,7 +110,7 @@ class FaultRules:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._rules: list[FaultRule] = []
-        # A request without faults costs a look into this set, and no lock.
+        # A request without faults costs a lookup in this set, and no lock.
         self._points: frozenset[type[Fault]] = frozenset()
 
     def __iter__(self) -> Iterator[FaultRule]:

@@ -42,7 +42,7 @@ _SESSIONS: Final = """
     )
 """
 # Each page of a list is one range of one of these, whatever it filters by and however many there
-# are; so is each look for transitions that are due.
+# are; so is each search for transitions that are due.
 _INDEXES: Final = (
     "CREATE INDEX sessions_due ON sessions (due) WHERE due IS NOT NULL",
     "CREATE INDEX sessions_listed ON sessions (studio_id, sequence) WHERE state <> 'DELETED'",

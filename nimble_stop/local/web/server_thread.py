@@ -42,7 +42,7 @@ IDLE_SECONDS: Final = 12.0
 """How long a connection may wait for a whole request head, from its start or the last answer."""
 
 TICK_SECONDS: Final = 0.2
-"""How often the server looks for transitions that are due while somebody watches the events."""
+"""How often the server completes transitions that are due while somebody reads the events."""
 
 _BACKLOG: Final = 512
 _MAX_PORT: Final = 65_535

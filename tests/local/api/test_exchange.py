@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import attrs
+
 from nimble_stop.local import ResetAfterChange
 from nimble_stop.local.api.answer import Answer
 from nimble_stop.local.api.exchange import Exchange, record
 from nimble_stop.local.api.routes import Route
+from tests.local.support import RECORD
 
 
 def test_what_is_noted_down() -> None:
@@ -57,3 +60,38 @@ def test_a_reset_has_no_status() -> None:
     answer = Answer(status=200, body=b"", applied=True, delivery=ResetAfterChange())
     noted = record(Exchange("POST", b"/x", {}), answer, number=1, now=0.0)
     assert (noted.status, noted.applied) == (None, True)
+
+
+def test_a_record_is_one_readable_line() -> None:
+    """It says what was asked for and what became of it, and no id can break the line."""
+    assert str(RECORD) == r"StopStreamingSession 's'/'x\n' -> 200 applied token='t'"
+
+
+def test_a_failed_request() -> None:
+    """Errors and faults are in the line."""
+    record = attrs.evolve(
+        RECORD,
+        applied=False,
+        status=429,
+        error_code="ThrottlingException",
+        faults=("ServiceFailure",),
+        session_id=None,
+        client_token=None,
+    )
+    assert str(record) == (
+        "StopStreamingSession 's' -> 429 ThrottlingException faults=ServiceFailure"
+    )
+
+
+def test_a_reset_and_an_unknown_operation() -> None:
+    """Where there is no operation the target is shown, and where no status, the reset."""
+    record = attrs.evolve(
+        RECORD,
+        operation=None,
+        studio_id=None,
+        session_id=None,
+        client_token=None,
+        status=None,
+        applied=False,
+    )
+    assert str(record) == "POST '/x' -> connection reset"

@@ -53,7 +53,7 @@ def signed(
 
 
 def signing_time(request: SignedRequest) -> datetime:
-    """Tell when a request was signed."""
+    """Return when a request was signed."""
     return datetime.strptime(request.headers[b"x-amz-date"][0].decode(), "%Y%m%dT%H%M%S%z")
 
 
@@ -119,7 +119,7 @@ def test_commas_without_spaces_are_understood() -> None:
 
 
 def test_a_request_without_authorization_is_refused() -> None:
-    """Who does not sign is told so."""
+    """A request without a signature is refused as such."""
     refused = refusal(with_header(signed(), b"authorization"))
     assert (refused.code, refused.status) == ("MissingAuthenticationTokenException", 403)
     assert refused.message == "Missing Authentication Token"

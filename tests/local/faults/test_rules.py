@@ -54,7 +54,7 @@ def test_requests_can_be_let_through_first() -> None:
 
 
 def test_the_same_seed_gives_the_same_sequence() -> None:
-    """A probability is decided by dice that can be repeated."""
+    """A probability is decided by random numbers that can be repeated."""
 
     def sequence(seed: int) -> list[bool]:
         rule = FaultRule(ServiceFailure(), probability=0.5, seed=seed)

@@ -39,6 +39,6 @@ def test_every_state_is_in_the_table_and_has_a_status() -> None:
 
 
 def test_transition_through() -> None:
-    """A state of transition tells its transition; a state that lasts tells none."""
+    """A state of transition belongs to one transition; a state that lasts to none."""
     assert transition_through(State.STOP_IN_PROGRESS) is TRANSITIONS["StopStreamingSession"]
     assert transition_through(State.READY) is None

@@ -84,7 +84,7 @@ def test_a_stop_notes_who_and_when() -> None:
 
 
 def test_a_deletion_has_no_time_of_its_own() -> None:
-    """The API has no deletedAt; only updatedAt tells."""
+    """The API has no deletedAt; only updatedAt shows it."""
     deleting = begin_transition(
         ready(),
         TRANSITIONS["DeleteStreamingSession"],

@@ -30,7 +30,7 @@ def test_a_session_that_is_not_there(local: LocalNimble) -> None:
 
 @pytest.mark.parametrize("key", ["artist-1", ("studio-1",), ("studio-1", 5), None])
 def test_what_is_no_key(local: LocalNimble, key: Any) -> None:  # noqa: ANN401  # what a test may pass
-    """A key that is no pair of ids says what one looks like."""
+    """A key that is no pair of ids is refused with an example."""
     with pytest.raises(TypeError, match=r"sessions\['studio-1', 'session-1'\]"):
         local.sessions.get(key)
 

@@ -16,7 +16,7 @@ from nimble_stop.local.admin.openapi.schemas import (
 )
 from nimble_stop.local.admin.replies import Content, json_reply, no_content
 from nimble_stop.local.admin.routing import Parameter, Route
-from nimble_stop.local.request_record import RequestRecord
+from nimble_stop.local.api.exchange import RequestRecord
 from nimble_stop.models import member_name
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ from nimble_stop.local.admin.openapi.schemas import (
     required_fields,
     summary_of,
 )
+from nimble_stop.local.api.exchange import RequestRecord
 from nimble_stop.local.api.operation_table import OPERATIONS
 from nimble_stop.local.faults.points import kinds_of_faults
 from nimble_stop.local.faults.rules import FaultRule
-from nimble_stop.local.request_record import RequestRecord
 from nimble_stop.local.studio.document import DOCUMENT_VERSION
 from nimble_stop.models import StreamingSession, StreamingSessionState, member_name
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 import logging
 import sqlite3
 from contextlib import suppress
+from os import PathLike
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from nimble_stop.exceptions import ConfigurationError
 from nimble_stop.local.events import EventHub, EventKind
 from nimble_stop.local.faults.fault_file import describe_rule, read_faults
 from nimble_stop.local.faults.rules import FaultRules
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from nimble_stop.local.storage.store import Store
     from nimble_stop.local.storage.stored_session import StoredSession
     from nimble_stop.local.storage.tables import Change, Tables
+    from nimble_stop.local.studio.document import Seed
     from nimble_stop.local.studio.session import Circumstances
 
 __all__ = ["EndpointState", "not_running"]
@@ -183,7 +186,16 @@ class EndpointState:
         options = self._options
         if options.seed is None and not options.sample:
             return
-        state = State() if options.seed is None else read_seed(options.seed)
+        try:
+            self._fill(options.seed)
+        except (TypeError, ValueError) as error:
+            if isinstance(options.seed, str | PathLike):
+                raise ConfigurationError(f"In {str(options.seed)!r}: {error}.") from error
+            raise
+
+    def _fill(self, seed: Seed | None) -> None:
+        options = self._options
+        state = State() if seed is None else read_seed(seed)
 
         def fill(tables: Tables) -> bool:
             # In one transaction with what is added: two processes may open one new file at once.

@@ -82,7 +82,7 @@ MISTAKES: list[tuple[object, str]] = [
     ({"sessions": {}}, "sessions must be a list"),
     ({"sessions": [5]}, r"sessions\[0\]: a session must be an object"),
     ({"sessions": [SESSION, SESSION]}, r"sessions\[1\]: studio 's' has a session 'x' already"),
-    ({"sessions": [{"studioId": "s"}]}, r"sessions\[0\]: sessionId must be a string"),
+    ({"sessions": [{"studioId": "s"}]}, r"sessions\[0\]: sessionId is missing"),
     ({"sessions": [{**SESSION, "state": "REDY"}]}, "state must be one of"),
     ({"sessions": [{**SESSION, "ownedBye": "me"}]}, "no member 'ownedBye'.*'ownedBy'"),
     ({"sessions": [{**SESSION, "transition": {}}]}, "does not go with the state READY"),
@@ -135,8 +135,11 @@ def test_a_seed_that_cannot_be_read(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match=r"seed\.json.*cannot be read"):
             local.start()
         assert repr(local) == "<LocalNimble not running>"
-    with pytest.raises(TypeError, match=r"sessions\[0\]"):
-        LocalNimble(seed=[5]).start()
+    path.write_text("[{}]")
+    with pytest.raises(ConfigurationError, match=r"seed\.json.*sessions\[0\]: studioId is missing"):
+        LocalNimble(seed=path).start()
+    with pytest.raises(TypeError, match=r"^sessions\[0\]: studioId is missing"):
+        LocalNimble(seed=[{}]).start()
 
 
 def test_two_processes_fill_one_new_file(tmp_path: Path) -> None:

@@ -182,10 +182,13 @@ def add_session(tables: Tables, session: StoredSession) -> StoredSession:
 
 def _read_session(entry: object, circumstances: Circumstances) -> StoredSession:
     members = _object("a session", entry)
+    for name in ("studioId", "sessionId"):
+        if name not in members:
+            raise TypeError(f"{name} is missing")
     transition = members.pop("transition", None)
     session = new_session(
-        check_identifier("studioId", members.pop("studioId", None)),
-        check_identifier("sessionId", members.pop("sessionId", None)),
+        check_identifier("studioId", members.pop("studioId")),
+        check_identifier("sessionId", members.pop("sessionId")),
         state=state_to_wire(members.pop("state", "READY")),
         members=members_to_wire(members),
         circumstances=circumstances,

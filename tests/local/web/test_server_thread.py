@@ -6,6 +6,7 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp import web
 
 from nimble_stop.exceptions import ConfigurationError
 from nimble_stop.local import Latency, LocalNimble
@@ -13,6 +14,7 @@ from nimble_stop.local.web.server_thread import listen, url_of
 from tests.local.support import connect, get, stop, stop_bytes
 
 if TYPE_CHECKING:
+    import asyncio
     import socket
 
 
@@ -107,3 +109,23 @@ def test_a_late_request_is_carried_out_all_the_same(local: LocalNimble) -> None:
     while not local.requests and time.monotonic() < deadline:
         time.sleep(0.01)
     local.requests.assert_stopped_once("session-1")
+
+
+def test_a_connection_that_cannot_be_set_up(
+    local: LocalNimble, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A connection that fails before its first request ends, and the next ones are served."""
+    failures = [OSError("the peer is gone")]
+    set_up = web.RequestHandler.connection_made
+
+    def fail_once(connection: web.RequestHandler, transport: asyncio.BaseTransport) -> None:
+        if failures:
+            transport.close()
+            raise failures.pop()
+        set_up(connection, transport)
+
+    monkeypatch.setattr(web.RequestHandler, "connection_made", fail_once)
+    with connect(local) as client:
+        assert _is_closed(client)
+    assert get(local, "studio-1", "session-1").status == 200
+    assert "the peer is gone" in caplog.text

@@ -258,6 +258,17 @@ def test_starting_from_many_threads_starts_one_server() -> None:
     socket.create_server(("127.0.0.1", port or 0)).close()
 
 
+def test_closing_before_it_serves(tmp_path: Path) -> None:
+    """Port and store are taken by binding, and free again after closing."""
+    db = tmp_path / "x.db"
+    local = LocalNimble(db=str(db)).bind()
+    port = urlsplit(local.endpoint_url).port
+    local.close()
+    local.close()
+    socket.create_server(("127.0.0.1", port or 0)).close()
+    assert not db.with_name("x.db-wal").exists()
+
+
 def test_a_listener_can_close_it(tmp_path: Path) -> None:
     """The request is still answered, then port and store are free again."""
     db = tmp_path / "x.db"

@@ -6,12 +6,14 @@ import subprocess
 import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
 from nimble_stop.exceptions import ConfigurationError
 from nimble_stop.local import FaultRule, Latency, LocalNimble, ServiceFailure
 from nimble_stop.local.events import EventKind
+from nimble_stop.local.storage.tables import Tables
 from tests.local.support import get, stop
 
 if TYPE_CHECKING:
@@ -236,3 +238,20 @@ def test_a_rule_keeps_counting_where_it_is(local: LocalNimble) -> None:
     get(local, "studio-1", "session-1")
     assert rule.fired == 1
     assert local.faults == (rule,)
+
+
+def test_completing_for_readers_never_fails(
+    local: LocalNimble, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A busy store is left for the next time, and whatever else goes wrong is logged."""
+
+    async def complete() -> None:
+        with closing(local.events.open(0)):
+            with local._store.access():
+                local.complete_due_transitions()
+            assert not caplog.records
+            with mock.patch.object(Tables, "complete_due", side_effect=ArithmeticError):
+                local.complete_due_transitions()
+
+    asyncio.run(complete())
+    assert "ArithmeticError" in caplog.text

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nimble_stop.local.service import Service
     from nimble_stop.local.web.admin import Admin
 
-__all__ = ["Handler", "refusal_response"]
+__all__ = ["Handler"]
 
 _logger: Final = logging.getLogger("nimble_stop.local")
 
@@ -53,9 +53,12 @@ class Handler:
             return web.Response()
         except Exception:
             _logger.exception("a request was not answered")
-            return refusal_response(
-                Refusal("InternalServerErrorException", "The endpoint failed."), request
-            )
+            answer = refused(Refusal("InternalServerErrorException", "The endpoint failed."))
+            headers = {"x-amzn-RequestId": str(uuid.uuid4()), **answer.headers}
+            response = web.Response(status=answer.status, body=answer.body, headers=headers)
+            # A part of the request may not have been read.
+            response.force_close()
+            return response
 
     async def _ask_service(self, request: web.BaseRequest, raw_target: bytes) -> web.StreamResponse:
         exchange = self._service.open(request.method, raw_target, request.raw_headers)
@@ -64,19 +67,3 @@ class Handler:
         except Refusal as refusal:
             exchange.refusal = refusal
         return await deliver(request, await self._service.answer(exchange))
-
-
-def refusal_response(refusal: Refusal, request: web.BaseRequest) -> web.Response:
-    """Write the response of a refusal, with the headers that every answer has.
-
-    The connection is closed after it when a part of the request's body was not read.
-    """
-    answer = refused(refusal)
-    response = web.Response(
-        status=answer.status,
-        body=answer.body,
-        headers={"x-amzn-RequestId": str(uuid.uuid4()), **answer.headers},
-    )
-    if not request.content.is_eof():
-        response.force_close()
-    return response

@@ -201,6 +201,20 @@ def test_a_migrated_file_is_like_a_new_one(tmp_path: Path) -> None:
     assert schemas[0] == schemas[1]
 
 
+def test_a_migration_that_fails(tmp_path: Path) -> None:
+    """It is undone as a whole, so the older version can still use the file."""
+    path = str(tmp_path / "old.db")
+    with closing(sqlite3.connect(path, isolation_level=None)) as old:
+        for statement in (*VERSION_1, "CREATE TABLE clock (ours)"):
+            old.execute(statement)
+    with pytest.raises(ConfigurationError, match="table clock already exists"):
+        open_database(path)
+    with closing(sqlite3.connect(path)) as old:
+        assert read(old, "SELECT COUNT(*) FROM sessions") == 1
+        assert read(old, "PRAGMA user_version") == 0
+        assert read(old, "SELECT COUNT(*) FROM sqlite_master WHERE name = 'copied'") == 0
+
+
 def test_a_file_of_a_newer_version(tmp_path: Path) -> None:
     """It is refused with what to do about it, and left as it is."""
     path = tmp_path / "new.db"

@@ -4,8 +4,10 @@ import re
 import socket
 import threading
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
+from aiohttp import web
 
 from nimble_stop.local import (
     Latency,
@@ -16,6 +18,8 @@ from nimble_stop.local import (
     TrickledBody,
     TruncatedBody,
 )
+from nimble_stop.local.api.answer import Answer
+from nimble_stop.local.web import delivery
 from tests.local.support import connect, get, receive, stop_bytes
 
 if TYPE_CHECKING:
@@ -125,3 +129,12 @@ def test_a_client_that_is_gone_cannot_be_reset() -> None:
         assert noted.wait(10)
         slow.requests.assert_stopped_once("session-1")
         assert get(slow, "studio-1", "session-1").status == 200
+
+
+def test_a_client_that_is_gone_needs_no_end() -> None:
+    """Closing or resetting a connection that is lost already does nothing."""
+    request = mock.create_autospec(web.BaseRequest, instance=True, transport=None)
+    wire = delivery._HttpWire(request, Answer(status=200, body=b""))
+    wire.close()
+    wire.reset()
+    assert not wire.response.prepared

@@ -4,12 +4,14 @@ import threading
 import time
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 from aiohttp import web
 
 from nimble_stop.exceptions import ConfigurationError
 from nimble_stop.local import Latency, LocalNimble
+from nimble_stop.local.web import server_thread
 from nimble_stop.local.web.server_thread import listen, url_of
 from tests.local.support import connect, get, stop, stop_bytes
 
@@ -129,3 +131,9 @@ def test_a_connection_that_cannot_be_set_up(
         assert _is_closed(client)
     assert get(local, "studio-1", "session-1").status == 200
     assert "the peer is gone" in caplog.text
+
+
+def test_malformed_bytes_of_a_client_that_is_gone() -> None:
+    """There is nobody to answer, and nothing fails."""
+    request = mock.create_autospec(web.BaseRequest, instance=True, transport=None)
+    server_thread._answer_malformed(request)

@@ -50,6 +50,8 @@ _MAX_PORT: Final = 65_535
 _LOOPBACKS: Final = MappingProxyType({"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"})  # noqa: S104  # none is listened on here
 # A request that is being answered gets this long to end; twice, by aiohttp's counting.
 _SHUTDOWN_SECONDS: Final = 0.5
+# The event loop takes so many rounds, at most, from accepting a connection to handing it over.
+_ACCEPT_ROUNDS: Final = 4
 # aiohttp logs every malformed request with a traceback. Its sender has been answered, so these
 # records are for those who add a handler.
 _http_logger: Final = logging.getLogger("nimble_stop.local.http")
@@ -147,6 +149,12 @@ class ServerThread:
             self._tick()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), TICK_SECONDS)
+        # A connection that is being accepted while asyncio closes its server is lost unclosed. So
+        # nothing more is accepted, and what has been gets its handler first.
+        with suppress(NotImplementedError):
+            self._loop.remove_reader(self._listener)
+        for _ in range(_ACCEPT_ROUNDS):
+            await asyncio.sleep(0)
         transports = [connection.transport for connection in server.connections]
         await runner.cleanup()
         for transport in transports:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import gc
+import socket
 import threading
 import time
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from typing import TYPE_CHECKING
 from unittest import mock
+from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import web
@@ -17,7 +20,6 @@ from tests.local.support import connect, get, stop, stop_bytes
 
 if TYPE_CHECKING:
     import asyncio
-    import socket
 
 
 def test_a_free_port() -> None:
@@ -137,3 +139,16 @@ def test_malformed_bytes_of_a_client_that_is_gone() -> None:
     """There is nobody to answer, and nothing fails."""
     request = mock.create_autospec(web.BaseRequest, instance=True, transport=None)
     server_thread._answer_malformed(request)
+
+
+def test_connections_that_arrive_while_it_closes() -> None:
+    """A connection that is being accepted when the endpoint closes is closed with it."""
+    for _ in range(20):
+        with LocalNimble() as local, ExitStack() as stack:
+            address = urlsplit(local.endpoint_url)
+            host, port = str(address.hostname), int(address.port or 0)
+            for _ in range(64):
+                stack.enter_context(socket.create_connection((host, port)))
+            local.close()
+        # A lost socket is a ResourceWarning, which fails the test.
+        gc.collect()

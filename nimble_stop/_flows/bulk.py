@@ -286,6 +286,9 @@ class BulkStop:
             # Who may stop a session need not be allowed to read it.
             return Stopped(session, repeated=True)
         except NimbleStopError as error:
+            if is_throttling(error):
+                # It gets a new turn, as a stop that is throttled does.
+                raise
             return Stopped(session, repeated=True, error=error)
         return Stopped(session, repeated=True)
 

@@ -332,6 +332,21 @@ def test_repeated_and_not_readable(
     assert result.session.state is State.STOP_IN_PROGRESS
 
 
+def test_repeated_and_throttled(studio: Studio) -> None:
+    """A read that is throttled to the end of its attempts gets a new turn, as a stop does."""
+    refusals = [THROTTLED] * studio.engine.policy.max_attempts
+
+    def perform(effect: Any) -> object:  # noqa: ANN401 - an effect
+        reads = isinstance(effect, Send) and effect.request.method == "GET"
+        return refusals.pop() if reads and refusals else studio.perform(effect)
+
+    plan = studio.plan(["a"])
+    studio.clock.advance(-3600)
+    (result,) = Runner(plan, perform)
+    assert (result.repeated, result.error, refusals) == (True, None, [])
+    assert len({token for _, token in studio.stops}) == 1
+
+
 def test_repeated_without_a_time(studio: Studio) -> None:
     """An answer that does not say when the stop began counts as a new one."""
     studio.faults["a"] = [Response(200, {}, b'{"session": {"sessionId": "a"}}')]

@@ -37,17 +37,14 @@ if TYPE_CHECKING:
 
 # A socket takes 0 for "do not wait", and its time-out overflows at 24 days.
 _SHORTEST, _LONGEST = 1e-6, 1e6
+# Seconds by which a receive may be late: to set a time-out is a system call.
+_TOLERANCE = 0.02
 _UNREACHED: Final = (
-    ((TimeoutError, ConnectTimeoutError), exceptions.ConnectTimeoutError),
-    (ssl.SSLError, exceptions.TLSError),
+    ((ConnectTimeoutError, requests.ConnectTimeout), exceptions.ConnectTimeoutError),
+    ((ssl.SSLError, requests.exceptions.SSLError), exceptions.TLSError),
+    (requests.exceptions.ProxyError, exceptions.ProxyError),
 )
 _TIMEOUT: Final = ((requests.Timeout, ReadTimeoutError), exceptions.ReadTimeoutError)
-_INTERCEPTED: Final = (
-    (requests.exceptions.SSLError, exceptions.TLSError),
-    (requests.exceptions.ProxyError, exceptions.ProxyError),
-    (requests.exceptions.ConnectTimeout, exceptions.ConnectTimeoutError),
-    _TIMEOUT,
-)
 # The exchange of each thread: when it must be over, and whether a connection has the request.
 _exchange = local()
 
@@ -62,12 +59,13 @@ class _Socket(socket.socket):
         return len(data)
 
     def recv(self, *args: Any) -> bytes:  # noqa: ANN401 - as overridden
-        if monotonic() >= self.end:
+        if (left := self.end - monotonic()) <= 0:
             # TLS that finds its connection reset asks for a byte, and would lose it open.
             self.close()
             raise TimeoutError("timed out")
+        if left < (self.gettimeout() or 0) - _TOLERANCE:
+            self.settimeout(left)
         data = super().recv(*args)
-        self.settimeout(max(self.end - monotonic(), _SHORTEST))
         if not (data or self.may_end):
             raise ConnectionResetError("the connection was closed in the middle of the answer")
         return data
@@ -80,7 +78,6 @@ class _Answer(HTTPResponse):
         self._sock: _Socket = getattr(sock, "socket", sock)
         # urllib3 does not count the time that a proxy's tunnel took.
         self._sock.end = min(monotonic() + sock.gettimeout(), _exchange.end)
-        self._sock.settimeout(max(self._sock.end - monotonic(), _SHORTEST))
         self._sock.may_end = False
 
     def begin(self) -> None:
@@ -120,7 +117,8 @@ class _Connection(HTTPConnection):
             other = exceptions.ProxyError if in_tunnel else exceptions.ConnectionFailedError
             self.close()
             what = f"{self.host}:{self.port} cannot be reached"
-            raise translated(error, what, *_UNREACHED, (Exception, other)) from None
+            late = (TimeoutError, exceptions.ConnectTimeoutError)
+            raise translated(error, what, late, *_UNREACHED, (Exception, other)) from None
 
     def _new_conn(self) -> socket.socket:
         end, opened = monotonic() + (self.timeout or 0), Future[socket.socket]()
@@ -156,7 +154,8 @@ class _Connection(HTTPConnection):
             # An address that does not answer leaves time for those behind it.
             share = max((end - monotonic()) / (len(found) - index), _SHORTEST)
             try:
-                return create_connection((str(address[0]), self.port), share)
+                where = str(address[0]), self.port
+                return create_connection(where, share, socket_options=self.socket_options)
             except OSError as error:
                 failure = error
         raise failure
@@ -220,10 +219,8 @@ class Transport(HTTPAdapter):
             failure = error
         except (requests.RequestException, HTTPError, OSError) as error:
             what = f"{self._config.endpoint.url} gave no complete answer"
-            if _exchange.is_sent:
-                failure = translated(error, what, _TIMEOUT)
-            else:
-                failure, cause = translated(error, what, *_INTERCEPTED), error
+            unsent = () if _exchange.is_sent else _UNREACHED
+            failure, cause = translated(error, what, *unsent, _TIMEOUT), error if unsent else None
         except BaseException as other:  # noqa: BLE001 - raised again
             # The frames below hold the bytes of the request.
             raise other.with_traceback(None) from None

@@ -1045,6 +1045,37 @@ def test_https_proxy(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     assert request.headers["proxy-authorization"] == "Basic bWU6c2VjcmV0"
 
 
+def test_tls_within_tls(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through a proxy over TLS, the TLS to the service is its own, and slow bytes have a limit."""
+
+    def slowly(peer: Peer) -> None:
+        peer.read_request()
+        peer.trickle(GOOD, pause=0.2)
+
+    with ScriptedServer(always(GOOD), slowly, tls=server_tls()) as server:
+
+        def relay(peer: Peer) -> None:
+            peer.read_request()
+            peer.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            peer.relay(server.port)
+
+        with ScriptedServer(relay, tls=server_tls()) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("//", "//me:secret@"))
+            client = make(f"https://localhost:{server.port}", ca_bundle=DATA / "server.crt")
+            assert client.stop().session_id == "good"
+            slow = make(
+                f"https://localhost:{server.port}",
+                ca_bundle=DATA / "server.crt",
+                timeout=1,
+                retry=RetryPolicy(max_attempts=1),
+            )
+            with pytest.raises(ReadTimeoutError):
+                slow.stop()
+
+    assert proxy.requests[0].headers["proxy-authorization"] == "Basic bWU6c2VjcmV0"
+    assert "proxy-authorization" not in server.requests[0].headers
+
+
 def test_no_proxy(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     """NO_PROXY leads around the proxy."""
     for name in ("HTTP_PROXY", "http_proxy"):

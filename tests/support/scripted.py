@@ -147,6 +147,25 @@ class Peer:
             while self._connection.recv(65536):
                 pass
 
+    def relay(self, port: int) -> None:
+        """Pass bytes on between the client and a server, until one of them closes."""
+        with socket.create_connection(("127.0.0.1", port)) as server:
+
+            def answer_client() -> None:
+                with suppress(OSError):
+                    while data := server.recv(65536):
+                        self.send(data)
+
+            thread = threading.Thread(target=answer_client, daemon=True)
+            thread.start()
+            try:
+                while True:
+                    self.receive()
+                    server.sendall(self.read(len(self._buffer)))
+            finally:
+                server.shutdown(socket.SHUT_RDWR)
+                thread.join(HANG_GUARD)
+
     def start_tls(self, context: ssl.SSLContext) -> None:
         """Go on in TLS."""
         self._connection = context.wrap_socket(self._connection, server_side=True)

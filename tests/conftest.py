@@ -39,7 +39,7 @@ def _clean_environment(empty_home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """Give a clock that stands still until it is told to move."""
+    """Give a clock that stands still until a test advances it."""
     return ManualClock()
 
 

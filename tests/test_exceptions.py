@@ -254,7 +254,7 @@ TEXTS = [
 
 @pytest.mark.parametrize(("error", "parts"), TEXTS)
 def test_text(error: NimbleStopError, parts: list[str]) -> None:
-    """`str()` tells the code, the message and the facts of the call."""
+    """`str()` gives the code, the message and the facts of the call."""
     text = str(error)
     assert [part for part in parts if part not in text] == []
     assert text.startswith(parts[0])

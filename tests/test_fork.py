@@ -31,7 +31,7 @@ def in_child(work: Callable[[], str]) -> str:
     if child == 0:
         try:
             os.write(writer, work().encode())
-        except BaseException as error:  # noqa: BLE001 - the parent is told
+        except BaseException as error:  # noqa: BLE001 - the parent reports it
             os.write(writer, f"failed: {error!r}".encode())
         finally:
             os._exit(0)

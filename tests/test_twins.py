@@ -669,7 +669,7 @@ def test_read_limit(timeouts: Timeouts | float, make: Maker) -> None:
 
 
 def test_silent_server(make: Maker) -> None:
-    """A server that says nothing is tried again, and then told as what it is."""
+    """A server that sends nothing is tried again, and then reported as a read time-out."""
     with ScriptedServer() as server:
         client = make(server.url, timeout=Timeouts(read=0.05))
         with pytest.raises(ReadTimeoutError) as failure:
@@ -698,7 +698,7 @@ def test_unknown_name(make: Maker) -> None:
 
 @pytest.mark.parametrize("limit", ["timeout", "deadline"])
 def test_slow_connection(limit: str, make: Maker) -> None:
-    """A connection that is not made in time is told from an answer that is not there in time."""
+    """A connection that is not made in time is another error than an answer that is late."""
     options = {"timeout": Timeouts(connect=0.1)} if limit == "timeout" else {"deadline": 0.1}
     # A peer that accepts and never answers the TLS handshake.
     with ScriptedServer() as server:
@@ -933,7 +933,7 @@ def test_no_tls(make: Maker) -> None:
 
 @pytest.mark.parametrize("user", ["", "me:p%40ss@"])
 def test_http_proxy(user: str, make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An HTTP proxy is asked for the whole URL, and told who asks."""
+    """An HTTP proxy is sent the whole URL, and its credentials."""
     with ScriptedServer(always(GOOD)) as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://{user}127.0.0.1:{proxy.port}")
         monkeypatch.setenv("http_proxy", f"http://{user}127.0.0.1:{proxy.port}")
@@ -996,7 +996,7 @@ def refusing_without_end(peer: Peer) -> None:
 def test_proxy_breaks_off(
     script: Callable[[Peer], None], make: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However a proxy breaks off what leads to a tunnel, it is told as the proxy's error."""
+    """However a proxy breaks off before there is a tunnel, the error is a ProxyError."""
     with ScriptedServer(script) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         with pytest.raises(ProxyError):
@@ -1190,17 +1190,17 @@ def test_repeated_page_token(make: Maker) -> None:
 
 
 def test_wait(make: Maker, clock: ManualClock) -> None:
-    """A wait polls with its pauses until the session has stopped, and tells every look."""
+    """A wait polls with its pauses until the session has stopped, and reports every poll."""
     with LocalNimble(transition_seconds=20, clock=lambda: clock.epoch) as local:
         local.add_session(studio_id="studio-1", session_id="session-1")
         client = make(local.endpoint_url, credentials=local.credentials)
         client.stop()
         states: list[str | None] = []
 
-        def look(session: StreamingSession) -> None:
+        def polled(session: StreamingSession) -> None:
             states.append(session.state)
 
-        client.wait(on_poll=look)
+        client.wait(on_poll=polled)
         assert states[0] == "STOP_IN_PROGRESS"
         assert states[-1] == "STOPPED"
         assert len(states) == len(clock.slept) + 1 > 5

@@ -277,7 +277,7 @@ def test_bytes_that_the_loop_has_not_seen(clock: ManualClock) -> None:
 
 
 def closing(closed: threading.Event) -> Callable[[Peer], None]:
-    """Write a script that takes a request and tells when the client closes the connection."""
+    """Write a script that takes a request and notes when the client closes the connection."""
 
     def script(peer: Peer) -> None:
         peer.read_request()
@@ -343,7 +343,7 @@ def test_closed_while_looking_up(
     clock: ManualClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Closing ends a name lookup with an error; it does not look as if the call was cancelled."""
+    """Closing ends a name lookup with an error; the call does not count as cancelled."""
     asked, go = threading.Event(), threading.Event()
 
     def look_up(*_: object, **__: object) -> None:

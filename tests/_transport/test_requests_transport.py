@@ -376,7 +376,7 @@ def socks(peer: Peer) -> None:
 
 
 def test_socks(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A SOCKS proxy is told host and password; what goes through it is the plain request."""
+    """A SOCKS proxy is sent host and password; what goes through it is the plain request."""
     with ScriptedServer(socks) as proxy:
         url = proxy.url.replace("http://", "socks5h://me:secret@")
         monkeypatch.setenv("ALL_PROXY", url)

@@ -42,9 +42,9 @@ _HEIGHT: Final = 860
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that writes the picture of the documentation."""
+    """Add the option that writes the screenshot of the documentation."""
     parser.addoption(
-        "--write-picture",
+        "--write-screenshot",
         type=Path,
         metavar="FILE",
         help="write the screenshot for the documentation to this file",

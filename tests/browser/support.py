@@ -1,4 +1,4 @@
-"""What the tests of the live page share: the page as they look at it, and the admin API."""
+"""What the tests of the live page share: the page in a browser, and the admin API."""
 
 from __future__ import annotations
 

@@ -491,7 +491,7 @@ def test_everything_has_a_name(
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_the_picture_of_the_documentation(
+def test_the_screenshot_of_the_documentation(
     request: pytest.FixtureRequest, open_page: Callable[..., Watched]
 ) -> None:
     """The screenshot that the documentation shows can be taken, and is small."""
@@ -510,11 +510,11 @@ def test_the_picture_of_the_documentation(
         watched.page.set_viewport_size({"width": 1400, "height": 620})
         watched.open_row("journal", "InvalidSignatureException")
         expect(watched.row("sessions", "artist-1")).to_contain_text("STOP_IN_PROGRESS")
-        picture = watched.page.screenshot()
-    assert len(picture) < 200_000
-    target: Path | None = request.config.getoption("--write-picture")
+        screenshot = watched.page.screenshot()
+    assert len(screenshot) < 200_000
+    target: Path | None = request.config.getoption("--write-screenshot")
     if target is not None:
-        target.write_bytes(picture)
+        target.write_bytes(screenshot)
 
 
 def test_the_admin_token(open_page: Callable[..., Watched]) -> None:

@@ -219,7 +219,7 @@ def reset(peer: Peer) -> None:
 
 
 class Counter:
-    """Answers stops when it is told to, and counts how many are there at the same time."""
+    """Answers stops when a test lets it, and counts how many are there at the same time."""
 
     def __init__(self, at_least: int = 1) -> None:
         self.most = self.now = 0

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @attrs.define
 class Studio:
-    """Answers every request of an engine: a stop begins at once, and a list tells the states.
+    """Answers every request of an engine: a stop begins at once, and a list gives the states.
 
     Args:
         clock: What time it is; sleeping lets it pass.

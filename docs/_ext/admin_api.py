@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from sphinx.util.docutils import SphinxDirective
 from tables import table
 
-from nimble_stop.local.admin.openapi.document import openapi_document
-from nimble_stop.local.admin.table import ROUTES
+from nimble_stop.local.admin.openapi import openapi_document
+from nimble_stop.local.admin.routes import ROUTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -1,6 +1,6 @@
 """The admin API without its server: what its routes are, who may use them and what they do.
 
-Nothing here knows aiohttp: an action takes the values of a request and returns a reply.
+Nothing here knows aiohttp: an action takes the values of a request and returns what is answered.
 `nimble_stop.local.web.admin` reads requests and sends replies.
 """
 

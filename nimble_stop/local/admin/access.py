@@ -22,7 +22,7 @@ from nimble_stop.local.admin import PREFIX
 from nimble_stop.local.admin.replies import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = ["Access"]
 
@@ -36,12 +36,15 @@ class Access:
     """The rules of access to the admin API of one endpoint.
 
     Args:
+        port: The port that it listens on.
         token: The admin token; None asks for nothing.
         hosts: Further names that the endpoint is reached by.
     """
 
-    def __init__(self, token: str | None = None, hosts: Collection[str] = ()) -> None:
+    def __init__(self, port: int, token: str | None = None, hosts: Iterable[str] = ()) -> None:
         self._token = token
+        # Cookies know no ports: two endpoints on one host must not take each other's away.
+        self._cookie_name = f"nimble-stop-{port}"
         self._hosts = frozenset(map(_plain_host, hosts))
         # Of this process alone: a cookie of one before it is worth nothing.
         self._key = secrets.token_bytes(32)
@@ -80,12 +83,8 @@ class Access:
             return False
         return given.is_loopback or given == _plain_address(address)
 
-    def check_token(self, headers: Mapping[str, str], port: int) -> None:
+    def check_token(self, headers: Mapping[str, str]) -> None:
         """Refuse a request of somebody who has not proved to know the token.
-
-        Args:
-            headers: The request's headers.
-            port: The port that its connection came in by.
 
         Raises:
             Problem: 401.
@@ -96,31 +95,32 @@ class Access:
         if scheme.lower() == "bearer":
             if _is_same(given.strip(), self._token):
                 return
-        elif _is_same(_cookie(headers, _cookie_name(port)), self._cookie_value()):
+        elif _is_same(_cookie(headers, self._cookie_name), self._cookie_value()):
             return
         raise _unauthorized("The admin token is missing or wrong")
 
-    def log_in(self, token: str, port: int) -> dict[str, str]:
-        """Check a token.
-
-        Returns:
-            The headers that give a browser its cookie; none when there is no token to know.
+    def log_in(self, token: str) -> dict[str, str]:
+        """Return the headers that give a browser its cookie; none when there is no token to know.
 
         Raises:
-            Problem: 401.
+            Problem: 401, the token is wrong.
         """
         if self._token is None:
             return {}
         if not _is_same(token, self._token):
             raise _unauthorized("The admin token is wrong")
-        return {"Set-Cookie": _set_cookie(port, self._cookie_value())}
+        return self._set_cookie(self._cookie_value())
 
-    def log_out(self, port: int) -> dict[str, str]:
+    def log_out(self) -> dict[str, str]:
         """Return the headers that take a browser's cookie away."""
-        return {"Set-Cookie": f"{_set_cookie(port, '')}; Max-Age=0"}
+        return self._set_cookie("", "; Max-Age=0")
 
     def _cookie_value(self) -> str:
         return hmac.digest(self._key, (self._token or "").encode(), "sha256").hex()
+
+    def _set_cookie(self, value: str, end: str = "") -> dict[str, str]:
+        cookie = f"{self._cookie_name}={value}; Path={PREFIX}/; HttpOnly; SameSite=Strict{end}"
+        return {"Set-Cookie": cookie}
 
 
 def _plain_host(host: str) -> str:
@@ -150,15 +150,6 @@ def _cookie(headers: Mapping[str, str], name: str) -> str:
         if given == name:
             return value
     return ""
-
-
-def _cookie_name(port: int) -> str:
-    # Cookies know no ports: two endpoints on one host must not take each other's away.
-    return f"nimble-stop-{port}"
-
-
-def _set_cookie(port: int, value: str) -> str:
-    return f"{_cookie_name(port)}={value}; Path={PREFIX}/; HttpOnly; SameSite=Strict"
 
 
 def _unauthorized(message: str) -> Problem:

@@ -7,36 +7,35 @@ names it and suggests a known one.
 from __future__ import annotations
 
 import json
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import parse_qsl
 
 from nimble_stop.local.admin.replies import Problem
-from nimble_stop.local.admin.routing import Call
+from nimble_stop.local.faults.checks import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from nimble_stop.local.admin.routing import Parameter, Route
 
-__all__ = ["check_members", "read_call", "read_object", "read_objects"]
+__all__ = ["check_members", "read_arguments", "read_objects"]
 
 _JSON: Final = "application/json"
 _INTEGER_DIGITS: Final = 18
 
 
-def read_call(
+def read_arguments(
     route: Route,
     path: Mapping[str, str],
     *,
     query: bytes,
     headers: Mapping[str, str],
     body: bytes,
-) -> Call:
-    """Read a request.
+) -> dict[str, object]:
+    """Read the arguments of a route's action out of a request.
 
     Args:
-        route: Its route.
+        route: The route.
         path: The values of the path's variables.
         query: The query as it was sent, without the question mark.
         headers: The headers, whatever the case of their names.
@@ -45,44 +44,48 @@ def read_call(
     Raises:
         Problem: It holds something that the route does not take.
     """
-    return Call(
-        path=path,
-        parameters=_read_parameters(route, query, headers),
-        body=_read_body(route, headers, body),
-    )
+    sent = {"path": path, "query": _read_query(route, query), "header": headers}
+    arguments: dict[str, object] = {
+        parameter.argument: _value(parameter, sent[parameter.place][parameter.name])
+        for parameter in route.parameters
+        if parameter.name in sent[parameter.place]
+    }
+    _check_media_type(body, headers)
+    if route.body is not None:
+        arguments["body"] = _parse_json(body)
+    elif body.strip() not in {b"", b"{}"}:
+        # Some clients cannot send a POST without a body, and send an empty object.
+        raise Problem(400, f"{route.method} of this path takes no body.")
+    return arguments
 
 
-def _read_parameters(
-    route: Route, query: bytes, headers: Mapping[str, str]
-) -> dict[str, str | int]:
-    known = {parameter.name: parameter for parameter in route.parameters if not parameter.header}
-    values: dict[str, str | int] = {}
+def _read_query(route: Route, query: bytes) -> dict[str, str]:
+    known = [parameter.name for parameter in route.parameters if parameter.place == "query"]
+    values: dict[str, str] = {}
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         if name not in known:
             raise Problem(400, f"There is no parameter {name!r} here{_advice(name, known)}")
         if name in values:
             raise Problem(400, f"The parameter {name!r} is given twice.")
-        values[name] = _parameter_value(known[name], value)
-    for parameter in route.parameters:
-        if parameter.header and parameter.name in headers:
-            values[parameter.name] = _parameter_value(parameter, headers[parameter.name])
+        values[name] = value
     return values
 
 
-def _parameter_value(parameter: Parameter, value: str) -> str | int:
+def _value(parameter: Parameter, text: str) -> str | int:
     if parameter.schema["type"] == "string":
-        return value
-    minimum = cast("int", parameter.schema.get("minimum", 0))
-    if value.isascii() and value.isdecimal() and len(value) <= _INTEGER_DIGITS:
-        number = int(value)
+        return text
+    minimum = cast("int", parameter.schema["minimum"])
+    if text.isascii() and text.isdecimal() and len(text) <= _INTEGER_DIGITS:
+        number = int(text)
         if number >= minimum:
             return number
     raise Problem(
-        400, f"{parameter.name} must be a whole number, {minimum} or more, not {value!r}."
+        404 if parameter.place == "path" else 400,
+        f"{parameter.name} must be a whole number, {minimum} or more, not {text!r}.",
     )
 
 
-def _read_body(route: Route, headers: Mapping[str, str], body: bytes) -> object:
+def _check_media_type(body: bytes, headers: Mapping[str, str]) -> None:
     # Also without a body: a form of another page can be empty.
     media_type = headers.get("Content-Type", "")
     if (body or media_type) and not _is_json(media_type):
@@ -92,12 +95,6 @@ def _read_body(route: Route, headers: Mapping[str, str], body: bytes) -> object:
         )
     if "Content-Encoding" in headers:
         raise Problem(415, "A body must not be encoded.")
-    if route.body is None:
-        # Some clients cannot send a POST without a body.
-        if body.strip() not in {b"", b"{}"}:
-            raise Problem(400, f"{route.method} of this path takes no body.")
-        return None
-    return _parse_json(body)
 
 
 def _is_json(media_type: str) -> bool:
@@ -136,24 +133,15 @@ def read_objects(document: object) -> list[dict[str, object]]:
     return cast("list[dict[str, object]]", entries)
 
 
-def read_object(document: object) -> dict[str, object]:
-    """Read an object.
-
-    Raises:
-        Problem: It is something else.
-    """
-    if not isinstance(document, dict):
-        raise Problem(400, "The body must be a JSON object.")
-    return cast("dict[str, object]", document)
-
-
 def check_members(document: object, known: Iterable[str]) -> dict[str, object]:
     """Read an object of known members.
 
     Raises:
         Problem: It is no object, or a member is not known; the message names it.
     """
-    members = read_object(document)
+    if not isinstance(document, dict):
+        raise Problem(400, "The body must be a JSON object.")
+    members = cast("dict[str, object]", document)
     for name in members:
         if name not in known:
             raise Problem(400, f"There is no member {name!r}{_advice(name, known)}")
@@ -161,7 +149,4 @@ def check_members(document: object, known: Iterable[str]) -> dict[str, object]:
 
 
 def _advice(name: str, known: Iterable[str]) -> str:
-    names = list(known)
-    close = get_close_matches(name, names, n=1)
-    meant = f"; did you mean {close[0]!r}?" if close else "."
-    return f"{meant} Allowed: {', '.join(names) or 'none'}."
+    return f"{suggestion(name, known) or '.'} Allowed: {', '.join(known) or 'none'}."

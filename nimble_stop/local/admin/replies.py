@@ -1,18 +1,27 @@
-"""What an action of the admin API returns, and the error that it raises instead."""
+"""What an action of the admin API answers with, beside a JSON document, and what it raises."""
 
 from __future__ import annotations
 
 import json
+import re
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import attrs
+
+from nimble_stop.exceptions import ConfigurationError
+from nimble_stop.models import member_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Content", "EventStream", "Problem", "Reply", "json_reply", "no_content"]
+__all__ = ["INPUT_ERRORS", "Content", "EventStream", "Problem", "json_content", "wrong_input"]
+
+INPUT_ERRORS: Final = (ConfigurationError, TypeError, ValueError, OverflowError)
+"""What the endpoint's methods raise for values that are not allowed."""
+
+_ARGUMENT: Final = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
 
 
 @attrs.frozen(kw_only=True)
@@ -25,7 +34,7 @@ class Content:
         headers: The headers that are its own.
     """
 
-    content: bytes = attrs.field(repr=False)
+    content: bytes = attrs.field(default=b"", repr=False)
     status: int = HTTPStatus.OK
     headers: Mapping[str, str] = MappingProxyType({})
 
@@ -41,11 +50,7 @@ class EventStream:
     after: int | None
 
 
-Reply: TypeAlias = Content | EventStream
-"""Whatever an action returns."""
-
-
-def json_reply(
+def json_content(
     document: object, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
 ) -> Content:
     """Answer with a JSON document, which ends a line for those who read it on a terminal."""
@@ -65,11 +70,6 @@ def _written(document: object) -> str:
         written = (f"{json.dumps(name)}: {_written(value)}" for name, value in members)
         return f"{{{', '.join(written)}}}"
     return json.dumps(document)
-
-
-def no_content(headers: Mapping[str, str] | None = None) -> Content:
-    """Answer that it is done."""
-    return Content(content=b"", status=HTTPStatus.NO_CONTENT, headers=headers or {})
 
 
 class Problem(Exception):  # noqa: N818  # an answer, not a failure of the endpoint
@@ -97,6 +97,14 @@ class Problem(Exception):  # noqa: N818  # an answer, not a failure of the endpo
         self.details = details
 
     @property
-    def reply(self) -> Content:
+    def content(self) -> Content:
         """The answer."""
-        return json_reply({"message": self.message, **self.details}, self.status, self.headers)
+        return json_content({"message": self.message, **self.details}, self.status, self.headers)
+
+
+def wrong_input(error: Exception, status: int = HTTPStatus.BAD_REQUEST) -> Problem:
+    """Make a problem of one of `INPUT_ERRORS`; its message names members as they are in JSON."""
+    if isinstance(error, ConfigurationError):
+        return Problem(status, error.message)
+    message = _ARGUMENT.sub(lambda found: member_name(found[0]), str(error))
+    return Problem(status, message if message.endswith((".", "?")) else f"{message}.")

@@ -1,105 +1,135 @@
 """How a route of the admin API is declared, and how a request finds its own.
 
-One declaration serves both: what is dispatched and what the OpenAPI document says.
+One declaration serves both: what is dispatched and what the OpenAPI document says. The arguments of
+a route's action, their types and their descriptions are the route's parameters.
 """
 
 from __future__ import annotations
 
+import inspect
+import time
 from difflib import get_close_matches
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, get_type_hints
 
 import attrs
 
 from nimble_stop.local.admin import PREFIX
 from nimble_stop.local.admin.replies import Problem
+from nimble_stop.local.admin.schemas import Schema, argument_descriptions, type_schema
+from nimble_stop.models import member_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from nimble_stop.local.admin.context import Context
-    from nimble_stop.local.admin.replies import Reply
+    from nimble_stop.local.admin.access import Access
+    from nimble_stop.local.control import Control
 
-__all__ = ["Action", "Call", "Parameter", "Route", "Schema", "find_route"]
+__all__ = ["Action", "Context", "Parameter", "Route", "find_route"]
 
-Schema: TypeAlias = "Mapping[str, object]"
-"""A JSON Schema, as OpenAPI 3.1 has it."""
+# Arguments that are sent as a header.
+_HEADERS: Final = MappingProxyType({"last_event_id": "Last-Event-ID"})
 
 
 @attrs.frozen
-class Call:
-    """One request, read and checked against its route.
+class Context:
+    """The endpoint, as actions see it.
 
     Args:
-        path: The values of the path's variables.
-        parameters: The values of the query and of the declared headers.
-        body: The JSON of its body; None when the route takes none.
+        control: Its sessions, faults, journal, clock and events.
+        access: Who may use the admin API.
+        started: When it began to serve, by `time.monotonic`.
     """
 
-    path: Mapping[str, str] = MappingProxyType({})
-    parameters: Mapping[str, str | int] = MappingProxyType({})
-    body: object = None
+    control: Control
+    access: Access
+    started: float = attrs.field(factory=time.monotonic)
 
 
-Action: TypeAlias = "Callable[[Context, Call], Reply]"
-"""What a route does."""
+Action: TypeAlias = "Callable[..., object]"
+"""What a route does with a `Context` and, by keyword, with what a request carries.
+
+It returns a JSON document, or None for no content, or a `Content` or an `EventStream`.
+"""
 
 
 @attrs.frozen
 class Parameter:
-    """A parameter of the query, or a header.
+    """A variable of the path, a parameter of the query, or a header.
 
     Args:
-        name: Its name.
-        description: What it means.
+        argument: The action's argument.
+        name: Its name in a request.
+        place: Where it is: ``path``, ``query`` or ``header``.
         schema: What it may be: a string or an integer.
-        header: Whether it is a header.
+        description: What it means.
     """
 
+    argument: str
     name: str
+    place: str
+    schema: Schema
     description: str
-    schema: Schema = attrs.field(factory=lambda: {"type": "string"}, kw_only=True)
-    header: bool = attrs.field(default=False, kw_only=True)
 
 
-@attrs.frozen(kw_only=True)
+def _read_parameters(route: Route) -> tuple[Parameter, ...]:
+    """Make parameters of all arguments of a route's action but its context and its body."""
+    hints = get_type_hints(route.action, include_extras=True)
+    descriptions = argument_descriptions(route.action)
+    parameters: list[Parameter] = []
+    for argument in list(inspect.signature(route.action).parameters)[1:]:
+        name = _HEADERS.get(argument, member_name(argument))
+        place = "header" if argument in _HEADERS else "query"
+        if f"{{{name}}}" in route.path:
+            place = "path"
+        if argument != "body":
+            schema = type_schema(hints[argument], with_null=False)
+            description = descriptions.get(argument, "")
+            parameters.append(Parameter(argument, name, place, schema, description))
+    return tuple(parameters)
+
+
+@attrs.frozen
 class Route:
     """One method of one path.
 
     Args:
         method: The HTTP method. GET serves HEAD too.
         path: The path behind `PREFIX`; ``{name}`` stands for one segment.
-        name: The operation's id.
-        summary: What it does, in one line.
-        description: What else there is to know, in Markdown.
-        action: What it does.
-        parameters: Its parameters.
-        body: What its body may be; None when it takes none.
-        max_body_bytes: How large its body may be.
+        action: What it does; its docstring describes the route.
+        body: What the action's ``body`` may be; None when it takes none.
+        max_body_bytes: How large the body may be.
         status: The status of success.
         returns: What is answered then; None for no content.
         media_type: The media type of what is answered.
-        errors: The statuses of errors that are its own: 400, 404, 409.
+        errors: The statuses of errors that are its own.
         is_public: Whether it is served without the admin token.
-        may_wait: Whether its action may wait for the store, and so needs a thread.
+        may_wait: Whether its action may wait for the store, and so needs a thread; by default, of
+            those that are not public.
     """
 
     method: str
     path: str
-    name: str
-    summary: str
     action: Action
-    description: str = ""
-    parameters: tuple[Parameter, ...] = ()
-    body: Schema | None = None
-    max_body_bytes: int = 1024 * 1024
-    status: int = HTTPStatus.OK
-    returns: Schema | None = None
-    media_type: str = "application/json"
-    errors: tuple[int, ...] = ()
-    is_public: bool = False
-    may_wait: bool = True
+    body: Schema | None = attrs.field(default=None, kw_only=True)
+    max_body_bytes: int = attrs.field(default=1024 * 1024, kw_only=True)
+    status: int = attrs.field(default=HTTPStatus.OK, kw_only=True)
+    returns: Schema | None = attrs.field(default=None, kw_only=True)
+    media_type: str = attrs.field(default="application/json", kw_only=True)
+    errors: tuple[int, ...] = attrs.field(default=(), kw_only=True)
+    is_public: bool = attrs.field(default=False, kw_only=True)
+    may_wait: bool = attrs.field(
+        default=attrs.Factory(lambda route: not route.is_public, takes_self=True), kw_only=True
+    )
+    parameters: tuple[Parameter, ...] = attrs.field(
+        default=attrs.Factory(_read_parameters, takes_self=True), init=False
+    )
+
+    @property
+    def name(self) -> str:
+        """The operation's id."""
+        return member_name(self.action.__name__)
 
     @property
     def segments(self) -> tuple[str, ...]:

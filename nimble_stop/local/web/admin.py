@@ -18,22 +18,20 @@ from aiohttp import web
 
 from nimble_stop.local.admin import PREFIX
 from nimble_stop.local.admin.access import Access
-from nimble_stop.local.admin.context import Context
-from nimble_stop.local.admin.inputs import read_call
-from nimble_stop.local.admin.replies import Content, EventStream, Problem
-from nimble_stop.local.admin.routing import find_route
-from nimble_stop.local.admin.table import ROUTES
+from nimble_stop.local.admin.inputs import read_arguments
+from nimble_stop.local.admin.replies import Content, EventStream, Problem, json_content
+from nimble_stop.local.admin.routes import ROUTES
+from nimble_stop.local.admin.routing import Context, find_route
 from nimble_stop.local.api.answer import SERVER
 from nimble_stop.local.api.refusals import Refusal
 from nimble_stop.local.api.routes import parse_target
 from nimble_stop.local.storage.busy import StoreBusyError
 from nimble_stop.local.web.event_stream import EVENT_STREAM, stream_events
-from nimble_stop.local.web.request_body import read_body
+from nimble_stop.local.web.messages import read_body, respond
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nimble_stop.local.admin.replies import Reply
     from nimble_stop.local.control import Control
 
 __all__ = ["ADMIN_PREFIX", "Admin"]
@@ -71,8 +69,8 @@ class Admin:
 
     def __init__(self, control: Control, port: int) -> None:
         options = control.options
-        access = Access(options.admin_token, (options.host, *options.admin_hosts))
-        self._context = Context(control=control, access=access, port=port)
+        hosts = (options.host, *options.admin_hosts)
+        self._context = Context(control, Access(port, options.admin_token, hosts))
         self._is_closed = False
         # Its own, so that nothing that waits for the store keeps the end of the server waiting.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="nimble-stop-admin")
@@ -96,14 +94,29 @@ class Admin:
         transport = request.transport
         if transport is None:
             raise ConnectionResetError
+        reply = await self._reply(request, raw_target, transport)
+        headers = {**_HEADERS, "x-amzn-RequestId": str(uuid.uuid4())}
+        if isinstance(reply, EventStream):
+            if request.method != "HEAD":
+                hub = self._context.control.events
+                return await stream_events(request, transport, hub, reply.after, headers)
+            reply = Content(headers={"Content-Type": EVENT_STREAM})
+        headers |= reply.headers
+        if "ETag" in headers and request.headers.get("If-None-Match") == headers["ETag"]:
+            return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return respond(request, reply.status, reply.content, headers)
+
+    async def _reply(
+        self, request: web.BaseRequest, raw_target: bytes, transport: asyncio.Transport
+    ) -> Content | EventStream:
         try:
-            reply = await self._act(request, raw_target, transport)
+            return await self._act(request, raw_target, transport)
         except Problem as problem:
-            reply = problem.reply
+            return problem.content
         except Refusal as refusal:
-            reply = Problem(refusal.status, refusal.message).reply
+            return Problem(refusal.status, refusal.message).content
         except StoreBusyError as error:
-            reply = Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}; nothing was changed.").reply
+            return Problem(503, f"{error}; nothing was changed.").content
         except ConnectionError:
             raise
         except Exception:
@@ -112,45 +125,27 @@ class Admin:
                 transport.abort()
                 raise ConnectionResetError from None
             _logger.exception("a request to the admin API was not answered")
-            reply = Problem(500, "The endpoint failed; its log says why.").reply
-        if isinstance(reply, EventStream) and request.method == "HEAD":
-            reply = Content(content=b"", headers={"Content-Type": EVENT_STREAM})
-        if isinstance(reply, EventStream):
-            hub = self._context.control.events
-            return await stream_events(request, transport, hub, reply.after, _own_headers())
-        return _respond(request, reply)
+            return Problem(500, "The endpoint failed; its log says why.").content
 
     async def _act(
         self, request: web.BaseRequest, raw_target: bytes, transport: asyncio.Transport
-    ) -> Reply:
+    ) -> Content | EventStream:
         context, headers = self._context, request.headers
         address: str = transport.get_extra_info("sockname")[0]
         context.access.check_site(headers, headers.getall("Host", []), address)
         target = parse_target(raw_target[len(PREFIX) :])
         route, path = find_route(ROUTES, request.method, target.segments)
         if not route.is_public:
-            context.access.check_token(headers, context.port)
+            context.access.check_token(headers)
         body = await read_body(request, route.max_body_bytes)
 
-        def act() -> Reply:
-            call = read_call(route, path, query=target.query, headers=headers, body=body)
-            return route.action(context, call)
+        def act() -> Content | EventStream:
+            given = read_arguments(route, path, query=target.query, headers=headers, body=body)
+            result = route.action(context, **given)
+            if isinstance(result, Content | EventStream):
+                return result
+            return Content(status=204) if result is None else json_content(result, route.status)
 
         if not route.may_wait:
             return act()
         return await asyncio.get_running_loop().run_in_executor(self._threads, act)
-
-
-def _respond(request: web.BaseRequest, content: Content) -> web.Response:
-    headers = {**_own_headers(), **content.headers}
-    if "ETag" in headers and request.headers.get("If-None-Match") == headers["ETag"]:
-        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
-    response = web.Response(status=content.status, body=content.content, headers=headers)
-    if not request.content.is_eof():
-        # The rest of a refused body would be taken for the next request.
-        response.force_close()
-    return response
-
-
-def _own_headers() -> dict[str, str]:
-    return {**_HEADERS, "x-amzn-RequestId": str(uuid.uuid4())}

@@ -16,8 +16,7 @@ from aiohttp import web
 from nimble_stop.local.api.answer import refused
 from nimble_stop.local.api.refusals import Refusal
 from nimble_stop.local.web.admin import ADMIN_PREFIX
-from nimble_stop.local.web.delivery import deliver
-from nimble_stop.local.web.request_body import read_body
+from nimble_stop.local.web.messages import deliver, read_body
 
 if TYPE_CHECKING:
     from nimble_stop.local.service import Service

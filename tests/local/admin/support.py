@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from jsonschema import Draft202012Validator, FormatChecker
 
 from nimble_stop.local.admin import PREFIX
-from nimble_stop.local.admin.openapi.document import openapi_document
+from nimble_stop.local.admin.openapi import openapi_document
+from nimble_stop.local.admin.routes import ROUTES
 from nimble_stop.local.admin.routing import find_route
-from nimble_stop.local.admin.table import ROUTES
 from nimble_stop.local.api.routes import parse_target
 from tests.local.support import Reply, send
 

@@ -4,7 +4,7 @@ import json
 
 from hypothesis import given, strategies as st
 
-from nimble_stop.local.admin.replies import Problem, json_reply, no_content
+from nimble_stop.local.admin.replies import Problem, json_content
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -15,19 +15,14 @@ VALUES = st.recursive(
 @given(VALUES)
 def test_a_document_is_written_as_json(document: object) -> None:
     """Whatever a document holds, it is written as `json.dumps` writes it, on a line of its own."""
-    reply = json_reply(document)
+    reply = json_content(document)
     assert reply.content == f"{json.dumps(document)}\n".encode()
     assert reply.headers["Content-Type"] == "application/json"
 
 
-def test_nothing_to_say() -> None:
-    """An answer without a body has no type either."""
-    assert (no_content().status, no_content().content, no_content().headers) == (204, b"", {})
-
-
 def test_a_problem() -> None:
     """An error is a JSON object with its message, and what else helps."""
-    reply = Problem(404, "There is none.", headers={"Allow": "GET"}, routes=["GET /x"]).reply
+    reply = Problem(404, "There is none.", headers={"Allow": "GET"}, routes=["GET /x"]).content
     assert reply.status == 404
     assert json.loads(reply.content) == {"message": "There is none.", "routes": ["GET /x"]}
     assert reply.headers["Allow"] == "GET"

@@ -5,8 +5,8 @@ from typing import cast
 import pytest
 
 from nimble_stop.local.admin.replies import Problem
+from nimble_stop.local.admin.routes import ROUTES
 from nimble_stop.local.admin.routing import find_route
-from nimble_stop.local.admin.table import ROUTES
 
 
 def test_variables_take_one_segment_each() -> None:

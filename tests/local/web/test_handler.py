@@ -14,7 +14,7 @@ from aiohttp.http_exceptions import TransferEncodingError
 
 from nimble_stop.local import LocalNimble
 from nimble_stop.local.api.refusals import Refusal
-from nimble_stop.local.web import request_body, server_thread
+from nimble_stop.local.web import messages, server_thread
 from tests.local.support import (
     call,
     connect,
@@ -133,14 +133,14 @@ def test_bodies_that_are_too_large(local: LocalNimble, data: bytes) -> None:
 
 def test_a_body_of_the_largest_size_is_read(local: LocalNimble) -> None:
     """The limit itself is still good."""
-    body = b"{" + b" " * (request_body.BODY_BYTES - 2) + b"}"
+    body = b"{" + b" " * (messages.BODY_BYTES - 2) + b"}"
     assert stop(local, "studio-1", "session-1", body=body).status == 200
 
 
 def test_silent_and_slow_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that sends nothing, half a head or half a body is disconnected."""
     monkeypatch.setattr(server_thread, "IDLE_SECONDS", 0.05)
-    monkeypatch.setattr(request_body, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(messages, "BODY_SECONDS", 0.05)
     with LocalNimble() as local:
         assert exchange_bytes(local, b"") == b""
         assert exchange_bytes(local, b"GET / HT") == b""
@@ -165,7 +165,7 @@ def test_half_open_connections(local: LocalNimble) -> None:
 
 def test_a_body_that_breaks_off(local: LocalNimble, monkeypatch: pytest.MonkeyPatch) -> None:
     """A chunked body that stops making sense is refused."""
-    monkeypatch.setattr(request_body, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(messages, "BODY_SECONDS", 0.2)
     with connect(local) as client:
         client.sendall(b"POST /x HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n")
         client.sendall(b"2\r\n{}\r\n")
@@ -225,7 +225,7 @@ def test_a_body_that_aiohttp_cannot_read(error: Exception) -> None:
     request.headers = {}
     request.content.iter_any.side_effect = error
     with pytest.raises(Refusal) as caught:
-        asyncio.run(request_body.read_body(request))
+        asyncio.run(messages.read_body(request))
     assert caught.value.status == 400
 
 

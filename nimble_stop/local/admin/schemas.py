@@ -1,49 +1,56 @@
-"""JSON Schemas of classes, made of their annotations and docstrings.
+"""JSON Schemas, made of the annotations and docstrings of classes and functions.
 
-So a new member of a session, a new kind of fault or a new argument is described as soon as it
+So a new member of a session, a new kind of fault or a new parameter is described as soon as it
 exists.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType, NoneType
-from typing import TYPE_CHECKING, Any, Final, get_args, get_type_hints
+from typing import Annotated, Any, Final, TypeAlias, get_args, get_type_hints
 
 import attrs
 
 from nimble_stop.models import VolumeConfiguration, member_name
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from nimble_stop.local.admin.routing import Schema
-
 __all__ = [
     "COUNT",
     "COUNT_OR_ZERO",
+    "Count",
+    "CountOrZero",
+    "Schema",
+    "argument_descriptions",
     "array",
     "described",
     "fields_schema",
     "nullable",
     "object_schema",
     "one_or_list",
+    "plain_text",
     "reference",
-    "required_fields",
-    "summary_of",
+    "type_schema",
 ]
 
-COUNT: Final[Schema] = {"type": "integer", "minimum": 1}
+Schema: TypeAlias = Mapping[str, object]
+"""A JSON Schema, as OpenAPI 3.1 has it."""
+
+Count: TypeAlias = Annotated[int, 1]
 """A number of things, at least one; also a number that counts from 1."""
 
-COUNT_OR_ZERO: Final[Schema] = {"type": "integer", "minimum": 0}
+CountOrZero: TypeAlias = Annotated[int, 0]
 """A number of things; also a number that counts from 1, or 0 for none."""
+
+COUNT: Final[Schema] = {"type": "integer", "minimum": 1}
+COUNT_OR_ZERO: Final[Schema] = {"type": "integer", "minimum": 0}
 
 _PLAIN: Final[Mapping[object, Schema]] = MappingProxyType(
     {
+        Count: COUNT,
+        CountOrZero: COUNT_OR_ZERO,
         bool: {"type": "boolean"},
         bytes: {"type": "string"},
         datetime: {"type": "string", "format": "date-time"},
@@ -90,13 +97,7 @@ def object_schema(
     required: Sequence[str] | None = None,
     description: str = "",
 ) -> Schema:
-    """Describe an object without other members.
-
-    Args:
-        properties: Its members.
-        required: Those that are always there; all if None.
-        description: What it is.
-    """
+    """Describe an object without other members; all are required if `required` is None."""
     schema = {
         "type": "object",
         "properties": {name: dict(schema) for name, schema in properties.items()},
@@ -106,66 +107,50 @@ def object_schema(
     return described(schema, description)
 
 
-def summary_of(kind: type) -> str:
-    """Read the first paragraph of a class's docstring; empty under ``python -OO``."""
-    return _plain_text((kind.__doc__ or "").partition("\n\n")[0])
-
-
 def fields_schema(
-    kind: type[Any], *, with_null: bool, left_out: Sequence[str] = ()
+    kind: type[Any], *, with_null: bool, spell: Callable[[str], str] = member_name
 ) -> dict[str, Schema]:
-    """Describe what an attrs class is made with, each argument under its name in Python.
+    """Describe what an attrs class is made with.
 
     Args:
         kind: The class.
         with_null: Whether what is None in Python is null in JSON; else it is left out.
-        left_out: Arguments that are not described.
+        spell: Returns the name that an argument has in JSON.
     """
     hints = get_type_hints(kind, localns=_TYPING_ONLY)
-    descriptions = _argument_descriptions(kind)
+    descriptions = argument_descriptions(kind)
     return {
-        field.name: described(
-            _type_schema(hints[field.name], with_null=with_null), descriptions.get(field.name, "")
+        spell(field.name): described(
+            type_schema(hints[field.name], with_null=with_null), descriptions.get(field.name, "")
         )
         for field in attrs.fields(kind)
-        if field.init and field.name not in left_out
+        if field.init
     }
 
 
-def required_fields(kind: type[Any]) -> list[str]:
-    """List the arguments of an attrs class that have no default."""
-    return [
-        field.name for field in attrs.fields(kind) if field.init and field.default is attrs.NOTHING
-    ]
-
-
-def _type_schema(hint: object, *, with_null: bool) -> Schema:
-    known = [part for part in get_args(hint) if part is not NoneType]
+def type_schema(hint: object, *, with_null: bool) -> Schema:
+    """Describe the values of a type."""
     if NoneType in get_args(hint):
-        schema = _type_schema(known[0], with_null=with_null)
+        schema = type_schema(get_args(hint)[0], with_null=with_null)
         return nullable(schema) if with_null else schema
     if hint is VolumeConfiguration:
-        members = fields_schema(VolumeConfiguration, with_null=with_null)
-        return object_schema({member_name(name): members[name] for name in members}, required=())
-    values = _enum_values(hint)
-    if values:
-        # Not an enum of JSON Schema: values that AWS may add later are kept.
-        return {"type": "string", "examples": values}
-    # Whatever a fault of a user's own takes.
-    return _PLAIN.get(hint, {})
-
-
-def _enum_values(hint: object) -> list[str]:
+        return object_schema(fields_schema(VolumeConfiguration, with_null=with_null), required=())
+    if hint in _PLAIN:
+        return _PLAIN[hint]
     if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return [str(value) for value in hint]
-    return []
+        # Not an enum of JSON Schema: values that AWS may add later are kept.
+        return {"type": "string", "examples": [str(value) for value in hint]}
+    # Whatever a fault of a user's own takes.
+    return {}
 
 
-def _argument_descriptions(kind: type) -> dict[str, str]:
-    arguments = (kind.__doc__ or "").partition("Args:\n")[2].partition("\n\n")[0]
+def argument_descriptions(documented: Callable[..., object]) -> dict[str, str]:
+    """Read what a docstring says of each argument; nothing under ``python -OO``."""
+    arguments = (documented.__doc__ or "").partition("Args:\n")[2].partition("\n\n")[0]
     found = re.findall(r"^ +(\w+): (.+?)(?=^ +\w+: |\Z)", arguments, re.MULTILINE | re.DOTALL)
-    return {name: _plain_text(text) for name, text in found}
+    return {name: plain_text(text) for name, text in found}
 
 
-def _plain_text(text: str) -> str:
+def plain_text(text: str) -> str:
+    """Write a paragraph of a docstring as one line of Markdown."""
     return " ".join(text.replace("``", "`").split())

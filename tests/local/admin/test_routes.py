@@ -4,6 +4,8 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import pytest
+
 from nimble_stop import __version__
 from nimble_stop.local import LocalNimble
 from nimble_stop.local.storage import busy
@@ -12,8 +14,6 @@ from tests.local.support import get
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 
 def test_health(local: LocalNimble) -> None:
@@ -49,10 +49,20 @@ def test_health_of_a_broken_store(local: LocalNimble) -> None:
 
 
 def test_the_page_and_its_files(local: LocalNimble) -> None:
-    """The page and each file that it names are served."""
+    """The page is a file, which comes with its type and a tag that follows its content."""
     page = ask(local, "GET", "/")
-    assert page.body == ask(local, "GET", "/page/index.html").body
-    assert ask(local, "GET", "/page/none.css").status == 404
+    assert page.body.startswith(b"<!DOCTYPE html>")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    again = ask(local, "GET", "/page/index.html")
+    assert (again.body, again.headers["etag"]) == (page.body, page.headers["etag"])
+
+
+@pytest.mark.parametrize("name", ["no.css", "..%2Fadmin.py", "__init__.py", "index.html%2F"])
+def test_nothing_else_is_served(local: LocalNimble, name: str) -> None:
+    """A name that is no file of the page is refused, and the answer names those that are."""
+    reply = ask(local, "GET", f"/page/{name}")
+    assert reply.status == 404
+    assert "index.html" in reply.json["message"]
 
 
 def test_logging_in() -> None:

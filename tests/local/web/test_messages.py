@@ -19,7 +19,7 @@ from nimble_stop.local import (
     TruncatedBody,
 )
 from nimble_stop.local.api.answer import Answer
-from nimble_stop.local.web import delivery
+from nimble_stop.local.web import messages
 from tests.local.support import connect, get, receive, stop_bytes
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def test_a_client_that_is_gone_cannot_be_reset() -> None:
 def test_a_client_that_is_gone_needs_no_end() -> None:
     """Closing or resetting a connection that is lost already does nothing."""
     request = mock.create_autospec(web.BaseRequest, instance=True, transport=None)
-    wire = delivery._HttpWire(request, Answer(status=200, body=b""))
+    wire = messages._HttpWire(request, Answer(status=200, body=b""))
     wire.close()
     wire.reset()
     assert not wire.response.prepared

@@ -3,13 +3,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from nimble_stop.local.admin import PREFIX
-from nimble_stop.local.admin.table import ROUTES
-from tests.local.admin.support import DOCUMENT, ask
+from nimble_stop.local.admin.routes import ROUTES
+from nimble_stop.models import StreamingSession, member_name
+from tests.local.admin.support import DOCUMENT, ask, problems
 
 if TYPE_CHECKING:
     from nimble_stop.local import LocalNimble
@@ -77,3 +79,39 @@ def test_members_are_described(name: str) -> None:
     members = DOCUMENT["components"]["schemas"][name]["properties"]
     described = [member for member in members.values() if "description" in member]
     assert len(described) > len(members) // 2
+
+
+def test_a_session_has_all_members() -> None:
+    """Each member of AWS's session is a member here, with its studio's id and its transition."""
+    wire = [member_name(field.name) for field in attrs.fields(StreamingSession)]
+    for name in ("Session", "NewSession"):
+        properties = DOCUMENT["components"]["schemas"][name]["properties"]
+        assert list(properties) == ["studioId", *wire, "transition"]
+
+
+@pytest.mark.parametrize(
+    ("name", "document", "is_valid"),
+    [
+        ("NewSession", {"studioId": "s", "sessionId": "x"}, True),
+        ("NewSession", {"studioId": "s", "sessionId": "x", "tags": None}, True),
+        ("NewSession", {"studioId": "s"}, False),
+        ("NewSession", {"studioId": "s", "sessionId": "x", "state": "REDY"}, False),
+        ("NewSession", {"studioId": "s", "sessionId": "x", "stat": "READY"}, False),
+        ("Session", {"studioId": "s", "sessionId": "x", "state": "HIBERNATED"}, True),
+        ("Session", {"studioId": "s", "sessionId": "x", "state": "READY", "tags": None}, False),
+        ("Fault", {"fault": "Latency", "seconds": 1.5, "times": 2}, True),
+        ("Fault", {"fault": "Latency"}, False),
+        ("Fault", {"fault": "Latency", "seconds": 1, "code": "X"}, False),
+        ("Fault", {"fault": "Late", "seconds": 1}, False),
+        ("FaultInForce", {"fault": "ResetAfterChange", "id": 1, "fired": 0, "left": None}, True),
+        ("FaultInForce", {"fault": "ResetAfterChange"}, False),
+        ("State", {}, True),
+        ("State", {"schemaVersion": 2}, False),
+        ("Clock", {"now": "2026-11-24T00:00:00Z", "skippedSeconds": 0}, True),
+        ("Error", {"message": "No.", "routes": []}, True),
+    ],
+)
+def test_what_is_allowed(name: str, document: object, *, is_valid: bool) -> None:
+    """A schema takes what the endpoint takes, and refuses what it refuses."""
+    found = problems({"$ref": f"#/components/schemas/{name}"}, document)
+    assert (list(found) == []) is is_valid

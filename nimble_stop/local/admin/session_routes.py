@@ -1,0 +1,198 @@
+"""What the admin API does to sessions, to their clock, and to the state as a whole."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import quote
+
+from nimble_stop.local.admin import PREFIX
+from nimble_stop.local.admin.inputs import check_members, read_objects
+from nimble_stop.local.admin.replies import (
+    INPUT_ERRORS,
+    Content,
+    Problem,
+    json_content,
+    wrong_input,
+)
+from nimble_stop.local.admin.routing import Context, Route
+from nimble_stop.local.admin.schemas import (
+    COUNT_OR_ZERO,
+    array,
+    described,
+    fields_schema,
+    object_schema,
+    one_or_list,
+    reference,
+)
+from nimble_stop.local.studio.document import SessionExistsError
+from nimble_stop.models import StreamingSession
+
+__all__ = ["ROUTES"]
+
+_MEMBERS: Final = ("studioId", *fields_schema(StreamingSession, with_null=False), "transition")
+
+
+def list_sessions(
+    context: Context, studio_id: str | None = None, state: str | None = None
+) -> dict[str, object]:
+    """List all sessions, deleted ones too, in the order of creation.
+
+    Args:
+        context: The endpoint.
+        studio_id: Only sessions of this studio.
+        state: Only sessions in this state.
+    """
+    sessions = [
+        session
+        for session in context.control.session_documents()
+        if studio_id in {None, session["studioId"]} and state in {None, session["state"]}
+    ]
+    return {"sessions": sessions}
+
+
+def add_sessions(context: Context, body: object) -> Content:
+    """Add one session, or a list of them.
+
+    Of a list all are added or none. What is not given has a default.
+    """
+    documents = read_objects(body)
+    for document in documents:
+        check_members(document, _MEMBERS)
+    try:
+        added = context.control.add_session_documents(documents)
+    except INPUT_ERRORS as error:
+        problem = wrong_input(error, 409 if isinstance(error, SessionExistsError) else 400)
+        if not isinstance(body, list):
+            problem.message = problem.message.removeprefix("sessions[0]: ")
+        raise problem from error
+    if isinstance(body, list):
+        return json_content({"sessions": added}, HTTPStatus.CREATED)
+    (session,) = added
+    place = "/".join(quote(str(session[name]), safe="") for name in ("studioId", "sessionId"))
+    location = {"Location": f"{PREFIX}/sessions/{place}"}
+    return json_content(session, HTTPStatus.CREATED, location)
+
+
+def complete_sessions(context: Context) -> dict[str, object]:
+    """Complete the transitions of all sessions, now."""
+    return {"completed": context.control.complete_all()}
+
+
+def get_session(context: Context, studio_id: str, session_id: str) -> dict[str, object]:
+    """Read one session."""
+    document = context.control.session_document(studio_id, session_id)
+    if document is None:
+        raise _not_found(studio_id, session_id)
+    return document
+
+
+def remove_session(context: Context, studio_id: str, session_id: str) -> None:
+    """Remove a session, as if it had never been there."""
+    try:
+        context.control.remove_session(studio_id, session_id)
+    except ValueError as error:
+        raise _not_found(studio_id, session_id) from error
+
+
+def complete_session(context: Context, studio_id: str, session_id: str) -> dict[str, object]:
+    """Complete the transition that a session is in, now."""
+    state = get_session(context, studio_id, session_id)["state"]
+    try:
+        context.control.complete(studio_id, session_id)
+    except ValueError as error:
+        message = f"The session is in {state}, which is no state of transition."
+        raise Problem(409, message) from error
+    return get_session(context, studio_id, session_id)
+
+
+def _not_found(studio_id: str, session_id: str) -> Problem:
+    return Problem(404, f"Studio {studio_id!r} has no session {session_id!r}.")
+
+
+def get_clock(context: Context) -> dict[str, object]:
+    """Read the sessions' time."""
+    return context.control.clock_document()
+
+
+def advance_clock(context: Context, body: object) -> dict[str, object]:
+    """Let time pass for the sessions.
+
+    Signatures and the `Date` header do not notice.
+    """
+    seconds = check_members(body, ("advance",)).get("advance")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise Problem(400, f"advance must be a number of seconds, not {seconds!r}.")
+    try:
+        context.control.advance(float(seconds))
+    except OverflowError as error:
+        raise Problem(400, "advance is more seconds than there are until the year 9999.") from error
+    except ValueError as error:
+        raise wrong_input(error) from error
+    return context.control.clock_document()
+
+
+def export_state(context: Context) -> dict[str, object]:
+    """Export the sessions, the clock and the faults as one document.
+
+    `PUT` and `nimble-stop serve --seed FILE` take it.
+    """
+    return context.control.export()
+
+
+def import_state(context: Context, body: dict[str, object]) -> None:
+    """Replace the sessions, the clock and the faults.
+
+    What the document does not hold is empty afterwards. Client tokens are forgotten, the journal
+    stays. Nothing is changed when something in it is wrong.
+    """
+    try:
+        context.control.import_(body)
+    except INPUT_ERRORS as error:
+        raise wrong_input(error) from error
+
+
+def reset_state(context: Context) -> None:
+    """Forget everything: sessions, client tokens, faults, journal, the time skipped."""
+    context.control.reset()
+
+
+_LARGE_BODY: Final = 64 * 1024 * 1024
+_SESSION: Final = reference("Session")
+_SESSIONS: Final = object_schema({"sessions": array(_SESSION)})
+_COMPLETED: Final = object_schema({"completed": described(COUNT_OR_ZERO, "How many there were.")})
+_ADVANCE: Final = object_schema(
+    {"advance": {"type": "number", "minimum": 0, "description": "How many seconds."}}
+)
+_ONE: Final = "/sessions/{studioId}/{sessionId}"
+
+ROUTES: Final = (
+    Route("GET", "/sessions", list_sessions, returns=_SESSIONS),
+    Route(
+        "POST",
+        "/sessions",
+        add_sessions,
+        body=one_or_list("NewSession"),
+        max_body_bytes=_LARGE_BODY,
+        status=201,
+        returns={"oneOf": [_SESSION, _SESSIONS]},
+        errors=(409,),
+    ),
+    Route("POST", "/sessions/complete", complete_sessions, returns=_COMPLETED),
+    Route("GET", _ONE, get_session, returns=_SESSION, errors=(404,)),
+    Route("DELETE", _ONE, remove_session, status=204, errors=(404,)),
+    Route("POST", f"{_ONE}/complete", complete_session, returns=_SESSION, errors=(404, 409)),
+    Route("GET", "/clock", get_clock, returns=reference("Clock")),
+    Route("POST", "/clock", advance_clock, body=_ADVANCE, returns=reference("Clock")),
+    Route("GET", "/state", export_state, returns=reference("State")),
+    Route(
+        "PUT",
+        "/state",
+        import_state,
+        body=reference("State"),
+        max_body_bytes=_LARGE_BODY,
+        status=204,
+    ),
+    Route("DELETE", "/state", reset_state, status=204),
+)
+"""The routes, in the order of the document."""

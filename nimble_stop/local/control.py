@@ -27,7 +27,7 @@ from nimble_stop.local.studio.sessions_view import Sessions
 from nimble_stop.models import format_timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from nimble_stop.local.faults.points import Fault
     from nimble_stop.local.journal import Journal
@@ -39,24 +39,13 @@ __all__ = ["Control"]
 
 
 class Control(EndpointState):
-    """The sessions, faults, journal, clock and events of an endpoint.
-
-    All methods may be called from any thread. Those that need the store wait while another thread
-    or process uses it, for 5 seconds at most, and raise `StoreBusyError` then.
-
-    Args:
-        options: What the endpoint is made with.
-    """
+    """The sessions, faults, journal, clock and events of an endpoint."""
 
     # Sessions
 
     @property
     def sessions(self) -> Sessions:
-        """All sessions as they are now, deleted ones too.
-
-        Raises:
-            RuntimeError: It is not running.
-        """
+        """All sessions as they are now, deleted ones too."""
         return Sessions(self._store, self._options.clock)
 
     def session_documents(self) -> list[dict[str, object]]:
@@ -65,30 +54,13 @@ class Control(EndpointState):
         Returns:
             Each session in wire form, with its ``studioId`` and, while it is in one, its
             ``transition``, as `export` has it.
-
-        Raises:
-            RuntimeError: It is not running.
         """
-
-        def read(tables: Tables) -> Iterator[StoredSession]:
-            tables.complete_due(self._now(tables))
-            return tables.sessions()
-
-        return list(map(describe_session, self._use(read)))
+        return list(map(describe_session, self._read(lambda tables: tables.sessions())))
 
     def session_document(self, studio_id: str, session_id: str) -> dict[str, object] | None:
-        """Read one session, as `session_documents` does, or None when there is none.
-
-        Raises:
-            RuntimeError: It is not running.
-        """
-
-        def read(tables: Tables) -> dict[str, object] | None:
-            tables.complete_due(self._now(tables))
-            session = tables.find(studio_id, session_id)
-            return None if session is None else describe_session(session)
-
-        return self._use(read)
+        """Read one session, as `session_documents` does, or None when there is none."""
+        session = self._read(lambda tables: tables.find(studio_id, session_id))
+        return None if session is None else describe_session(session)
 
     def add_session_documents(self, documents: Iterable[object]) -> list[dict[str, object]]:
         """Add sessions that are given as in a seed file: all of them or, with an error, none.
@@ -97,7 +69,6 @@ class Control(EndpointState):
             The sessions as `session_documents` returns them.
 
         Raises:
-            RuntimeError: It is not running.
             TypeError: A member is missing, unknown or of a wrong type; the message names it.
             ValueError: A value is not allowed, or a session exists; the message names it.
         """
@@ -126,7 +97,6 @@ class Control(EndpointState):
             The session as a client will read it.
 
         Raises:
-            RuntimeError: It is not running.
             TypeError: There is no such member, or its value is of a wrong type.
             ValueError: The studio has a session of that id, or a value is not allowed.
         """
@@ -151,7 +121,6 @@ class Control(EndpointState):
         """Remove a session, as if it had never been there; a client finds it no more.
 
         Raises:
-            RuntimeError: It is not running.
             ValueError: There is none of that id.
         """
         if not self._use(lambda tables: tables.remove(studio_id, session_id)):
@@ -160,11 +129,7 @@ class Control(EndpointState):
     def add_sample_studio(self, studio_id: str = SAMPLE_STUDIO_ID) -> None:
         """Add a small animation studio with sessions in several states, to try things out.
 
-        Args:
-            studio_id: The studio's id.
-
         Raises:
-            RuntimeError: It is not running.
             ValueError: The studio has some of these sessions already.
         """
         self._use(lambda tables: self._add_sample(tables, studio_id))
@@ -173,45 +138,25 @@ class Control(EndpointState):
         """Complete the transition that a session is in, now.
 
         Raises:
-            RuntimeError: It is not running.
             ValueError: The session is in no transition, or there is none of that id.
         """
-
-        def complete(tables: Tables) -> bool:
-            return tables.complete(self._now(tables), studio_id, session_id)
-
-        if not self._use(complete):
+        if not self._use(lambda tables: tables.complete(self._now(tables), studio_id, session_id)):
             raise ValueError(f"session {session_id!r} of {studio_id!r} is in no transition")
 
     def complete_all(self) -> int:
-        """Complete all transitions, now.
-
-        Returns:
-            How many there were.
-
-        Raises:
-            RuntimeError: It is not running.
-        """
+        """Complete all transitions, now, and return how many there were."""
         return self._use(lambda tables: tables.complete_all(self._now(tables)))
 
     # The sessions' time
 
     @property
     def now(self) -> float:
-        """The sessions' time, in seconds since 1970 UTC.
-
-        Raises:
-            RuntimeError: It is not running.
-        """
+        """The sessions' time, in seconds since 1970 UTC."""
         return self._use(self._now)
 
     @property
     def skipped_seconds(self) -> float:
-        """How far the sessions' time is ahead of the server's, in seconds.
-
-        Raises:
-            RuntimeError: It is not running.
-        """
+        """How far the sessions' time is ahead of the server's, in seconds."""
         return self._use(lambda tables: tables.skipped_seconds)
 
     def advance(self, seconds: float) -> None:
@@ -223,7 +168,6 @@ class Control(EndpointState):
             seconds: How many seconds, 0 or more.
 
         Raises:
-            RuntimeError: It is not running.
             ValueError: The number is negative or not finite, or leads beyond the year 9999.
         """
 
@@ -236,14 +180,7 @@ class Control(EndpointState):
         self._events.publish(EventKind.CLOCK, lambda: moved)
 
     def clock_document(self) -> dict[str, object]:
-        """Read the sessions' time at once.
-
-        Returns:
-            ``now``, in RFC 3339, and ``skippedSeconds``, how far it is ahead of the server's.
-
-        Raises:
-            RuntimeError: It is not running.
-        """
+        """Read the sessions' time, ``now`` in RFC 3339, together with ``skippedSeconds``."""
         return self._use(self._clock_document)
 
     def _clock_document(self, tables: Tables) -> dict[str, object]:
@@ -313,10 +250,7 @@ class Control(EndpointState):
         return tuple(self._faults)
 
     def remove_fault(self, rule_id: int) -> None:
-        """Take one rule out of force.
-
-        Args:
-            rule_id: The rule's ``id``.
+        """Take one rule out of force, by its ``id``.
 
         Raises:
             ValueError: There is no such rule in force.

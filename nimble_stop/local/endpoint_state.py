@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from nimble_stop.local.storage.store import Store
     from nimble_stop.local.storage.stored_session import StoredSession
     from nimble_stop.local.storage.tables import Change, Tables
-    from nimble_stop.local.studio.document import Seed
     from nimble_stop.local.studio.session import Circumstances
 
 __all__ = ["EndpointState", "not_running"]
@@ -51,11 +50,9 @@ _logger: Final = logging.getLogger("nimble_stop.local")
 class EndpointState:
     """The state of an endpoint.
 
-    All methods may be called from any thread. Those that need the store wait while another thread
-    or process uses it, for 5 seconds at most, and raise `StoreBusyError` then.
-
-    Args:
-        options: What the endpoint is made with.
+    All methods may be called from any thread. Those that need the store raise `RuntimeError` while
+    the endpoint is not running. While another thread or process uses the store they wait, for 5
+    seconds at most, and raise `StoreBusyError` then.
     """
 
     def __init__(self, options: EndpointOptions) -> None:
@@ -95,16 +92,12 @@ class EndpointState:
         in transition) and ``faults`` (a list of objects as in a fault file). What a fault has
         counted is taken off its ``times`` and ``skip``. Client tokens and the journal are no part
         of it.
-
-        Raises:
-            RuntimeError: It is not running.
         """
 
         def read(tables: Tables) -> tuple[float, Iterator[StoredSession], list[FaultRule]]:
-            tables.complete_due(self._now(tables))
             return tables.skipped_seconds, tables.sessions(), self._faults.remaining()
 
-        skipped_seconds, sessions, faults = self._use(read)
+        skipped_seconds, sessions, faults = self._read(read)
         return State(skipped_seconds, list(map(write_session, sessions)), faults).to_dict()
 
     def import_(self, document: Mapping[str, object]) -> None:
@@ -117,7 +110,6 @@ class EndpointState:
             document: What `export` returned, or a part of it: what it does not hold is empty.
 
         Raises:
-            RuntimeError: It is not running.
             TypeError: A value is of a wrong type, or there is no such member; the message names it.
             ValueError: A value is not allowed; the message names it.
             ConfigurationError: A fault is not one; the message names the key.
@@ -138,11 +130,7 @@ class EndpointState:
         self._events.publish(EventKind.RESET, dict)
 
     def reset(self) -> None:
-        """Forget everything: sessions, client tokens, faults, requests and the time skipped.
-
-        Raises:
-            RuntimeError: It is not running.
-        """
+        """Forget everything: sessions, client tokens, faults, requests and the time skipped."""
         self._use(lambda tables: tables.clear())
         self._faults.clear()
         self._journal.clear()
@@ -183,33 +171,32 @@ class EndpointState:
 
     def _fill_empty_store(self) -> None:
         """Add what the options say, when there are no sessions."""
-        options = self._options
-        if options.seed is None and not options.sample:
+        seed = self._options.seed
+        if seed is None and not self._options.sample:
             return
         try:
-            self._fill(options.seed)
+            state = State() if seed is None else read_seed(seed)
+            if self._use(lambda tables: self._fill(tables, state)):
+                self._faults.add(state.faults)
         except (TypeError, ValueError) as error:
-            if isinstance(options.seed, str | PathLike):
-                raise ConfigurationError(f"In {str(options.seed)!r}: {error}.") from error
+            if isinstance(seed, str | PathLike):
+                raise ConfigurationError(f"In {str(seed)!r}: {error}.") from error
             raise
 
-    def _fill(self, seed: Seed | None) -> None:
-        options = self._options
-        state = State() if seed is None else read_seed(seed)
+    def _fill(self, tables: Tables, state: State) -> bool:
+        # In one transaction with what is added: two processes may open one new file at once.
+        if tables.count():
+            return False
+        skip_seconds(state.skipped_seconds, self._options.clock, tables)
+        if self._options.sample:
+            self._add_sample(tables, SAMPLE_STUDIO_ID)
+        add_sessions(tables, read_sessions(state.sessions, self._circumstances(self._now(tables))))
+        return True
 
-        def fill(tables: Tables) -> bool:
-            # In one transaction with what is added: two processes may open one new file at once.
-            if tables.count():
-                return False
-            skip_seconds(state.skipped_seconds, options.clock, tables)
-            if options.sample:
-                self._add_sample(tables, SAMPLE_STUDIO_ID)
-            now = self._now(tables)
-            add_sessions(tables, read_sessions(state.sessions, self._circumstances(now)))
-            return True
-
-        if self._use(fill):
-            self._faults.add(state.faults)
+    def _add_sample(self, tables: Tables, studio_id: str) -> None:
+        now = self._now(tables)
+        entries = sample_sessions(studio_id, now)
+        add_sessions(tables, read_sessions(entries, self._circumstances(now)))
 
     def _session_keys(self) -> list[tuple[str, str]] | None:
         """List the sessions that there are, or were when the store was closed; None if unknown."""
@@ -249,14 +236,8 @@ class EndpointState:
             lambda: {"faults": [describe_rule(rule) for rule in self._faults]},
         )
 
-    def _add_sample(self, tables: Tables, studio_id: str) -> None:
-        now = self._now(tables)
-        entries = sample_sessions(studio_id, now)
-        add_sessions(tables, read_sessions(entries, self._circumstances(now)))
-
     def _circumstances(self, now: float) -> Circumstances:
-        caller = self._options.keys[0].access_key_id
-        return self._operations.circumstances(now, caller)
+        return self._operations.circumstances(now, self._options.keys[0].access_key_id)
 
     def _now(self, tables: Tables) -> float:
         return session_time(self._options.clock, tables)
@@ -270,6 +251,15 @@ class EndpointState:
                 return work(tables)
 
         return wait_while_busy(attempt)
+
+    def _read(self, work: Callable[[Tables], _Result]) -> _Result:
+        """Do the same when the transitions that are due are completed."""
+
+        def read(tables: Tables) -> _Result:
+            tables.complete_due(self._now(tables))
+            return work(tables)
+
+        return self._use(read)
 
     @property
     def _store(self) -> Store:

@@ -21,7 +21,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Event", "EventHub", "EventKind", "EventReader", "Replay"]
+__all__ = ["Event", "EventHub", "EventKind", "EventReader"]
 
 # A page that was away for a minute of heavy testing finds everything; some megabytes at most.
 _CAPACITY: Final = 2_000
@@ -30,16 +30,7 @@ _CAPACITY: Final = 2_000
 class EventKind(StrEnum):
     """What an event is about; the value is the name that readers receive.
 
-    The data of each kind:
-
-    - ``sessions``: ``{"sessions": [...]}``, each as `Control.session_documents` returns it. One
-      that was removed has a ``studioId``, a ``sessionId`` and the ``state`` None. The list is None
-      when many sessions changed at once, and all are to be read again.
-    - ``request``: the journal's record, as `RequestRecord.to_dict` writes it.
-    - ``cleared``: ``{}``; the journal was cleared.
-    - ``faults``: ``{"faults": [...]}``, all rules in force, as `describe_rule` writes them.
-    - ``clock``: as `Control.clock_document` returns it.
-    - ``reset``: ``{}``; everything is to be read again.
+    The admin API's route ``events`` describes the data of each kind.
     """
 
     SESSIONS = "sessions"
@@ -67,24 +58,8 @@ class Event:
 
     @property
     def data(self) -> Mapping[str, object]:
-        """The event's data; `EventKind` describes them."""
+        """The event's data, ready for JSON."""
         return self.read_data()
-
-
-@attrs.frozen
-class Replay:
-    """Events that were published after a given one.
-
-    Args:
-        events: The events, oldest first; none when some are lost.
-        last_id: The number of the last event that the reader need not ask for again.
-        lost: Whether some of those asked for are gone, so that the reader must read everything
-            again.
-    """
-
-    events: tuple[Event, ...]
-    last_id: int
-    lost: bool = False
 
 
 class EventHub:
@@ -95,12 +70,14 @@ class EventHub:
     """
 
     def __init__(self, capacity: int = _CAPACITY) -> None:
-        self._events: deque[Event] = deque(maxlen=capacity)
+        self._kept: deque[tuple[EventKind, Callable[[], Mapping[str, object]]]] = deque(
+            maxlen=capacity
+        )
         # Greater than any number of an endpoint that ran before: none of its readers can take our
         # events for those that it has seen. JavaScript's numbers hold it exactly.
         self._first_id = self._last_id = time.time_ns() // 1000
         self._lock = threading.Lock()
-        self._readers: list[EventReader] = []
+        self._readers: tuple[EventReader, ...] = ()
 
     @property
     def last_id(self) -> int:
@@ -121,26 +98,29 @@ class EventHub:
         """
         with self._lock:
             self._last_id += 1
-            self._events.append(Event(self._last_id, kind, read_data))
-            readers = tuple(self._readers)
-        for reader in readers:
+            self._kept.append((kind, read_data))
+        for reader in self._readers:
             reader.wake()
 
-    def after(self, event_id: int, limit: int | None = None) -> Replay:
-        """Read the events that were published after one.
+    def after(self, event_id: int, limit: int | None = None) -> list[Event] | None:
+        """Read the events that were published after one, oldest first.
 
         Args:
             event_id: The last event that the reader has seen; 0 for none. A number that was never
                 given, such as one of an endpoint that ran before, counts as lost events.
             limit: How many events at most; None for all.
+
+        Returns:
+            The events; None when some are lost, so that the reader must read everything again.
         """
+        seen = event_id or self._first_id
         with self._lock:
-            newer = self._last_id - (event_id or self._first_id)
-            if not 0 <= newer <= len(self._events):
-                return Replay((), self._last_id, lost=True)
-            start = len(self._events) - newer
-            events = tuple(islice(self._events, start, None if limit is None else start + limit))
-            return Replay(events, events[-1].id if events else self._last_id)
+            newer = self._last_id - seen
+            if not 0 <= newer <= len(self._kept):
+                return None
+            start = len(self._kept) - newer
+            kept = list(islice(self._kept, start, None if limit is None else start + limit))
+        return [Event(seen + index, *event) for index, event in enumerate(kept, 1)]
 
     def open(
         self, after: int, *, limit: int | None = None, idle_seconds: float | None = None
@@ -150,38 +130,39 @@ class EventHub:
         Args:
             after: The last event that the reader has seen; 0 for none.
             limit: How many events come at once at most; None for all that there are.
-            idle_seconds: After how many seconds without an event a `Replay` without one comes.
+            idle_seconds: After how many seconds without an event an empty list comes.
 
         Returns:
             An asynchronous iterator, to be closed with `EventReader.close`; `disconnect` ends it.
         """
         reader = EventReader(self, after, limit=limit, idle_seconds=idle_seconds)
         with self._lock:
-            self._readers.append(reader)
+            self._readers += (reader,)
         return reader
 
-    def disconnect(self, reader: EventReader | None = None) -> None:
-        """End a stream, or all streams that are open now."""
+    def disconnect(self, *readers: EventReader) -> None:
+        """End some streams, or all that are open now."""
         with self._lock:
-            readers = self._readers if reader is None else [reader]
-            self._readers = [kept for kept in self._readers if kept not in readers]
-        for ended in readers:
-            ended.is_disconnected = True
-            ended.wake()
+            ended = readers or self._readers
+            self._readers = tuple(reader for reader in self._readers if reader not in ended)
+        for reader in ended:
+            reader.is_disconnected = True
+            reader.wake()
 
 
 class EventReader:
     """A stream of events on an event loop: what comes after an event, as it is published.
 
-    A reader that is slower than the publishers gets `Replay.lost` and continues with the newest.
+    It yields what `EventHub.after` returns. When events are lost it continues with the newest.
     """
 
     def __init__(
         self, hub: EventHub, after: int, *, limit: int | None, idle_seconds: float | None
     ) -> None:
         self.is_disconnected = False
+        self.last_id = after
+        """The last event that the reader need not ask for again."""
         self._hub = hub
-        self._after = after
         self._limit = limit
         self._idle_seconds = idle_seconds
         self._loop = asyncio.get_running_loop()
@@ -203,7 +184,7 @@ class EventReader:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Replay:
+    async def __anext__(self) -> list[Event] | None:
         is_idle = False
         while True:
             # In this order: what happens from here on wakes it.
@@ -211,17 +192,16 @@ class EventReader:
             self._is_awake = False
             if self.is_disconnected:
                 raise StopAsyncIteration
-            replay = self._hub.after(self._after, self._limit)
-            if replay.events or replay.lost or is_idle:
-                self._after = replay.last_id
-                return replay
-            is_idle = not await self._wait()
-
-    async def _wait(self) -> bool:
-        """Wait until there is something; False when the time was over before."""
-        try:
-            async with asyncio.timeout(self._idle_seconds):
-                await self._woken.wait()
-        except TimeoutError:
-            return False
-        return True
+            newest_id = self._hub.last_id
+            events = self._hub.after(self.last_id, self._limit)
+            if events is None:
+                self.last_id = newest_id
+            elif events:
+                self.last_id = events[-1].id
+            if is_idle or events != []:
+                return events
+            try:
+                async with asyncio.timeout(self._idle_seconds):
+                    await self._woken.wait()
+            except TimeoutError:
+                is_idle = True

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from nimble_stop.local.events import EventHub, EventKind, Replay
+from nimble_stop.local.events import Event, EventHub, EventKind
 
 
 def publish(hub: EventHub, *numbers: int) -> None:
@@ -16,19 +16,26 @@ def publish(hub: EventHub, *numbers: int) -> None:
         hub.publish(EventKind.CLOCK, lambda number=number: {"number": number})  # type: ignore[misc]
 
 
-def numbers(replay: Replay) -> list[object]:
-    """Read the numbers that the events carry."""
-    return [event.data["number"] for event in replay.events]
+def numbers(events: list[Event] | None) -> list[object] | None:
+    """Read the numbers that the events carry; None when some are lost."""
+    return None if events is None else [event.data["number"] for event in events]
+
+
+def all_events(hub: EventHub) -> list[Event]:
+    """Read all events."""
+    events = hub.after(0)
+    assert events is not None
+    return events
 
 
 def test_a_reader_resumes_after_what_it_has_seen() -> None:
     """Ids grow by one, and only newer events are replayed."""
     hub = EventHub()
     publish(hub, 1, 2, 3)
-    first, second, third = hub.after(0).events
+    first, second, third = all_events(hub)
     assert (second.id, third.id) == (first.id + 1, first.id + 2)
     assert numbers(hub.after(second.id)) == [3]
-    assert hub.after(third.id) == Replay((), third.id)
+    assert hub.after(third.id) == []
     assert hub.last_id == third.id
 
 
@@ -38,17 +45,16 @@ def test_the_buffer_is_bounded() -> None:
     start = hub.last_id
     publish(hub, 1, 2, 3)
     assert numbers(hub.after(start + 1)) == [2, 3]
-    assert hub.after(start) == Replay((), hub.last_id, lost=True)
-    assert hub.after(0).lost
+    assert hub.after(start) is None
+    assert hub.after(0) is None
 
 
 def test_reading_in_portions() -> None:
-    """A limit gives the oldest events, and where to go on."""
+    """A limit gives the oldest events."""
     hub = EventHub()
     publish(hub, 1, 2, 3)
-    replay = hub.after(0, 2)
-    assert numbers(replay) == [1, 2]
-    assert numbers(hub.after(replay.last_id, 2)) == [3]
+    assert numbers(hub.after(0, 2)) == [1, 2]
+    assert numbers(hub.after(all_events(hub)[1].id, 2)) == [3]
 
 
 @pytest.mark.parametrize("ahead", [-1, 2])
@@ -57,7 +63,7 @@ def test_an_id_of_another_run(ahead: int) -> None:
     hub = EventHub()
     foreign = hub.last_id + ahead
     publish(hub, 1)
-    assert hub.after(foreign).lost
+    assert hub.after(foreign) is None
 
 
 def test_ids_grow_over_restarts() -> None:
@@ -71,15 +77,15 @@ def test_data_is_made_for_readers_only() -> None:
     """An event that nobody reads does not compute its data."""
     hub = EventHub()
     hub.publish(EventKind.RESET, lambda: pytest.fail("nobody has read it"))
-    assert hub.after(0).events[0].kind == "reset"
+    assert all_events(hub)[0].kind == "reset"
 
 
 async def take(hub: EventHub, count: int, after: int) -> list[object]:
     """Read numbers from a stream until there are enough."""
     taken: list[object] = []
     with closing(hub.open(after)) as reader:
-        async for replay in reader:
-            taken += numbers(replay)
+        async for events in reader:
+            taken += numbers(events) or []
             if len(taken) >= count:
                 break
     return taken
@@ -108,7 +114,7 @@ def test_a_stream_resumes() -> None:
     """With the id of the last event seen, a stream begins behind it."""
     hub = EventHub()
     publish(hub, 1, 2, 3)
-    first = hub.after(0).events[0].id
+    first = all_events(hub)[0].id
     assert asyncio.run(take(hub, 2, first)) == [2, 3]
 
 
@@ -116,28 +122,27 @@ def test_a_slow_stream_loses_the_oldest() -> None:
     """A reader that is slower than the publisher costs no memory, and continues with the newest."""
     hub = EventHub(capacity=2)
 
-    async def read() -> list[tuple[list[object], bool]]:
-        seen: list[tuple[list[object], bool]] = []
+    async def read() -> list[list[object] | None]:
+        seen: list[list[object] | None] = []
         with closing(hub.open(hub.last_id)) as reader:
             publish(hub, 0)
             for after in ((1, 2, 3), (4,), ()):
-                replay = await anext(reader)
-                seen.append((numbers(replay), replay.lost))
+                seen.append(numbers(await anext(reader)))
                 publish(hub, *after)
         return seen
 
-    assert asyncio.run(read()) == [([0], False), ([], True), ([4], False)]
+    assert asyncio.run(read()) == [[0], None, [4]]
 
 
 def test_an_idle_stream() -> None:
     """A reader can have a sign of life when nothing happens."""
     hub = EventHub()
 
-    async def read() -> Replay:
+    async def read() -> list[Event] | None:
         with closing(hub.open(0, idle_seconds=0)) as reader:
             return await anext(reader)
 
-    assert asyncio.run(read()) == Replay((), hub.last_id)
+    assert asyncio.run(read()) == []
 
 
 def test_disconnecting() -> None:
@@ -161,7 +166,7 @@ def test_a_loop_that_is_closed() -> None:
 
     async def leave() -> None:
         reader = hub.open(hub.last_id, idle_seconds=0)
-        assert (await anext(reader)).events == ()
+        assert await anext(reader) == []
         # It waits, and nobody closes it.
         waiting = asyncio.ensure_future(anext(reader))
         await asyncio.sleep(0)
@@ -181,6 +186,6 @@ def test_publishing_from_many_threads() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    ids = [event.id for event in hub.after(0).events]
+    ids = [event.id for event in all_events(hub)]
     assert all(later == earlier + 1 for earlier, later in pairwise(ids))
     assert len(ids) == 400

@@ -19,7 +19,7 @@ from aiohttp import web
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nimble_stop.local.events import EventHub, Replay
+    from nimble_stop.local.events import Event, EventHub
 
 __all__ = ["EVENT_STREAM", "RESYNC", "stream_events"]
 
@@ -66,21 +66,20 @@ async def stream_events(
         await response.prepare(request)
         # The number lets a reader resume that is disconnected before the first event.
         await _write(transport, response, f"retry: {_RECONNECT_MILLISECONDS}\nid: {start}\n\n")
-        async for replay in reader:
-            await _write(transport, response, _text(replay))
+        async for events in reader:
+            await _write(transport, response, _text(events, reader.last_id))
             await asyncio.sleep(_GATHER_SECONDS)
     return response
 
 
-def _text(replay: Replay) -> str:
-    if replay.lost:
-        return f"id: {replay.last_id}\nevent: {RESYNC}\ndata: {{}}\n\n"
-    if not replay.events:
-        return ": nothing new\n\n"
-    return "".join(
+def _text(events: list[Event] | None, last_id: int) -> str:
+    if events is None:
+        return f"id: {last_id}\nevent: {RESYNC}\ndata: {{}}\n\n"
+    written = (
         f"id: {event.id}\nevent: {event.kind}\ndata: {json.dumps(event.data)}\n\n"
-        for event in replay.events
+        for event in events
     )
+    return "".join(written) or ": nothing new\n\n"
 
 
 async def _write(transport: asyncio.Transport, response: web.StreamResponse, text: str) -> None:

@@ -35,6 +35,7 @@ class LocalNimble(Control):
 
     It checks signatures, keeps state, and lets injected faults happen. Use it as a context manager,
     or call `start` and `close`. Several can run at once. All methods may be called from any thread.
+    What needs the store, the port or the sessions raises `RuntimeError` while it is not running.
 
     Args:
         **options: The fields of `EndpointOptions`, each with its default.
@@ -86,20 +87,18 @@ class LocalNimble(Control):
     def start(self) -> Self:
         """Serve, in a thread of its own, until `close`; nothing happens when it serves already.
 
-        After `close` it may be called again: the port is the same, and so are the sessions when
-        they are in a file.
-
-        Raises:
-            ConfigurationError: The store, the seed or the address cannot be used.
-            TypeError: A value of the seed is of a wrong type.
-            ValueError: A value of the seed is not allowed.
+        It raises what `bind` raises. After `close` it may be called again: the port is the same,
+        and so are the sessions when they are in a file.
         """
         with self._lifecycle:
             listener = self._bind()
             if self._thread is None:
                 self._admin = Admin(self, self._port) if self.options.admin else None
                 self._thread = ServerThread(
-                    Handler(self._make_service(), self._admin),
+                    Handler(
+                        Service(self.options, self._operations, self._faults, self._journal),
+                        self._admin,
+                    ),
                     listener,
                     tick=self.complete_due_transitions,
                     on_end=self._store.close,
@@ -147,26 +146,11 @@ class LocalNimble(Control):
         self._listener = listener
         return listener
 
-    def _make_service(self) -> Service:
-        return Service(
-            operations=self._operations,
-            keys={key.access_key_id: key for key in self.options.keys},
-            region_name=self.region_name,
-            clock=self.options.clock,
-            max_skew_seconds=self.options.max_skew_seconds,
-            faults=self._faults,
-            journal=self._journal,
-        )
-
     # How to reach it
 
     @property
     def endpoint_url(self) -> str:
-        """The URL to give to a client as ``endpoint_url``.
-
-        Raises:
-            RuntimeError: It is not running, so it has no port yet.
-        """
+        """The URL to give to a client as ``endpoint_url``."""
         if self._listener is None:
             raise not_running()
         return url_of(self.options.host, self._port)
@@ -184,9 +168,6 @@ class LocalNimble(Control):
         """The ``AWS_*`` variables that lead a client of this API here.
 
         Other variables can still lead it elsewhere; `environment_changes` knows which.
-
-        Raises:
-            RuntimeError: It is not running, so it has no port yet.
         """
         variables = self.environment_changes().variables
         return {name: value for name, value in variables.items() if name.startswith("AWS_")}
@@ -196,9 +177,6 @@ class LocalNimble(Control):
 
         Args:
             environ: The environment that is to be changed; it is not touched.
-
-        Raises:
-            RuntimeError: It is not running, so it has no port yet.
         """
         return endpoint_environment(
             self.endpoint_url,

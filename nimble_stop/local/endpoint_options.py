@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import ipaddress
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
@@ -15,7 +16,15 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 import attrs
-from attrs.validators import and_, deep_iterable, ge, instance_of, is_callable, matches_re, optional
+from attrs.validators import (
+    deep_iterable,
+    ge,
+    instance_of,
+    is_callable,
+    matches_re,
+    min_len,
+    optional,
+)
 
 from nimble_stop.exceptions import ConfigurationError
 from nimble_stop.local.api.signature import AccessKey
@@ -41,7 +50,6 @@ __all__ = ["DEFAULT_KEY", "DEFAULT_REGION_NAME", "EndpointOptions", "with_endpoi
 
 _Options = ParamSpec("_Options")
 _Self = TypeVar("_Self")
-_Result = TypeVar("_Result")
 
 DEFAULT_KEY: Final = AccessKey("LOCALNIMBLE", "local-nimble-secret-access-key")
 """The access key that is accepted by default. It is no secret: it opens nothing else."""
@@ -51,36 +59,31 @@ DEFAULT_REGION_NAME: Final = "us-west-2"
 """The region that signatures must be made for by default."""
 
 # The region is one part of a signature's scope, between slashes, and of host names elsewhere.
-_REGION: Final = r"(?!\d+\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_REGION: Final = re.compile(r"(?!\d+\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 
 
 def _help(text: str, metavar: str | None = None, flag: str | None = None) -> dict[str, str | None]:
     """Describe an option of the command line; an option without this is Python's alone.
 
-    Args:
-        text: What it is for.
-        metavar: What its value is called; None for an option without a value.
-        flag: The option's name where it may be given several times, each time with one value.
+    The flag is the option's name where it may be given several times, each time with one value.
     """
     return {"help": text, "metavar": metavar, "flag": flag}
 
 
-def _check_region(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
-    try:
-        and_(instance_of(str), matches_re(_REGION))(instance, attribute, value)
-    except (TypeError, ValueError):
+def _check_region(_: object, attribute: attrs.Attribute[str], value: object) -> None:
+    if not isinstance(value, str) or _REGION.fullmatch(value) is None:
         raise ConfigurationError(
             f"{attribute.name} is {quote(value)}, which is no region name: letters, digits and "
             "hyphens, such as 'us-west-2'."
-        ) from None
+        )
 
 
-_is_string: Final[Check] = instance_of(str)
+
 _optional_seconds: Final[Check] = optional(number(0))
 _keys: Final = expect(
     "an AccessKey or a sequence of at least one",
     deep_iterable(instance_of(AccessKey), instance_of(Sequence)),
-    lambda instance, attribute, value: ge(1)(instance, attribute, len(value)),
+    min_len(1),
 )
 
 
@@ -186,14 +189,14 @@ class EndpointOptions:
         default=None,
         repr=False,
         validator=optional(
-            expect("a string of printable ASCII without spaces", _is_string, matches_re(r"[!-~]+"))
+            expect("a string of printable ASCII without spaces", string, matches_re(r"[!-~]+"))
         ),
         metadata=_help("Ask for this token on the admin API and the live page.", "TOKEN"),
     )
     admin_hosts: Sequence[str] = attrs.field(
         default=(),
         validator=expect(
-            "a sequence of host names", deep_iterable(_is_string, instance_of((list, tuple)))
+            "a sequence of host names", deep_iterable(string, instance_of((list, tuple)))
         ),
         metadata=_help(
             "Serve the admin API under this host name too; may be repeated.", "NAME", "--admin-host"
@@ -235,33 +238,33 @@ def _is_loopback(host: str) -> bool:
 def with_endpoint_options(
     options_class: Callable[_Options, EndpointOptions],
 ) -> Callable[
-    [Callable[[_Self, EndpointOptions], _Result]], Callable[Concatenate[_Self, _Options], _Result]
+    [Callable[[_Self, EndpointOptions], None]], Callable[Concatenate[_Self, _Options], None]
 ]:
     """Let a method that takes `EndpointOptions` be called with their keywords instead.
 
     Args:
         options_class: `EndpointOptions`; type checkers take the keywords from it.
     """
+    signature = inspect.signature(EndpointOptions)
+    names = tuple(signature.parameters)
 
     def decorate(
-        method: Callable[[_Self, EndpointOptions], _Result],
-    ) -> Callable[Concatenate[_Self, _Options], _Result]:
+        method: Callable[[_Self, EndpointOptions], None],
+    ) -> Callable[Concatenate[_Self, _Options], None]:
         @wraps(method)
-        def call(self: _Self, /, *args: _Options.args, **options: _Options.kwargs) -> _Result:
+        def call(self: _Self, /, *args: _Options.args, **options: _Options.kwargs) -> None:
             for name in options:
-                if name not in _NAMES:
+                if name not in names:
                     raise TypeError(
-                        f"there is no option {name!r}; the options are {', '.join(_NAMES)}"
-                        f"{suggestion(name, _NAMES)}"
+                        f"there is no option {name!r}; the options are {', '.join(names)}"
+                        f"{suggestion(name, names)}"
                     )
-            return method(self, options_class(*args, **options))
+            method(self, options_class(*args, **options))
 
-        own = list(inspect.signature(method).parameters.values())[:1]
-        keywords = inspect.signature(EndpointOptions).parameters.values()
-        vars(call)["__signature__"] = inspect.Signature([*own, *keywords])
+        self_parameter = next(iter(inspect.signature(method).parameters.values()))
+        vars(call)["__signature__"] = signature.replace(
+            parameters=[self_parameter, *signature.parameters.values()]
+        )
         return call
 
     return decorate
-
-
-_NAMES: Final = tuple(field.name for field in attrs.fields(EndpointOptions))

@@ -81,13 +81,16 @@ class Environment:
     def render(self, format: EnvironmentFormat | str) -> str:  # noqa: A002  # the option's own name
         """Write the changes as text, with a newline at the end.
 
-        Args:
-            format: One of `EnvironmentFormat`.
-
         Raises:
             ValueError: There is no such format.
         """
-        return _WRITERS[EnvironmentFormat(format)](self)
+        form = EnvironmentFormat(format)
+        if form is EnvironmentFormat.JSON:
+            values = {**self.variables, **dict.fromkeys(self.unset)}
+            return json.dumps(values, indent=2) + "\n"
+        assignment, quote = _ASSIGNMENTS[form]
+        lines = [assignment.format(name, quote(value)) for name, value in self.variables.items()]
+        return "\n".join([*lines, *_removals(form, self.unset), ""])
 
 
 def endpoint_environment(
@@ -123,55 +126,40 @@ def endpoint_environment(
     return Environment(MappingProxyType(variables), unset)
 
 
-def _write_export(environment: Environment) -> str:
-    lines = [f"export {name}={shlex.quote(value)}" for name, value in environment.variables.items()]
-    return "\n".join([*lines, f"unset {' '.join(environment.unset)}", ""])
-
-
-def _write_json(environment: Environment) -> str:
-    values = {**environment.variables, **dict.fromkeys(environment.unset)}
-    return json.dumps(values, indent=2) + "\n"
-
-
-def _write_dotenv(environment: Environment) -> str:
-    lines = [f"{name}={_quoted(value)}" for name, value in environment.variables.items()]
-    # botocore takes an empty profile for the name of one.
-    lines += [f"# unset {name}" if name in _PROFILES else f"{name}=" for name in environment.unset]
-    return "\n".join([*lines, ""])
-
-
-def _quoted(value: str) -> str:
-    """Quote a value for a dotenv file: in single quotes nothing is special but they themselves."""
+def _quote_dotenv(value: str) -> str:
+    # In single quotes nothing is special but they themselves.
     if "'" not in value:
         return f"'{value}'"
     escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
     return f'"{escaped}"'
 
 
-def _write_fish(environment: Environment) -> str:
-    lines = [
-        # In fish's single quotes a backslash escapes itself and the quote.
-        "set -gx {} '{}'".format(name, value.replace("\\", "\\\\").replace("'", "\\'"))
-        for name, value in environment.variables.items()
-    ]
-    return "\n".join([*lines, f"set -e {' '.join(environment.unset)}", ""])
+def _quote_fish(value: str) -> str:
+    # In fish's single quotes a backslash escapes itself and the quote.
+    return "'{}'".format(value.replace("\\", "\\\\").replace("'", "\\'"))
 
 
-def _write_powershell(environment: Environment) -> str:
-    lines = [
-        "$env:{} = '{}'".format(name, value.replace("'", "''"))
-        for name, value in environment.variables.items()
-    ]
-    removed = ", ".join(f"Env:{name}" for name in environment.unset)
-    return "\n".join([*lines, f"Remove-Item {removed} -ErrorAction SilentlyContinue", ""])
+def _quote_powershell(value: str) -> str:
+    return "'{}'".format(value.replace("'", "''"))
 
 
-_WRITERS: Final[Mapping[EnvironmentFormat, Callable[[Environment], str]]] = MappingProxyType(
-    {
-        EnvironmentFormat.EXPORT: _write_export,
-        EnvironmentFormat.JSON: _write_json,
-        EnvironmentFormat.DOTENV: _write_dotenv,
-        EnvironmentFormat.FISH: _write_fish,
-        EnvironmentFormat.POWERSHELL: _write_powershell,
-    }
+_ASSIGNMENTS: Final[Mapping[EnvironmentFormat, tuple[str, Callable[[str], str]]]] = (
+    MappingProxyType(
+        {
+            EnvironmentFormat.EXPORT: ("export {}={}", shlex.quote),
+            EnvironmentFormat.DOTENV: ("{}={}", _quote_dotenv),
+            EnvironmentFormat.FISH: ("set -gx {} {}", _quote_fish),
+            EnvironmentFormat.POWERSHELL: ("$env:{} = {}", _quote_powershell),
+        }
+    )
 )
+
+
+def _removals(form: EnvironmentFormat, names: tuple[str, ...]) -> list[str]:
+    if form is EnvironmentFormat.DOTENV:
+        # botocore takes an empty profile for the name of one.
+        return [f"# unset {name}" if name in _PROFILES else f"{name}=" for name in names]
+    if form is EnvironmentFormat.POWERSHELL:
+        removed = ", ".join(f"Env:{name}" for name in names)
+        return [f"Remove-Item {removed} -ErrorAction SilentlyContinue"]
+    return [f"{'set -e' if form is EnvironmentFormat.FISH else 'unset'} {' '.join(names)}"]

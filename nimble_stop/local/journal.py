@@ -25,6 +25,7 @@ __all__ = ["JOURNAL_SIZE", "Journal"]
 
 _logger: Final = logging.getLogger("nimble_stop.local")
 _SHOWN_IN_A_FAILURE: Final = 20
+_STOP: Final = "StopStreamingSession"
 
 # Enough for the tests of a day, in a few tens of megabytes.
 JOURNAL_SIZE: Final = 20_000
@@ -33,6 +34,10 @@ JOURNAL_SIZE: Final = 20_000
 
 class Journal(Sequence[RequestRecord]):
     """The newest requests, oldest first; safe to read while requests come in.
+
+    Its assertions raise `AssertionError` with the requests in the message, also when the journal
+    had to drop some, or when there is no such session and no request named it; and `ValueError`
+    when there is no such operation. A studio's id is needed when several have a session of that id.
 
     Args:
         size: How many records are kept.
@@ -45,7 +50,7 @@ class Journal(Sequence[RequestRecord]):
     def __init__(
         self,
         size: int = JOURNAL_SIZE,
-        on_add: Callable[[RequestRecord], None] | None = None,
+        on_add: Callable[[RequestRecord], None] = lambda _: None,
         on_clear: Callable[[], None] = lambda: None,
         sessions: Callable[[], Iterable[tuple[str, str]] | None] = lambda: None,
     ) -> None:
@@ -72,12 +77,11 @@ class Journal(Sequence[RequestRecord]):
             if len(self._records) == self._records.maxlen:
                 self._dropped += 1
             self._records.append(record)
-        if self._on_add is not None:
-            try:
-                self._on_add(record)
-            except Exception:
-                # Whoever listens cannot change what a client is answered.
-                _logger.exception("a listener to requests failed")
+        try:
+            self._on_add(record)
+        except Exception:
+            # Whoever listens cannot change what a client is answered.
+            _logger.exception("a listener to requests failed")
 
     def clear(self) -> None:
         """Forget everything."""
@@ -115,71 +119,38 @@ class Journal(Sequence[RequestRecord]):
     ) -> list[RequestRecord]:
         """List the requests that have all the given properties, oldest first.
 
-        Args:
-            operation: The API operation, such as ``"StopStreamingSession"``.
-            studio_id: The studio.
-            session_id: The session.
-            client_token: The idempotency token.
-            applied: Whether the request changed something.
-
         Raises:
             ValueError: There is no such operation.
         """
         _check_operation(operation)
-        wanted: list[tuple[str, object]] = [
-            ("operation", operation),
-            ("studio_id", studio_id),
-            ("session_id", session_id),
-            ("client_token", client_token),
-            ("applied", applied),
-        ]
-        given = [(name, value) for name, value in wanted if value is not None]
+        wanted = {
+            "operation": operation,
+            "studio_id": studio_id,
+            "session_id": session_id,
+            "client_token": client_token,
+            "applied": applied,
+        }
+        given = {name: value for name, value in wanted.items() if value is not None}
         return [
             record
             for record in self
-            if all(getattr(record, name) == value for name, value in given)
+            if all(getattr(record, name) == value for name, value in given.items())
         ]
 
     def assert_stopped_once(self, session_id: str, *, studio_id: str | None = None) -> None:
-        """Check that a session was stopped by exactly one request, however many were sent.
-
-        Args:
-            session_id: The session.
-            studio_id: The studio, when several have a session of that id.
-
-        Raises:
-            AssertionError: It was stopped never or more than once; the message shows the requests.
-                Or there is no such session.
-        """
+        """Check that a session was stopped by exactly one request, however many were sent."""
         __tracebackhide__ = True
-        self.assert_applied(
-            1, operation="StopStreamingSession", session_id=session_id, studio_id=studio_id
-        )
+        self.assert_applied(1, operation=_STOP, session_id=session_id, studio_id=studio_id)
 
     def assert_not_stopped(self, session_id: str, *, studio_id: str | None = None) -> None:
-        """Check that no request stopped a session.
-
-        Args:
-            session_id: The session.
-            studio_id: The studio, when several have a session of that id.
-
-        Raises:
-            AssertionError: It was stopped; the message shows the requests. Or there is no such
-                session.
-        """
+        """Check that no request stopped a session."""
         __tracebackhide__ = True
-        self.assert_applied(
-            0, operation="StopStreamingSession", session_id=session_id, studio_id=studio_id
-        )
+        self.assert_applied(0, operation=_STOP, session_id=session_id, studio_id=studio_id)
 
     def assert_none_stopped_twice(self) -> None:
-        """Check that no session was stopped by more than one request, however many there are.
-
-        Raises:
-            AssertionError: Some were; the message shows their requests.
-        """
+        """Check that no session was stopped by more than one request, however many there are."""
         __tracebackhide__ = True
-        applied = self.matching(operation="StopStreamingSession", applied=True)
+        applied = self.matching(operation=_STOP, applied=True)
         counts = Counter((record.studio_id, record.session_id) for record in applied)
         twice = [record for record in applied if counts[record.studio_id, record.session_id] > 1]
         self._assert(
@@ -197,19 +168,7 @@ class Journal(Sequence[RequestRecord]):
         session_id: str | None = None,
         studio_id: str | None = None,
     ) -> None:
-        """Check how many requests changed something.
-
-        Args:
-            times: How many there should be.
-            operation: The API operation.
-            session_id: The session; None counts over all.
-            studio_id: The studio; None counts over all.
-
-        Raises:
-            AssertionError: There were more or fewer; the message shows the requests. Or there is no
-                such session.
-            ValueError: There is no such operation.
-        """
+        """Check how many requests changed something, of one session or of all."""
         __tracebackhide__ = True
         _check_operation(operation)
         self._check_session(session_id, studio_id)
@@ -225,18 +184,7 @@ class Journal(Sequence[RequestRecord]):
     def assert_attempts(
         self, times: int, *, operation: str | None = None, session_id: str | None = None
     ) -> None:
-        """Check how many requests came in.
-
-        Args:
-            times: How many there should be.
-            operation: The API operation; None counts all.
-            session_id: The session; None counts over all.
-
-        Raises:
-            AssertionError: There were more or fewer; the message shows the requests. Or there is no
-                such session.
-            ValueError: There is no such operation.
-        """
+        """Check how many requests came in, of one operation or all, of one session or all."""
         __tracebackhide__ = True
         _check_operation(operation)
         self._check_session(session_id, None)
@@ -249,25 +197,14 @@ class Journal(Sequence[RequestRecord]):
         )
 
     def assert_one_token(self, session_id: str, *, studio_id: str | None = None) -> None:
-        """Check that all stops of a session carried the same client token.
-
-        Args:
-            session_id: The session.
-            studio_id: The studio, when several have a session of that id.
-
-        Raises:
-            AssertionError: There was no stop, one without a token, or several tokens. Or there is
-                no such session.
-        """
+        """Check that there were stops of a session, all with the same client token."""
         __tracebackhide__ = True
         self._check_session(session_id, studio_id)
-        seen = self.matching(
-            operation="StopStreamingSession", session_id=session_id, studio_id=studio_id
-        )
+        seen = self.matching(operation=_STOP, session_id=session_id, studio_id=studio_id)
         tokens = {record.client_token for record in seen}
         self._assert(
             len(tokens) == 1 and None not in tokens,
-            f"StopStreamingSession{_of(session_id)} should have carried one client token, "
+            f"{_STOP}{_of(session_id)} should have carried one client token, "
             f"and carried {len(tokens - {None})}",
             seen,
         )

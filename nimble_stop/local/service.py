@@ -36,13 +36,12 @@ from nimble_stop.local.studio.operations import Call
 from nimble_stop.local.studio.session import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from nimble_stop.local.api.routes import Route
-    from nimble_stop.local.api.signature import AccessKey
+    from nimble_stop.local.endpoint_options import EndpointOptions
     from nimble_stop.local.faults.rules import FaultRules
     from nimble_stop.local.journal import Journal
-    from nimble_stop.local.studio.clock import Clock
     from nimble_stop.local.studio.operations import Operations
 
 __all__ = ["Service"]
@@ -51,27 +50,28 @@ _logger: Final = logging.getLogger("nimble_stop.local")
 _Fault = TypeVar("_Fault", bound=Fault)
 
 
-@attrs.frozen(kw_only=True)
 class Service:
     """The endpoint without its socket.
 
     Args:
+        options: The keys, the region and the clock that it goes by.
         operations: The operations on the store.
-        keys: The accepted keys by their access key id.
-        region_name: The region that it stands in.
-        clock: The server's time.
-        max_skew_seconds: How far a signature's date may be off, either way.
         faults: What goes wrong.
         journal: Where the requests are recorded.
     """
 
-    operations: Operations
-    keys: Mapping[str, AccessKey] = attrs.field(repr=False)
-    region_name: str
-    clock: Clock
-    max_skew_seconds: float
-    faults: FaultRules
-    journal: Journal
+    def __init__(
+        self,
+        options: EndpointOptions,
+        operations: Operations,
+        faults: FaultRules,
+        journal: Journal,
+    ) -> None:
+        self._options = options
+        self._keys = {key.access_key_id: key for key in options.keys}
+        self._operations = operations
+        self._faults = faults
+        self._journal = journal
 
     def open(
         self, method: str, raw_target: bytes, raw_headers: Iterable[tuple[bytes, bytes]]
@@ -94,7 +94,7 @@ class Service:
         if latency is not None:
             await asyncio.sleep(latency.delay_seconds)
         skew = self._take(exchange, ClockFault)
-        now = self.clock() + (0.0 if skew is None else skew.offset_seconds)
+        now = self._options.clock() + (0.0 if skew is None else skew.offset_seconds)
         try:
             answer = await self._carry_out(exchange, now)
         except Refusal as refusal:
@@ -104,7 +104,8 @@ class Service:
             _logger.exception("%s failed", exchange.request_id)
             answer = refused(Refusal("InternalServerErrorException", "The endpoint failed."))
         answer = self._finish(exchange, answer, now)
-        self.journal.add(record(exchange, answer, number=self.journal.next_number(), now=now))
+        number = self._journal.next_number()
+        self._journal.add(record(exchange, answer, number=number, now=now))
         return answer
 
     async def _carry_out(self, exchange: Exchange, now: float) -> Answer:
@@ -118,10 +119,10 @@ class Service:
                 headers=exchange.headers,
                 body=exchange.body,
             ),
-            keys=self.keys,
-            region_name=self.region_name,
+            keys=self._keys,
+            region_name=self._options.region_name,
             now=now,
-            max_skew_seconds=self.max_skew_seconds,
+            max_skew_seconds=self._options.max_skew_seconds,
         )
         fault = self._take(exchange, AnswerFault)
         if fault is not None:
@@ -129,13 +130,9 @@ class Service:
         if exchange.route is None:
             raise unknown_operation(exchange.method, exchange.target)
         call = self._read_call(exchange, exchange.route, exchange.caller)
-        result = await retry_while_busy(lambda: self.operations.perform(call))
-        return Answer(
-            status=200,
-            body=result.body,
-            headers={"Content-Type": JSON},
-            applied=result.applied,
-        )
+        result = await retry_while_busy(lambda: self._operations.perform(call))
+        headers = {"Content-Type": JSON}
+        return Answer(status=200, body=result.body, headers=headers, applied=result.applied)
 
     def _read_call(self, exchange: Exchange, route: Route, caller: str) -> Call:
         def fails() -> Failure | None:
@@ -169,9 +166,9 @@ class Service:
         """Return the fault that happens at this point of this request, if any."""
         route = exchange.route
         fault = (
-            self.faults.take(point, None, None, None)
+            self._faults.take(point, None, None, None)
             if route is None
-            else self.faults.take(point, route.operation, route.studio_id, route.session_id)
+            else self._faults.take(point, route.operation, route.studio_id, route.session_id)
         )
         if fault is not None:
             exchange.faults.append(type(fault).__name__)

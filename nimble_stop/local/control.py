@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from nimble_stop._api.converter import structure_session
+from nimble_stop.local.endpoint_options import with_arguments_of
 from nimble_stop.local.endpoint_state import EndpointState
 from nimble_stop.local.events import EventKind
 from nimble_stop.local.faults.rules import FaultRule
@@ -29,7 +30,6 @@ from nimble_stop.models import format_timestamp
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from nimble_stop.local.faults.points import Fault
     from nimble_stop.local.journal import Journal
     from nimble_stop.local.storage.stored_session import StoredSession
     from nimble_stop.local.storage.tables import Tables
@@ -189,30 +189,11 @@ class Control(EndpointState):
 
     # Faults
 
-    def inject(
-        self,
-        fault: Fault,
-        *,
-        operation: str | None = None,
-        studio_id: str | None = None,
-        session_id: str | None = None,
-        times: int | None = None,
-        skip: int = 0,
-        probability: float = 1.0,
-        seed: int = 0,
-    ) -> FaultRule:
-        """Let something go wrong.
+    @with_arguments_of(FaultRule)
+    def inject(self, rule: FaultRule) -> FaultRule:
+        """Let something go wrong, such as ``inject(Latency(2), session_id="artist-1", times=1)``.
 
-        Args:
-            fault: What happens, such as `ServiceFailure` or `Latency`.
-            operation: Only to requests for this operation, such as ``"StopStreamingSession"``.
-            studio_id: Only to requests for this studio.
-            session_id: Only to requests for this session.
-            times: How often at most; None for ever.
-            skip: How many requests that fit are let through first.
-            probability: How likely it happens to a request that fits, from 0 to 1.
-            seed: The seed of the random numbers behind the probability: the same seed, the same
-                sequence.
+        It takes the arguments of `FaultRule`.
 
         Returns:
             The rule; its ``fired`` counts how often it happened.
@@ -221,21 +202,6 @@ class Control(EndpointState):
             TypeError: An argument is of a wrong type.
             ValueError: An argument has a value that is not allowed.
         """
-        __tracebackhide__ = True
-        try:
-            rule = FaultRule(
-                fault,
-                operation=operation,
-                studio_id=studio_id,
-                session_id=session_id,
-                times=times,
-                skip=skip,
-                probability=probability,
-                seed=seed,
-            )
-        except (TypeError, ValueError) as error:
-            # Where attrs and the validators raised it does not help whoever called this.
-            raise error.with_traceback(None) from None
         self.inject_rules([rule])
         return rule
 

@@ -11,7 +11,7 @@ import threading
 from typing import TYPE_CHECKING, Self
 
 from nimble_stop.local.control import Control
-from nimble_stop.local.endpoint_options import EndpointOptions, with_endpoint_options
+from nimble_stop.local.endpoint_options import EndpointOptions, with_arguments_of
 from nimble_stop.local.endpoint_state import not_running
 from nimble_stop.local.environment import Environment, endpoint_environment
 from nimble_stop.local.service import Service
@@ -23,7 +23,6 @@ from nimble_stop.local.web.server_thread import ServerThread, listen, url_of
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
-    from types import TracebackType
 
     from botocore.credentials import Credentials
 
@@ -47,7 +46,7 @@ class LocalNimble(Control):
             admin API would be open to other machines.
     """
 
-    @with_endpoint_options(EndpointOptions)
+    @with_arguments_of(EndpointOptions)
     def __init__(self, options: EndpointOptions) -> None:
         super().__init__(options)
         self._port = options.port
@@ -59,12 +58,7 @@ class LocalNimble(Control):
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -93,17 +87,14 @@ class LocalNimble(Control):
         with self._lifecycle:
             listener = self._bind()
             if self._thread is None:
+                service = Service(self.options, self._operations, self._faults, self._journal)
                 self._admin = Admin(self, self._port) if self.options.admin else None
                 self._thread = ServerThread(
-                    Handler(
-                        Service(self.options, self._operations, self._faults, self._journal),
-                        self._admin,
-                    ),
+                    Handler(service, self._admin),
                     listener,
                     tick=self.complete_due_transitions,
                     on_end=self._store.close,
                 )
-                self._thread.start()
         return self
 
     def close(self) -> None:

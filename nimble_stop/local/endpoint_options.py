@@ -46,9 +46,11 @@ if TYPE_CHECKING:
     from nimble_stop.local.faults.rules import FaultRule
     from nimble_stop.local.studio.clock import Clock
 
-__all__ = ["DEFAULT_KEY", "DEFAULT_REGION_NAME", "EndpointOptions", "with_endpoint_options"]
+__all__ = ["DEFAULT_KEY", "DEFAULT_REGION_NAME", "EndpointOptions", "with_arguments_of"]
 
-_Options = ParamSpec("_Options")
+_Arguments = ParamSpec("_Arguments")
+_Made = TypeVar("_Made")
+_Result = TypeVar("_Result")
 _Self = TypeVar("_Self")
 
 DEFAULT_KEY: Final = AccessKey("LOCALNIMBLE", "local-nimble-secret-access-key")
@@ -76,7 +78,6 @@ def _check_region(_: object, attribute: attrs.Attribute[str], value: object) -> 
             f"{attribute.name} is {quote(value)}, which is no region name: letters, digits and "
             "hyphens, such as 'us-west-2'."
         )
-
 
 
 _optional_seconds: Final[Check] = optional(number(0))
@@ -235,36 +236,37 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def with_endpoint_options(
-    options_class: Callable[_Options, EndpointOptions],
+def with_arguments_of(
+    made: Callable[_Arguments, _Made],
 ) -> Callable[
-    [Callable[[_Self, EndpointOptions], None]], Callable[Concatenate[_Self, _Options], None]
+    [Callable[[_Self, _Made], _Result]], Callable[Concatenate[_Self, _Arguments], _Result]
 ]:
-    """Let a method that takes `EndpointOptions` be called with their keywords instead.
+    """Let a method that takes an instance of a class be called with the class's arguments instead.
 
-    Args:
-        options_class: `EndpointOptions`; type checkers take the keywords from it.
+    What the class refuses is raised where the method was called.
     """
-    signature = inspect.signature(EndpointOptions)
-    names = tuple(signature.parameters)
+    parameters = inspect.signature(made).parameters
 
     def decorate(
-        method: Callable[[_Self, EndpointOptions], None],
-    ) -> Callable[Concatenate[_Self, _Options], None]:
+        method: Callable[[_Self, _Made], _Result],
+    ) -> Callable[Concatenate[_Self, _Arguments], _Result]:
         @wraps(method)
-        def call(self: _Self, /, *args: _Options.args, **options: _Options.kwargs) -> None:
-            for name in options:
-                if name not in names:
+        def call(self: _Self, /, *args: _Arguments.args, **keywords: _Arguments.kwargs) -> _Result:
+            __tracebackhide__ = True
+            for name in keywords:
+                if name not in parameters:
                     raise TypeError(
-                        f"there is no option {name!r}; the options are {', '.join(names)}"
-                        f"{suggestion(name, names)}"
+                        f"there is no option {name!r}; the options are {', '.join(parameters)}"
+                        f"{suggestion(name, parameters)}"
                     )
-            method(self, options_class(*args, **options))
+            try:
+                value = made(*args, **keywords)
+            except (TypeError, ValueError) as error:
+                raise error.with_traceback(None) from None
+            return method(self, value)
 
-        self_parameter = next(iter(inspect.signature(method).parameters.values()))
-        vars(call)["__signature__"] = signature.replace(
-            parameters=[self_parameter, *signature.parameters.values()]
-        )
+        own = next(iter(inspect.signature(method).parameters.values()))
+        vars(call)["__signature__"] = inspect.Signature([own, *parameters.values()])
         return call
 
     return decorate

@@ -41,9 +41,7 @@ HEADERS: Final = 128
 IDLE_SECONDS: Final = 12.0
 """How long a connection may wait for a whole request head, from its start or the last answer."""
 
-TICK_SECONDS: Final = 0.2
-"""How often the server completes transitions that are due while somebody reads the events."""
-
+_TICK_SECONDS: Final = 0.2
 _BACKLOG: Final = 512
 _MAX_PORT: Final = 65_535
 # Of each address that means "all": the one at which this machine reaches itself.
@@ -68,22 +66,15 @@ def listen(host: str, port: int) -> socket.socket:
     if not 0 <= port <= _MAX_PORT:
         raise ConfigurationError(f"The port must be from 0 to {_MAX_PORT}, not {port}.")
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
+        family, _, _, _, address = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listener = socket.socket(family, kind, protocol)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(_BACKLOG)
-        except BaseException:
-            listener.close()
-            raise
+        dual = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+        return socket.create_server(address, family=family, backlog=_BACKLOG, dualstack_ipv6=dual)
     except (OSError, UnicodeError) as error:
         raise ConfigurationError(
             f"The endpoint cannot listen on {host!r}, port {port}: {error}."
         ) from error
-    return listener
 
 
 def url_of(host: str, port: int) -> str:
@@ -93,12 +84,12 @@ def url_of(host: str, port: int) -> str:
 
 
 class ServerThread:
-    """The thread that serves, and its event loop.
+    """The thread that serves, and its event loop; it runs from the start.
 
     Args:
         handler: Answers the requests.
         listener: The socket that connections come in by; closed when the thread ends.
-        tick: Called every `TICK_SECONDS` in the thread.
+        tick: Called every `_TICK_SECONDS` in the thread.
         on_end: Called in the thread after everything else has ended.
     """
 
@@ -117,16 +108,10 @@ class ServerThread:
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="nimble-stop-local", daemon=True)
-
-    def start(self) -> None:
-        """Begin to serve."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Close the port and all connections, and wait until that is done.
-
-        Called in the thread itself, for instance by a listener to requests, it does not wait.
-        """
+        """Close the port and all connections; wait for it, unless called in the thread itself."""
         # The loop is closed when the thread has ended already.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._stop.set)
@@ -148,7 +133,7 @@ class ServerThread:
         while not self._stop.is_set():
             self._tick()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), TICK_SECONDS)
+                await asyncio.wait_for(self._stop.wait(), _TICK_SECONDS)
         # A connection that is being accepted while asyncio closes its server is lost unclosed. So
         # nothing more is accepted, and what has been gets its handler first.
         with suppress(NotImplementedError):

@@ -11,15 +11,15 @@ import asyncio
 import threading
 import time
 from collections import deque
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from itertools import islice
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
 __all__ = ["Event", "EventHub", "EventKind", "EventReader"]
 
@@ -48,8 +48,7 @@ class Event:
     Args:
         id: Its number, one more than that of the event before it.
         kind: What it is about.
-        read_data: Returns its data, ready for JSON. It is called by those who read the event, so
-            that an event that nobody reads costs nothing.
+        read_data: Returns its data.
     """
 
     id: int
@@ -92,9 +91,7 @@ class EventHub:
     def publish(self, kind: EventKind, read_data: Callable[[], Mapping[str, object]]) -> None:
         """Append an event and wake the readers; never waits for any of them.
 
-        Args:
-            kind: What the event is about.
-            read_data: Returns the event's data; called later, in the reader's thread.
+        The event's data are computed by those who read it: an event that nobody reads costs little.
         """
         with self._lock:
             self._last_id += 1
@@ -122,49 +119,31 @@ class EventHub:
             kept = list(islice(self._kept, start, None if limit is None else start + limit))
         return [Event(seen + index, *event) for index, event in enumerate(kept, 1)]
 
-    def open(
-        self, after: int, *, limit: int | None = None, idle_seconds: float | None = None
-    ) -> EventReader:
-        """Open a stream of events for the running event loop.
-
-        Args:
-            after: The last event that the reader has seen; 0 for none.
-            limit: How many events come at once at most; None for all that there are.
-            idle_seconds: After how many seconds without an event an empty list comes.
-
-        Returns:
-            An asynchronous iterator, to be closed with `EventReader.close`; `disconnect` ends it.
-        """
-        reader = EventReader(self, after, limit=limit, idle_seconds=idle_seconds)
+    @contextmanager
+    def reader(self) -> Generator[EventReader]:
+        """Connect a reader, which is on the running event loop."""
+        reader = EventReader()
         with self._lock:
-            self._readers += (reader,)
-        return reader
+            self._readers = (*self._readers, reader)
+        try:
+            yield reader
+        finally:
+            with self._lock:
+                self._readers = tuple(other for other in self._readers if other is not reader)
 
-    def disconnect(self, *readers: EventReader) -> None:
-        """End some streams, or all that are open now."""
-        with self._lock:
-            ended = readers or self._readers
-            self._readers = tuple(reader for reader in self._readers if reader not in ended)
-        for reader in ended:
-            reader.is_disconnected = True
+    def disconnect(self) -> None:
+        """End all streams that are open now."""
+        for reader in self._readers:
+            reader.is_connected = False
             reader.wake()
 
 
 class EventReader:
-    """A stream of events on an event loop: what comes after an event, as it is published.
+    """Waits for events on an event loop."""
 
-    It yields what `EventHub.after` returns. When events are lost it continues with the newest.
-    """
-
-    def __init__(
-        self, hub: EventHub, after: int, *, limit: int | None, idle_seconds: float | None
-    ) -> None:
-        self.is_disconnected = False
-        self.last_id = after
-        """The last event that the reader need not ask for again."""
-        self._hub = hub
-        self._limit = limit
-        self._idle_seconds = idle_seconds
+    def __init__(self) -> None:
+        self.is_connected = True
+        """Whether more can come."""
         self._loop = asyncio.get_running_loop()
         self._woken = asyncio.Event()
         self._is_awake = True
@@ -177,31 +156,16 @@ class EventReader:
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._woken.set)
 
-    def close(self) -> None:
-        """End the stream."""
-        self._hub.disconnect(self)
+    def rest(self) -> None:
+        """Let what is published from now on end the next `wait`."""
+        self._woken.clear()
+        self._is_awake = False
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> list[Event] | None:
-        is_idle = False
-        while True:
-            # In this order: what happens from here on wakes it.
-            self._woken.clear()
-            self._is_awake = False
-            if self.is_disconnected:
-                raise StopAsyncIteration
-            newest_id = self._hub.last_id
-            events = self._hub.after(self.last_id, self._limit)
-            if events is None:
-                self.last_id = newest_id
-            elif events:
-                self.last_id = events[-1].id
-            if is_idle or events != []:
-                return events
-            try:
-                async with asyncio.timeout(self._idle_seconds):
-                    await self._woken.wait()
-            except TimeoutError:
-                is_idle = True
+    async def wait(self, seconds: float) -> bool:
+        """Wait until something is published after `rest`; return False when it takes too long."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            return False
+        return True

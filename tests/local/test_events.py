@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from contextlib import closing
+from contextlib import ExitStack
 from itertools import pairwise
 
 import pytest
@@ -80,102 +80,65 @@ def test_data_is_made_for_readers_only() -> None:
     assert all_events(hub)[0].kind == "reset"
 
 
-async def take(hub: EventHub, count: int, after: int) -> list[object]:
-    """Read numbers from a stream until there are enough."""
-    taken: list[object] = []
-    with closing(hub.open(after)) as reader:
-        async for events in reader:
-            taken += numbers(events) or []
-            if len(taken) >= count:
-                break
-    return taken
-
-
-def test_a_stream_yields_what_other_threads_publish() -> None:
-    """Readers on an event loop receive every event, in order, from whatever thread."""
+def test_a_reader_is_woken_by_other_threads() -> None:
+    """A reader on an event loop gets every event, in order, from whatever thread."""
     hub = EventHub()
 
     async def read() -> list[object]:
-        reading = asyncio.create_task(take(hub, 100, hub.last_id))
-        # The reader runs until it waits.
-        await asyncio.sleep(0)
-        assert hub.reader_count == 1
-        publisher = threading.Thread(target=publish, args=(hub, *range(100)))
-        publisher.start()
-        taken = await reading
-        publisher.join()
+        last_id, taken = hub.last_id, list[object]()
+        with hub.reader() as reader:
+            assert hub.reader_count == 1
+            publisher = threading.Thread(target=publish, args=(hub, *range(100)))
+            publisher.start()
+            while len(taken) < 100:
+                reader.rest()
+                events = hub.after(last_id) or []
+                taken += numbers(events) or []
+                last_id = events[-1].id if events else last_id
+                assert events or await reader.wait(10)
+            publisher.join()
         return taken
 
     assert asyncio.run(read()) == list(range(100))
     assert hub.reader_count == 0
 
 
-def test_a_stream_resumes() -> None:
-    """With the id of the last event seen, a stream begins behind it."""
-    hub = EventHub()
-    publish(hub, 1, 2, 3)
-    first = all_events(hub)[0].id
-    assert asyncio.run(take(hub, 2, first)) == [2, 3]
-
-
-def test_a_slow_stream_loses_the_oldest() -> None:
-    """A reader that is slower than the publisher costs no memory, and continues with the newest."""
-    hub = EventHub(capacity=2)
-
-    async def read() -> list[list[object] | None]:
-        seen: list[list[object] | None] = []
-        with closing(hub.open(hub.last_id)) as reader:
-            publish(hub, 0)
-            for after in ((1, 2, 3), (4,), ()):
-                seen.append(numbers(await anext(reader)))
-                publish(hub, *after)
-        return seen
-
-    assert asyncio.run(read()) == [[0], None, [4]]
-
-
-def test_an_idle_stream() -> None:
-    """A reader can have a sign of life when nothing happens."""
+def test_nothing_happens() -> None:
+    """Waiting ends after a time."""
     hub = EventHub()
 
-    async def read() -> list[Event] | None:
-        with closing(hub.open(0, idle_seconds=0)) as reader:
-            return await anext(reader)
+    async def wait() -> bool:
+        with hub.reader() as reader:
+            reader.rest()
+            return await reader.wait(0)
 
-    assert asyncio.run(read()) == []
+    assert not asyncio.run(wait())
 
 
 def test_disconnecting() -> None:
-    """All streams end at once, also those that wait; new ones are served."""
+    """All readers that there are end at once."""
     hub = EventHub()
 
-    async def read() -> list[object]:
-        waiting = asyncio.create_task(take(hub, 1, hub.last_id))
-        await asyncio.sleep(0)
-        hub.disconnect()
-        return await waiting
+    async def wait() -> bool:
+        with hub.reader() as reader:
+            reader.rest()
+            hub.disconnect()
+            return await reader.wait(10) and reader.is_connected
 
-    assert asyncio.run(read()) == []
-    publish(hub, 1)
-    assert asyncio.run(take(hub, 1, 0)) == [1]
+    assert not asyncio.run(wait())
 
 
 def test_a_loop_that_is_closed() -> None:
     """A reader whose event loop has ended does not hurt who publishes."""
     hub = EventHub()
+    with ExitStack() as stack:
 
-    async def leave() -> None:
-        reader = hub.open(hub.last_id, idle_seconds=0)
-        assert await anext(reader) == []
-        # It waits, and nobody closes it.
-        waiting = asyncio.ensure_future(anext(reader))
-        await asyncio.sleep(0)
-        waiting.cancel()
+        async def leave() -> None:
+            stack.enter_context(hub.reader()).rest()
 
-    asyncio.run(leave())
-    publish(hub, 1)
-    hub.disconnect()
-    assert hub.reader_count == 0
+        asyncio.run(leave())
+        publish(hub, 1)
+        hub.disconnect()
 
 
 def test_publishing_from_many_threads() -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -60,16 +59,27 @@ async def stream_events(
     Raises:
         ConnectionError: The reader is gone, or takes nothing.
     """
-    start = hub.last_id if after is None else after
-    with closing(hub.open(start, limit=_BATCH, idle_seconds=_HEARTBEAT_SECONDS)) as reader:
+    last_id = hub.last_id if after is None else after
+    with hub.reader() as reader:
         response = web.StreamResponse(headers={**headers, "Content-Type": EVENT_STREAM})
         await response.prepare(request)
         # The number lets a reader resume that is disconnected before the first event.
-        await _write(transport, response, f"retry: {_RECONNECT_MILLISECONDS}\nid: {start}\n\n")
-        async for events in reader:
-            await _write(transport, response, _text(events, reader.last_id))
+        await _write(transport, response, f"retry: {_RECONNECT_MILLISECONDS}\nid: {last_id}\n\n")
+        while True:
+            # First of all: what happens from here on wakes it.
+            reader.rest()
+            if not reader.is_connected:
+                return response
+            newest_id = hub.last_id
+            events = hub.after(last_id, _BATCH)
+            if events == [] and await reader.wait(_HEARTBEAT_SECONDS):
+                continue
+            if events is None:
+                last_id = newest_id
+            elif events:
+                last_id = events[-1].id
+            await _write(transport, response, _text(events, last_id))
             await asyncio.sleep(_GATHER_SECONDS)
-    return response
 
 
 def _text(events: list[Event] | None, last_id: int) -> str:

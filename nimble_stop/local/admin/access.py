@@ -1,13 +1,12 @@
 """Who may use the admin API: which hosts, which sites, and who knows the token.
 
-The endpoint listens on loopback, where every page of a browser on the same machine can reach it. So
-a request must name a host that is ours, which one whose name was rebound to our address does not
-(DNS rebinding), and a browser must not say that another site sent it. No answer allows another
-origin to read it (there is no CORS). A token, where there is one, comes on top.
+Every page of a browser on the same machine can reach loopback. So a request must name a host that
+is ours, which one whose name was rebound to our address does not (DNS rebinding), and a browser
+must not say that another site sent it. A token, where there is one, comes on top.
 
 A client sends the token as ``Authorization: Bearer``. A browser cannot send that with an
-`EventSource`, and an address with a token in it ends up in histories and logs; so it logs in once
-and gets a cookie that no script can read and that no other site's request carries.
+`EventSource`, so it logs in once and gets a cookie that no script can read and that no other site's
+request carries.
 """
 
 from __future__ import annotations
@@ -30,24 +29,22 @@ __all__ = ["Access"]
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/@\s]+)(?::\d*)?")
 # What a browser says of a request that no other site has caused.
 _OWN_SITE: Final = frozenset({"same-origin", "none"})
+_COOKIE_ATTRIBUTES: Final = f"Path={PREFIX}/; HttpOnly; SameSite=Strict"
 
 
 class Access:
-    """The rules of access to the admin API of one endpoint.
+    """The rules of access to the admin API of the endpoint on a port.
 
-    Args:
-        port: The port that it listens on.
-        token: The admin token; None asks for nothing.
-        hosts: Further names that the endpoint is reached by.
+    Without a token nothing is asked for. The hosts are further names that it is reached by.
     """
 
     def __init__(self, port: int, token: str | None = None, hosts: Iterable[str] = ()) -> None:
         self._token = token
+        self._hosts = frozenset(map(_plain_host, hosts))
         # Cookies know no ports: two endpoints on one host must not take each other's away.
         self._cookie_name = f"nimble-stop-{port}"
-        self._hosts = frozenset(map(_plain_host, hosts))
         # Of this process alone: a cookie of one before it is worth nothing.
-        self._key = secrets.token_bytes(32)
+        self._cookie = f"{self._cookie_name}={secrets.token_hex(32)}"
 
     def check_site(self, headers: Mapping[str, str], hosts: Sequence[str], address: str) -> None:
         """Refuse a request that another site may have caused.
@@ -71,7 +68,9 @@ class Access:
         if site not in _OWN_SITE:
             raise Problem(403, f"A browser sent this request for another site ({site}).")
         origin = headers.get("Origin")
-        if origin is not None and origin.lower() not in _origins(hosts[0]):
+        # The second behind a proxy that ends TLS.
+        own = (f"http://{hosts[0].lower()}", f"https://{hosts[0].lower()}")
+        if origin is not None and origin.lower() not in own:
             raise Problem(403, f"The origin {origin!r} is not this endpoint's.")
 
     def _is_ours(self, host: str, address: str) -> bool:
@@ -92,12 +91,14 @@ class Access:
         if self._token is None:
             return
         scheme, _, given = headers.get("Authorization", "").partition(" ")
+        # Not `http.cookies`, which stops at a cookie of somebody else's that it cannot read.
+        cookies = headers.get("Cookie", "").split(";")
         if scheme.lower() == "bearer":
-            if _is_same(given.strip(), self._token):
-                return
-        elif _is_same(_cookie(headers, self._cookie_name), self._cookie_value()):
-            return
-        raise _unauthorized("The admin token is missing or wrong")
+            is_known = _is_same(given.strip(), self._token)
+        else:
+            is_known = any(_is_same(cookie.strip(), self._cookie) for cookie in cookies)
+        if not is_known:
+            raise _unauthorized("The admin token is missing or wrong")
 
     def log_in(self, token: str) -> dict[str, str]:
         """Return the headers that give a browser its cookie; none when there is no token to know.
@@ -109,18 +110,11 @@ class Access:
             return {}
         if not _is_same(token, self._token):
             raise _unauthorized("The admin token is wrong")
-        return self._set_cookie(self._cookie_value())
+        return {"Set-Cookie": f"{self._cookie}; {_COOKIE_ATTRIBUTES}"}
 
     def log_out(self) -> dict[str, str]:
         """Return the headers that take a browser's cookie away."""
-        return self._set_cookie("", "; Max-Age=0")
-
-    def _cookie_value(self) -> str:
-        return hmac.digest(self._key, (self._token or "").encode(), "sha256").hex()
-
-    def _set_cookie(self, value: str, end: str = "") -> dict[str, str]:
-        cookie = f"{self._cookie_name}={value}; Path={PREFIX}/; HttpOnly; SameSite=Strict{end}"
-        return {"Set-Cookie": cookie}
+        return {"Set-Cookie": f"{self._cookie_name}=; {_COOKIE_ATTRIBUTES}; Max-Age=0"}
 
 
 def _plain_host(host: str) -> str:
@@ -134,22 +128,8 @@ def _plain_address(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Addres
     return mapped or plain
 
 
-def _origins(host: str) -> tuple[str, str]:
-    # The second behind a proxy that ends TLS.
-    return f"http://{host.lower()}", f"https://{host.lower()}"
-
-
 def _is_same(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), expected.encode())
-
-
-def _cookie(headers: Mapping[str, str], name: str) -> str:
-    # Not `http.cookies`, which stops at a cookie of somebody else's that it cannot read.
-    for cookie in headers.get("Cookie", "").split(";"):
-        given, _, value = cookie.strip().partition("=")
-        if given == name:
-            return value
-    return ""
 
 
 def _unauthorized(message: str) -> Problem:

@@ -26,13 +26,7 @@ _ARGUMENT: Final = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
 
 @attrs.frozen(kw_only=True)
 class Content:
-    """A whole answer.
-
-    Args:
-        content: Its body.
-        status: The HTTP status.
-        headers: The headers that are its own.
-    """
+    """A whole answer, with the headers that are its own."""
 
     content: bytes = attrs.field(default=b"", repr=False)
     status: int = HTTPStatus.OK
@@ -41,11 +35,7 @@ class Content:
 
 @attrs.frozen
 class EventStream:
-    """The events of the endpoint, as they happen.
-
-    Args:
-        after: The last event that the reader has seen; None begins with the next one.
-    """
+    """The events of the endpoint after a given one; None begins with the next one."""
 
     after: int | None
 
@@ -75,11 +65,8 @@ def _written(document: object) -> str:
 class Problem(Exception):  # noqa: N818  # an answer, not a failure of the endpoint
     """A request to the admin API is refused, and nothing was changed.
 
-    Args:
-        status: The HTTP status.
-        message: What is wrong and what is allowed, for a person.
-        headers: Further headers.
-        details: Further members of the error's JSON object.
+    The message says what is wrong and what is allowed; details are further members of the JSON
+    object that is answered.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ import time
 from difflib import get_close_matches
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, TypeAlias, get_type_hints
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_type_hints
 
 import attrs
 
@@ -34,13 +34,7 @@ _HEADERS: Final = MappingProxyType({"last_event_id": "Last-Event-ID"})
 
 @attrs.frozen
 class Context:
-    """The endpoint, as actions see it.
-
-    Args:
-        control: Its sessions, faults, journal, clock and events.
-        access: Who may use the admin API.
-        started: When it began to serve, by `time.monotonic`.
-    """
+    """The endpoint, as actions see it; `started` is a time of `time.monotonic`."""
 
     control: Control
     access: Access
@@ -56,19 +50,11 @@ It returns a JSON document, or None for no content, or a `Content` or an `EventS
 
 @attrs.frozen
 class Parameter:
-    """A variable of the path, a parameter of the query, or a header.
-
-    Args:
-        argument: The action's argument.
-        name: Its name in a request.
-        place: Where it is: ``path``, ``query`` or ``header``.
-        schema: What it may be: a string or an integer.
-        description: What it means.
-    """
+    """An argument of an action that a request carries in its path, its query or a header."""
 
     argument: str
     name: str
-    place: str
+    place: Literal["path", "query", "header"]
     schema: Schema
     description: str
 
@@ -77,17 +63,24 @@ def _read_parameters(route: Route) -> tuple[Parameter, ...]:
     """Make parameters of all arguments of a route's action but its context and its body."""
     hints = get_type_hints(route.action, include_extras=True)
     descriptions = argument_descriptions(route.action)
-    parameters: list[Parameter] = []
-    for argument in list(inspect.signature(route.action).parameters)[1:]:
-        name = _HEADERS.get(argument, member_name(argument))
-        place = "header" if argument in _HEADERS else "query"
-        if f"{{{name}}}" in route.path:
-            place = "path"
-        if argument != "body":
-            schema = type_schema(hints[argument], with_null=False)
-            description = descriptions.get(argument, "")
-            parameters.append(Parameter(argument, name, place, schema, description))
-    return tuple(parameters)
+    arguments = list(inspect.signature(route.action).parameters)[1:]
+    return tuple(
+        Parameter(
+            argument,
+            _HEADERS.get(argument, member_name(argument)),
+            _place(route, argument),
+            type_schema(hints[argument], with_null=False),
+            descriptions.get(argument, ""),
+        )
+        for argument in arguments
+        if argument != "body"
+    )
+
+
+def _place(route: Route, argument: str) -> Literal["path", "query", "header"]:
+    if argument in _HEADERS:
+        return "header"
+    return "path" if f"{{{member_name(argument)}}}" in route.path else "query"
 
 
 @attrs.frozen
@@ -153,15 +146,12 @@ class Route:
 def find_route(
     routes: Sequence[Route], method: str, segments: Sequence[str]
 ) -> tuple[Route, dict[str, str]]:
-    """Find the route of a request.
+    """Find the route of a request, and the values of its path's variables.
 
     Args:
         routes: All routes.
         method: The HTTP method.
         segments: The decoded segments of the path behind `PREFIX`.
-
-    Returns:
-        The route and the values of its path's variables.
 
     Raises:
         Problem: There is none: 404 with the routes that are most like it, or 405.

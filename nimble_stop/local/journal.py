@@ -122,7 +122,12 @@ class Journal(Sequence[RequestRecord]):
         Raises:
             ValueError: There is no such operation.
         """
-        _check_operation(operation)
+        __tracebackhide__ = True
+        if operation is not None and operation not in OPERATIONS:
+            raise ValueError(
+                f"operation must be one of {', '.join(OPERATIONS)}, not {quote(operation)}"
+                f"{suggestion(operation, OPERATIONS)}"
+            )
         wanted = {
             "operation": operation,
             "studio_id": studio_id,
@@ -170,9 +175,7 @@ class Journal(Sequence[RequestRecord]):
     ) -> None:
         """Check how many requests changed something, of one session or of all."""
         __tracebackhide__ = True
-        _check_operation(operation)
-        self._check_session(session_id, studio_id)
-        seen = self.matching(operation=operation, session_id=session_id, studio_id=studio_id)
+        seen = self._seen(operation, session_id, studio_id)
         applied = sum(record.applied for record in seen)
         self._assert(
             applied == times,
@@ -186,9 +189,7 @@ class Journal(Sequence[RequestRecord]):
     ) -> None:
         """Check how many requests came in, of one operation or all, of one session or all."""
         __tracebackhide__ = True
-        _check_operation(operation)
-        self._check_session(session_id, None)
-        seen = self.matching(operation=operation, session_id=session_id)
+        seen = self._seen(operation, session_id)
         self._assert(
             len(seen) == times,
             f"{operation or 'Requests'}{_of(session_id)} should have come in {_times(times)}, "
@@ -199,8 +200,7 @@ class Journal(Sequence[RequestRecord]):
     def assert_one_token(self, session_id: str, *, studio_id: str | None = None) -> None:
         """Check that there were stops of a session, all with the same client token."""
         __tracebackhide__ = True
-        self._check_session(session_id, studio_id)
-        seen = self.matching(operation=_STOP, session_id=session_id, studio_id=studio_id)
+        seen = self._seen(_STOP, session_id, studio_id)
         tokens = {record.client_token for record in seen}
         self._assert(
             len(tokens) == 1 and None not in tokens,
@@ -208,6 +208,13 @@ class Journal(Sequence[RequestRecord]):
             f"and carried {len(tokens - {None})}",
             seen,
         )
+
+    def _seen(
+        self, operation: str | None, session_id: str | None, studio_id: str | None = None
+    ) -> list[RequestRecord]:
+        __tracebackhide__ = True
+        self._check_session(session_id, studio_id)
+        return self.matching(operation=operation, session_id=session_id, studio_id=studio_id)
 
     def _check_session(self, session_id: str | None, studio_id: str | None) -> None:
         """Refuse to say something about a session that there never was: a misspelled one mostly."""
@@ -237,15 +244,6 @@ class Journal(Sequence[RequestRecord]):
             if len(seen) > len(shown):
                 shown.insert(0, f"  ({len(seen) - len(shown)} more)")
             raise AssertionError("\n".join([f"{message}; the requests were:", *shown]))
-
-
-def _check_operation(operation: str | None) -> None:
-    __tracebackhide__ = True
-    if operation is not None and operation not in OPERATIONS:
-        raise ValueError(
-            f"operation must be one of {', '.join(OPERATIONS)}, not {quote(operation)}"
-            f"{suggestion(operation, OPERATIONS)}"
-        )
 
 
 def _of(session_id: str | None) -> str:

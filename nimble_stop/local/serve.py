@@ -80,11 +80,10 @@ class LineWriter:
     Args:
         stream: Where to write: a stream of the process's own, or any other.
         dropped: The line that reports dropped lines; ``{count}`` in it stands for their number.
-            None reports none.
     """
 
     def __init__(
-        self, stream: TextIO, *, dropped: str | None = "... {count} lines were not read in time ..."
+        self, stream: TextIO, *, dropped: str = "... {count} lines were not read in time ..."
     ) -> None:
         self._stream = stream
         # A descriptor of its own, so that writing goes around the locks of Python's buffers: a
@@ -116,7 +115,7 @@ class LineWriter:
                 while (line := self._lines.get()) is not None:
                     self._write(f"{line}\n")
                     dropped, self._dropped = self._dropped, 0
-                    if dropped and self._dropped_line is not None:
+                    if dropped:
                         self._write(f"{self._dropped_line.format(count=dropped)}\n")
         finally:
             if self._descriptor is not None:

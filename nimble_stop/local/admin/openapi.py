@@ -204,7 +204,6 @@ def _components() -> dict[str, Schema]:
 
 def _sessions() -> dict[str, Schema]:
     """Describe a session as it is answered, and as it is given, where null is allowed."""
-    studio = {"studioId": described(_TEXT, "The studio that it belongs to.")}
     due = "When, in seconds since 1970 UTC of the sessions' time; null waits for `complete`."
     transition = object_schema(
         {
@@ -215,15 +214,16 @@ def _sessions() -> dict[str, Schema]:
         },
         description="What a session in transition turns into.",
     )
-    answered = {
-        **studio,
-        **fields_schema(StreamingSession, with_null=False),
-        "transition": transition,
-    }
+
+    def members(*, with_null: bool) -> dict[str, Schema]:
+        return {
+            "studioId": described(_TEXT, "The studio that it belongs to."),
+            **fields_schema(StreamingSession, with_null=with_null),
+            "transition": transition,
+        }
+
     given = {
-        **studio,
-        **fields_schema(StreamingSession, with_null=True),
-        "transition": transition,
+        **members(with_null=True),
         "sessionId": described(_TEXT, "Its id, new in its studio."),
         "state": {
             "type": "string",
@@ -234,8 +234,8 @@ def _sessions() -> dict[str, Schema]:
     }
     identity = ("studioId", "sessionId")
     return {
-        "Session": object_schema(answered, required=(*identity, "state")),
-        "NewSession": object_schema(given, required=identity),
+        "Session": object_schema(members(with_null=False), (*identity, "state")),
+        "NewSession": object_schema(given, identity),
     }
 
 

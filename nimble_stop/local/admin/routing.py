@@ -134,13 +134,10 @@ class Route:
         own = self.segments
         if len(segments) != len(own):
             return None
-        values: dict[str, str] = {}
-        for expected, segment in zip(own, segments, strict=True):
-            if expected.startswith("{"):
-                values[expected.strip("{}")] = segment
-            elif expected != segment:
-                return None
-        return values
+        pairs = list(zip(own, segments, strict=True))
+        if any(name != segment for name, segment in pairs if not name.startswith("{")):
+            return None
+        return {name.strip("{}"): segment for name, segment in pairs if name.startswith("{")}
 
 
 def find_route(
@@ -156,19 +153,17 @@ def find_route(
     Raises:
         Problem: There is none: 404 with the routes that are most like it, or 405.
     """
-    wanted = "GET" if method == "HEAD" else method
-    allowed: list[str] = []
-    for route in routes:
-        values = route.match(segments)
-        if values is None:
-            continue
-        if route.method == wanted:
-            return route, values
-        allowed.append(route.method)
-    if allowed:
-        if "GET" in allowed:
-            allowed.append("HEAD")
-        names = ", ".join(sorted(allowed))
+    found = {
+        route.method: (route, values)
+        for route in routes
+        if (values := route.match(segments)) is not None
+    }
+    if "GET" in found:
+        found["HEAD"] = found["GET"]
+    if method in found:
+        return found[method]
+    if found:
+        names = ", ".join(sorted(found))
         raise Problem(
             405, f"{method} is not allowed here. Allowed: {names}.", headers={"Allow": names}
         )

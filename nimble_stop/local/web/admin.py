@@ -10,11 +10,8 @@ import asyncio
 import logging
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
-
-from aiohttp import web
 
 from nimble_stop.local.admin import PREFIX
 from nimble_stop.local.admin.access import Access
@@ -31,6 +28,8 @@ from nimble_stop.local.web.messages import read_body, respond
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from aiohttp import web
 
     from nimble_stop.local.control import Control
 
@@ -101,10 +100,7 @@ class Admin:
                 hub = self._context.control.events
                 return await stream_events(request, transport, hub, reply.after, headers)
             reply = Content(headers={"Content-Type": EVENT_STREAM})
-        headers |= reply.headers
-        if "ETag" in headers and request.headers.get("If-None-Match") == headers["ETag"]:
-            return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
-        return respond(request, reply.status, reply.content, headers)
+        return respond(request, reply.status, reply.content, {**headers, **reply.headers})
 
     async def _reply(
         self, request: web.BaseRequest, raw_target: bytes, transport: asyncio.Transport

@@ -64,14 +64,6 @@ def test_headers_of_every_answer(local: LocalNimble, path: str) -> None:
     assert not [name for name in headers if name.startswith("access-control")]
 
 
-def test_a_file_that_is_known_already(local: LocalNimble) -> None:
-    """A file of the page is sent again only when it has changed."""
-    tag = ask(local, "GET", "/").headers["etag"]
-    headers = {"If-None-Match": tag}
-    again = send(local, "GET", "/_nimble-stop/page/index.html", body=None, headers=headers)
-    assert (again.status, again.body) == (304, b"")
-
-
 def test_head(local: LocalNimble) -> None:
     """HEAD has the headers of GET and no body."""
     reply = send(local, "HEAD", "/_nimble-stop/health", body=None, headers={})

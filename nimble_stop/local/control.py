@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from nimble_stop._api.converter import structure_session
 from nimble_stop.local.endpoint_options import with_arguments_of
 from nimble_stop.local.endpoint_state import EndpointState
-from nimble_stop.local.events import EventKind
 from nimble_stop.local.faults.rules import FaultRule
 from nimble_stop.local.studio.clock import skip_seconds
 from nimble_stop.local.studio.document import (
@@ -177,7 +176,7 @@ class Control(EndpointState):
             return self._clock_document(tables)
 
         moved = self._use(advance)
-        self._events.publish(EventKind.CLOCK, lambda: moved)
+        self._events.publish("clock", lambda: moved)
 
     def clock_document(self) -> dict[str, object]:
         """Read the sessions' time, ``now`` in RFC 3339, together with ``skippedSeconds``."""

@@ -12,7 +12,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from nimble_stop.exceptions import ConfigurationError
-from nimble_stop.local.events import EventHub, EventKind
+from nimble_stop.local.events import EventHub
 from nimble_stop.local.faults.fault_file import describe_rule, read_faults
 from nimble_stop.local.faults.rules import FaultRules
 from nimble_stop.local.journal import Journal
@@ -63,7 +63,7 @@ class EndpointState:
         self._journal = Journal(
             options.journal_size,
             on_add=self._request_recorded,
-            on_clear=lambda: self._events.publish(EventKind.CLEARED, dict),
+            on_clear=lambda: self._events.publish("cleared", dict),
             sessions=self._session_keys,
         )
         self._last_keys: list[tuple[str, str]] | None = None
@@ -127,14 +127,14 @@ class EndpointState:
         self._use(replace)
         self._faults.clear()
         self._faults.add(state.faults)
-        self._events.publish(EventKind.RESET, dict)
+        self._events.publish("reset", dict)
 
     def reset(self) -> None:
         """Forget everything: sessions, client tokens, faults, requests and the time skipped."""
         self._use(lambda tables: tables.clear())
         self._faults.clear()
         self._journal.clear()
-        self._events.publish(EventKind.RESET, dict)
+        self._events.publish("reset", dict)
 
     @property
     def store_status(self) -> str:
@@ -218,12 +218,12 @@ class EndpointState:
     def _sessions_changed(self, changes: list[Change] | None) -> None:
         """Publish changes of sessions; the store calls this after each."""
         self._events.publish(
-            EventKind.SESSIONS,
+            "sessions",
             lambda: {"sessions": None if changes is None else list(map(_describe_change, changes))},
         )
 
     def _request_recorded(self, record: RequestRecord) -> None:
-        self._events.publish(EventKind.REQUEST, record.to_dict)
+        self._events.publish("request", record.to_dict)
         if record.faults:
             # They have counted it.
             self._publish_faults()
@@ -232,7 +232,7 @@ class EndpointState:
 
     def _publish_faults(self) -> None:
         self._events.publish(
-            EventKind.FAULTS,
+            "faults",
             lambda: {"faults": [describe_rule(rule) for rule in self._faults]},
         )
 

@@ -12,9 +12,8 @@ import threading
 import time
 from collections import deque
 from contextlib import contextmanager, suppress
-from enum import StrEnum
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import attrs
 
@@ -27,38 +26,17 @@ __all__ = ["Event", "EventHub", "EventKind", "EventReader"]
 _CAPACITY: Final = 2_000
 
 
-class EventKind(StrEnum):
-    """What an event is about; the value is the name that readers receive.
-
-    The admin API's route ``events`` describes the data of each kind.
-    """
-
-    SESSIONS = "sessions"
-    REQUEST = "request"
-    CLEARED = "cleared"
-    FAULTS = "faults"
-    CLOCK = "clock"
-    RESET = "reset"
+EventKind: TypeAlias = Literal["sessions", "request", "cleared", "faults", "clock", "reset"]
+"""What an event is about. The admin API's route ``events`` describes the data of each kind."""
 
 
 @attrs.frozen
 class Event:
-    """One change.
-
-    Args:
-        id: Its number, one more than that of the event before it.
-        kind: What it is about.
-        read_data: Returns its data.
-    """
+    """One change; its number is one more than that of the event before it."""
 
     id: int
     kind: EventKind
-    read_data: Callable[[], Mapping[str, object]] = attrs.field(repr=False)
-
-    @property
-    def data(self) -> Mapping[str, object]:
-        """The event's data, ready for JSON."""
-        return self.read_data()
+    data: Mapping[str, object]
 
 
 class EventHub:
@@ -74,14 +52,10 @@ class EventHub:
         )
         # Greater than any number of an endpoint that ran before: none of its readers can take our
         # events for those that it has seen. JavaScript's numbers hold it exactly.
-        self._first_id = self._last_id = time.time_ns() // 1000
+        self._first_id = self.last_id = time.time_ns() // 1000
+        """The number of the newest event, or one less than that of the first."""
         self._lock = threading.Lock()
         self._readers: tuple[EventReader, ...] = ()
-
-    @property
-    def last_id(self) -> int:
-        """The number of the newest event, or one less than that of the first."""
-        return self._last_id
 
     @property
     def reader_count(self) -> int:
@@ -94,7 +68,7 @@ class EventHub:
         The event's data are computed by those who read it: an event that nobody reads costs little.
         """
         with self._lock:
-            self._last_id += 1
+            self.last_id += 1
             self._kept.append((kind, read_data))
         for reader in self._readers:
             reader.wake()
@@ -112,12 +86,15 @@ class EventHub:
         """
         seen = event_id or self._first_id
         with self._lock:
-            newer = self._last_id - seen
+            newer = self.last_id - seen
             if not 0 <= newer <= len(self._kept):
                 return None
             start = len(self._kept) - newer
             kept = list(islice(self._kept, start, None if limit is None else start + limit))
-        return [Event(seen + index, *event) for index, event in enumerate(kept, 1)]
+        return [
+            Event(number, kind, read_data())
+            for number, (kind, read_data) in enumerate(kept, seen + 1)
+        ]
 
     @contextmanager
     def reader(self) -> Generator[EventReader]:

@@ -11,7 +11,6 @@ import pytest
 
 from nimble_stop.exceptions import ConfigurationError
 from nimble_stop.local import FaultRule, Latency, LocalNimble, ServiceFailure
-from nimble_stop.local.events import EventKind
 from nimble_stop.local.storage.tables import Tables
 from tests.local.support import get, stop
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 def events(local: LocalNimble) -> list[tuple[str, Any]]:
     """Read all events that were published."""
-    return [(str(event.kind), event.data) for event in local.events.after(0) or []]
+    return [(event.kind, event.data) for event in local.events.after(0) or []]
 
 
 def test_an_exported_state_can_be_imported() -> None:
@@ -210,7 +209,7 @@ def test_many_changes_at_once_are_one_event(local: LocalNimble) -> None:
     last = local.events.last_id
     local.complete_all()
     (event,) = local.events.after(last) or []
-    assert (event.kind, event.data) == (EventKind.SESSIONS, {"sessions": None})
+    assert (event.kind, event.data) == ("sessions", {"sessions": None})
 
 
 def test_transitions_are_completed_for_those_who_only_read_events(local: LocalNimble) -> None:

@@ -16,7 +16,7 @@ from aiohttp import web
 from nimble_stop.local.api.answer import refused
 from nimble_stop.local.api.refusals import Refusal
 from nimble_stop.local.web.admin import ADMIN_PREFIX
-from nimble_stop.local.web.messages import deliver, read_body
+from nimble_stop.local.web.messages import deliver, read_body, respond
 
 if TYPE_CHECKING:
     from nimble_stop.local.service import Service
@@ -54,10 +54,7 @@ class Handler:
             _logger.exception("a request was not answered")
             answer = refused(Refusal("InternalServerErrorException", "The endpoint failed."))
             headers = {"x-amzn-RequestId": str(uuid.uuid4()), **answer.headers}
-            response = web.Response(status=answer.status, body=answer.body, headers=headers)
-            # A part of the request may not have been read.
-            response.force_close()
-            return response
+            return respond(request, answer.status, answer.body, headers)
 
     async def _ask_service(self, request: web.BaseRequest, raw_target: bytes) -> web.StreamResponse:
         exchange = self._service.open(request.method, raw_target, request.raw_headers)

@@ -28,7 +28,7 @@ from nimble_stop.local.environment import endpoint_environment
 from nimble_stop.local.faults.points import kinds_of_faults
 from nimble_stop.local.studio.lifecycle import STATUS_CODES, TRANSITIONS
 from nimble_stop.local.studio.operations import PAGE_SIZE
-from nimble_stop.local.web.messages import BODY_BYTES, BODY_SECONDS
+from nimble_stop.local.web.handler import BODY_BYTES, BODY_SECONDS
 from nimble_stop.local.web.server_thread import FIELD_BYTES, HEADERS, IDLE_SECONDS, LINE_BYTES
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from nimble_stop.local.api.refusals import Refusal
 from nimble_stop.local.api.routes import parse_target
 from nimble_stop.local.storage.busy import StoreBusyError
 from nimble_stop.local.web.event_stream import EVENT_STREAM, stream_events
-from nimble_stop.local.web.messages import read_body, respond
+from nimble_stop.local.web.handler import read_body, respond
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,12 +33,9 @@ if TYPE_CHECKING:
 
     from nimble_stop.local.control import Control
 
-__all__ = ["ADMIN_PREFIX", "Admin"]
+__all__ = ["Admin"]
 
 _logger: Final = logging.getLogger("nimble_stop.local")
-
-ADMIN_PREFIX: Final = f"{PREFIX}/".encode()
-"""What the target of every request to the admin API begins with, byte for byte."""
 
 # How many requests may wait for the store at once.
 _THREADS: Final = 8
@@ -59,7 +56,7 @@ _HEADERS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 class Admin:
-    """Answers the requests under `ADMIN_PREFIX`.
+    """Answers the requests to the admin API.
 
     Args:
         control: The endpoint's sessions, faults, journal, clock and events.
@@ -80,12 +77,12 @@ class Admin:
         self._context.control.events.disconnect()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def handle(self, request: web.BaseRequest, raw_target: bytes) -> web.StreamResponse:
+    async def __call__(self, request: web.BaseRequest, raw_target: bytes) -> web.StreamResponse:
         """Answer one request.
 
         Args:
             request: The request.
-            raw_target: Its target as it was sent; it begins with `ADMIN_PREFIX`.
+            raw_target: Its target as it was sent; it begins with `PREFIX`.
 
         Raises:
             ConnectionError: The client is gone.

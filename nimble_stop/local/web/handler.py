@@ -1,30 +1,50 @@
-"""The request handler: where a request goes, decided from the bytes of its target.
+"""The request handler: where a request goes, how its body is read and how its answer is sent.
 
 A target under ``/_nimble-stop/`` belongs to the admin API, every other one to the service. The
 prefix is compared as it was sent: a target that only decodes to it, or that reaches it through dot
 segments, is the service's, which refuses it. So neither can be taken for the other.
+
+A body is read whole, in bounded time and up to a bounded size. An answer goes out whole, or in the
+way that a fault wants it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import socket
+import struct
 import uuid
-from typing import TYPE_CHECKING, Final
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
+from nimble_stop.local.admin import PREFIX
 from nimble_stop.local.api.answer import refused
 from nimble_stop.local.api.refusals import Refusal
-from nimble_stop.local.web.admin import ADMIN_PREFIX
-from nimble_stop.local.web.messages import deliver, read_body, respond
 
 if TYPE_CHECKING:
-    from nimble_stop.local.service import Service
-    from nimble_stop.local.web.admin import Admin
+    from collections.abc import Mapping
 
-__all__ = ["Handler"]
+    from nimble_stop.local.api.answer import Answer
+    from nimble_stop.local.service import Service
+
+__all__ = ["BODY_BYTES", "BODY_SECONDS", "Handler", "read_body", "respond"]
+
+BODY_BYTES: Final = 1024 * 1024
+"""How large a body may be, in bytes, unless the reader allows more."""
+
+BODY_SECONDS: Final = 10.0
+"""How long a body may take to arrive after its head, in seconds."""
+
+_AdminHandler: TypeAlias = Callable[[web.BaseRequest, bytes], Awaitable[web.StreamResponse]]
 
 _logger: Final = logging.getLogger("nimble_stop.local")
+_ADMIN_PREFIX: Final = f"{PREFIX}/".encode()
+# An abortive close: the peer sees the connection reset (SO_LINGER on, for 0 seconds).
+_RESET: Final = struct.pack("ii", 1, 0)
 
 
 class Handler:
@@ -32,11 +52,11 @@ class Handler:
 
     Args:
         service: Answers the requests for AWS's operations.
-        admin: Answers the requests under `ADMIN_PREFIX`; None leaves them to the service, which
-            has no such operation.
+        admin: Answers the requests of the admin API, given each one's target as it was sent;
+            None leaves them to the service, which has no such operation.
     """
 
-    def __init__(self, service: Service, admin: Admin | None) -> None:
+    def __init__(self, service: Service, admin: _AdminHandler | None) -> None:
         self._service = service
         self._admin = admin
 
@@ -44,8 +64,8 @@ class Handler:
         """Answer a request. Whatever fails is an answer too."""
         raw_target = request.raw_path.encode("utf-8", "surrogateescape")
         try:
-            if self._admin is not None and raw_target.startswith(ADMIN_PREFIX):
-                return await self._admin.handle(request, raw_target)
+            if self._admin is not None and raw_target.startswith(_ADMIN_PREFIX):
+                return await self._admin(request, raw_target)
             return await self._ask_service(request, raw_target)
         except ConnectionError:
             # The client is gone; aiohttp notices it when it writes.
@@ -62,4 +82,90 @@ class Handler:
             exchange.body = await read_body(request)
         except Refusal as refusal:
             exchange.refusal = refusal
-        return await deliver(request, await self._service.answer(exchange))
+        return await _deliver(request, await self._service.answer(exchange))
+
+
+async def read_body(request: web.BaseRequest, max_bytes: int = BODY_BYTES) -> bytes:
+    """Read a request's whole body.
+
+    Raises:
+        Refusal: The body is too large, too slow or not well-formed.
+        ConnectionError: The client closed the connection.
+    """
+    if request.content_length is not None and request.content_length > max_bytes:
+        raise _too_large(max_bytes)
+    if "Expect" in request.headers and request.transport is not None:
+        # The only expectation that there is (RFC 9110, 10.1.1).
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    try:
+        if request.content.is_eof():
+            # It came with its head, as most bodies do: no timer is needed.
+            return await _read(request, max_bytes)
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _read(request, max_bytes)
+    except TimeoutError:
+        raise Refusal("RequestTimeoutException", "The request's body did not arrive.") from None
+    except (web.RequestPayloadError, HttpProcessingError):
+        # aiohttp's C parser reports the first, its Python parser either.
+        raise Refusal("MalformedHttpRequestException", "The body is not well-formed.") from None
+
+
+async def _read(request: web.BaseRequest, max_bytes: int) -> bytes:
+    body = bytearray()
+    async for piece in request.content.iter_any():
+        body += piece
+        if len(body) > max_bytes:
+            raise _too_large(max_bytes)
+    return bytes(body)
+
+
+def _too_large(max_bytes: int) -> Refusal:
+    return Refusal("RequestEntityTooLargeException", f"The body is larger than {max_bytes} bytes.")
+
+
+def respond(
+    request: web.BaseRequest, status: int, body: bytes, headers: Mapping[str, str]
+) -> web.Response:
+    """Make the response to a request, whose body need not have been read."""
+    response = web.Response(status=status, body=body, headers=headers)
+    if not request.content.is_eof():
+        # The rest of a refused body would be taken for the next request.
+        response.force_close()
+    return response
+
+
+async def _deliver(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+    """Send an answer, whole or in the way that its fault wants it; aiohttp completes it."""
+    if answer.delivery is None:
+        return respond(request, answer.status, answer.body, answer.headers)
+    wire = _HttpWire(request, answer)
+    await answer.delivery.deliver(wire, answer.body)
+    return wire.response
+
+
+class _HttpWire:
+    """The connection of a request, for a fault that sends the answer itself."""
+
+    def __init__(self, request: web.BaseRequest, answer: Answer) -> None:
+        self.response = web.StreamResponse(status=answer.status, headers=answer.headers)
+        self.response.content_length = len(answer.body)
+        self._request = request
+
+    async def send_head(self) -> None:
+        await self.response.prepare(self._request)
+        # aiohttp holds the head back until there is a body, or an empty piece of one.
+        await self.response.write(b"")
+
+    async def send(self, data: bytes) -> None:
+        await self.response.write(data)
+
+    def close(self) -> None:
+        if self._request.transport is not None:
+            self._request.transport.close()
+
+    def reset(self) -> None:
+        transport = self._request.transport
+        if transport is not None:
+            connection: socket.socket = transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            transport.abort()

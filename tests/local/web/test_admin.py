@@ -209,7 +209,7 @@ def test_a_connection_that_is_gone(local: LocalNimble) -> None:
     request = mock.create_autospec(web.BaseRequest, instance=True)
     request.transport = None
     with pytest.raises(ConnectionResetError):
-        asyncio.run(Admin(local, 80).handle(request, b"/_nimble-stop/health"))
+        asyncio.run(Admin(local, 80)(request, b"/_nimble-stop/health"))
 
 
 def test_while_the_endpoint_is_being_closed(

@@ -71,8 +71,7 @@ class LocalNimble(Control):
 
         Raises:
             ConfigurationError: The store, the seed or the address cannot be used.
-            TypeError: A value of the seed is of a wrong type.
-            ValueError: A value of the seed is not allowed.
+            TypeError, ValueError: A value of the seed is not allowed.
         """
         with self._lifecycle:
             self._bind()
@@ -164,11 +163,7 @@ class LocalNimble(Control):
         return {name: value for name, value in variables.items() if name.startswith("AWS_")}
 
     def environment_changes(self, environ: Mapping[str, str] = os.environ) -> Environment:
-        """Compute the changes to an environment that lead every client in it here.
-
-        Args:
-            environ: The environment that is to be changed; it is not touched.
-        """
+        """Compute the changes to an environment that lead every client in it here."""
         return endpoint_environment(
             self.endpoint_url,
             region_name=self.region_name,

@@ -29,6 +29,7 @@ from nimble_stop.local.studio.document import (
 )
 from nimble_stop.local.studio.operations import Operations
 from nimble_stop.local.studio.sample import SAMPLE_STUDIO_ID, sample_sessions
+from nimble_stop.local.studio.sessions_view import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -201,14 +202,7 @@ class EndpointState:
     def _session_keys(self) -> list[tuple[str, str]] | None:
         """List the sessions that there are, or were when the store was closed; None if unknown."""
         store = self._open_store
-        if store is None:
-            return self._last_keys
-
-        def read() -> list[tuple[str, str]]:
-            with store.access() as tables:
-                return tables.keys()
-
-        return wait_while_busy(read)
+        return self._last_keys if store is None else list(Sessions(store, self._options.clock))
 
     def _remember_sessions(self) -> None:
         """Keep the sessions' ids for the journal, before the store is closed; never waits."""

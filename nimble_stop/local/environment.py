@@ -98,12 +98,7 @@ def endpoint_environment(
 ) -> Environment:
     """Compute the changes that lead a process to an endpoint.
 
-    Args:
-        endpoint_url: The endpoint's URL.
-        region_name: The region that its signatures are for.
-        key: The access key that it accepts.
-        environ: The environment that the changes are for; the hosts that it excepts from proxies
-            stay so.
+    The hosts that the process's environment excepts from proxies stay so.
     """
     variables = {
         "AWS_ENDPOINT_URL_NIMBLE": endpoint_url,

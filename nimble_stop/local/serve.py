@@ -43,8 +43,7 @@ def serve(local: LocalNimble, *, on_ready: Callable[[LocalNimble], None]) -> int
 
     Raises:
         ConfigurationError: The store, the seed or the address cannot be used.
-        TypeError: A value of the seed is of a wrong type.
-        ValueError: A value of the seed is not allowed.
+        TypeError, ValueError: A value of the seed is not allowed.
     """
     with _signals() as received:
         try:

@@ -143,12 +143,7 @@ class Route:
 def find_route(
     routes: Sequence[Route], method: str, segments: Sequence[str]
 ) -> tuple[Route, dict[str, str]]:
-    """Find the route of a request, and the values of its path's variables.
-
-    Args:
-        routes: All routes.
-        method: The HTTP method.
-        segments: The decoded segments of the path behind `PREFIX`.
+    """Find the route of a path behind `PREFIX`, and the values of the path's variables.
 
     Raises:
         Problem: There is none: 404 with the routes that are most like it, or 405.

@@ -56,12 +56,7 @@ _HEADERS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 class Admin:
-    """Answers the requests to the admin API.
-
-    Args:
-        control: The endpoint's sessions, faults, journal, clock and events.
-        port: The port that it listens on.
-    """
+    """Answers the requests to the admin API of the endpoint that listens on a port."""
 
     def __init__(self, control: Control, port: int) -> None:
         options = control.options
@@ -78,11 +73,7 @@ class Admin:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def __call__(self, request: web.BaseRequest, raw_target: bytes) -> web.StreamResponse:
-        """Answer one request.
-
-        Args:
-            request: The request.
-            raw_target: Its target as it was sent; it begins with `PREFIX`.
+        """Answer one request, whose target as it was sent begins with `PREFIX`.
 
         Raises:
             ConnectionError: The client is gone.

@@ -47,14 +47,7 @@ async def stream_events(
     after: int | None,
     headers: Mapping[str, str],
 ) -> web.StreamResponse:
-    """Send events until the reader is gone, or the server ends.
-
-    Args:
-        request: The reader's request.
-        transport: The request's connection.
-        hub: Where the events come from.
-        after: The last event that the reader has seen; None begins with the next one.
-        headers: The response's headers.
+    """Send the events after a given one, or from the next one on, until the server ends.
 
     Raises:
         ConnectionError: The reader is gone, or takes nothing.

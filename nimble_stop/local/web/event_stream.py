@@ -67,10 +67,7 @@ async def stream_events(
             events = hub.after(last_id, _BATCH)
             if events == [] and await reader.wait(_HEARTBEAT_SECONDS):
                 continue
-            if events is None:
-                last_id = newest_id
-            elif events:
-                last_id = events[-1].id
+            last_id = events[-1].id if events else newest_id
             await _write(transport, response, _text(events, last_id))
             await asyncio.sleep(_GATHER_SECONDS)
 

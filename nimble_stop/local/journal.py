@@ -212,25 +212,20 @@ class Journal(Sequence[RequestRecord]):
     def _seen(
         self, operation: str | None, session_id: str | None, studio_id: str | None = None
     ) -> list[RequestRecord]:
-        __tracebackhide__ = True
-        self._check_session(session_id, studio_id)
-        return self.matching(operation=operation, session_id=session_id, studio_id=studio_id)
-
-    def _check_session(self, session_id: str | None, studio_id: str | None) -> None:
-        """Refuse to say something about a session that there never was: a misspelled one mostly."""
+        """List requests; refuse a session that there never was, a misspelled one mostly."""
         __tracebackhide__ = True
         known = self._sessions()
-        if known is None:
-            return
-        # A client may have named one that there is not.
-        named = {(record.studio_id, record.session_id) for record in self}
-        for kind, wanted, place in (("studio", studio_id, 0), ("session", session_id, 1)):
-            names = {str(pair[place]) for pair in (*known, *named) if pair[place]}
-            if wanted is not None and wanted not in names:
-                raise AssertionError(
-                    f"there is no {kind} {wanted!r}, and no request named it"
-                    f"{suggestion(wanted, names)}"
-                )
+        if known is not None:
+            # A client may have named one that there is not.
+            named = {(record.studio_id, record.session_id) for record in self}
+            for kind, wanted, place in (("studio", studio_id, 0), ("session", session_id, 1)):
+                names = {str(pair[place]) for pair in (*known, *named) if pair[place]}
+                if wanted is not None and wanted not in names:
+                    raise AssertionError(
+                        f"there is no {kind} {wanted!r}, and no request named it"
+                        f"{suggestion(wanted, names)}"
+                    )
+        return self.matching(operation=operation, session_id=session_id, studio_id=studio_id)
 
     def _assert(self, holds: bool, message: str, seen: Sequence[RequestRecord]) -> None:  # noqa: FBT001  # what is asserted
         __tracebackhide__ = True

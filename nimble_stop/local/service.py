@@ -22,15 +22,7 @@ from nimble_stop.local.api.inputs import check_accept, read_body, read_query, re
 from nimble_stop.local.api.refusals import Refusal
 from nimble_stop.local.api.routes import parse_target, route, unknown_operation
 from nimble_stop.local.api.signature import verify
-from nimble_stop.local.faults.points import (
-    AnswerFault,
-    ArrivalFault,
-    ChangeFault,
-    ClockFault,
-    DateFault,
-    DeliveryFault,
-    Fault,
-)
+from nimble_stop.local.faults import points
 from nimble_stop.local.storage.busy import retry_while_busy
 from nimble_stop.local.studio.operations import Call
 from nimble_stop.local.studio.session import Failure
@@ -47,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Service"]
 
 _logger: Final = logging.getLogger("nimble_stop.local")
-_Fault = TypeVar("_Fault", bound=Fault)
+_Fault = TypeVar("_Fault", bound=points.Fault)
 
 
 class Service:
@@ -90,10 +82,10 @@ class Service:
 
     async def answer(self, exchange: Exchange) -> Answer:
         """Do what the request asks for, and record it."""
-        latency = self._take(exchange, ArrivalFault)
+        latency = self._take(exchange, points.ArrivalFault)
         if latency is not None:
             await asyncio.sleep(latency.delay_seconds)
-        skew = self._take(exchange, ClockFault)
+        skew = self._take(exchange, points.ClockFault)
         now = self._options.clock() + (0.0 if skew is None else skew.offset_seconds)
         try:
             answer = await self._carry_out(exchange, now)
@@ -124,7 +116,7 @@ class Service:
             now=now,
             max_skew_seconds=self._options.max_skew_seconds,
         )
-        fault = self._take(exchange, AnswerFault)
+        fault = self._take(exchange, points.AnswerFault)
         if fault is not None:
             return fault.answer()
         if exchange.route is None:
@@ -136,7 +128,7 @@ class Service:
 
     def _read_call(self, exchange: Exchange, route: Route, caller: str) -> Call:
         def fails() -> Failure | None:
-            fault = self._take(exchange, ChangeFault)
+            fault = self._take(exchange, points.ChangeFault)
             return None if fault is None else Failure(*fault.failure())
 
         check_accept(exchange.headers)
@@ -153,8 +145,8 @@ class Service:
 
     def _finish(self, exchange: Exchange, answer: Answer, now: float) -> Answer:
         """Let the faults on the way back happen, and add what every answer carries."""
-        delivery = answer.delivery or self._take(exchange, DeliveryFault)
-        wrong = self._take(exchange, DateFault)
+        delivery = answer.delivery or self._take(exchange, points.DeliveryFault)
+        wrong = self._take(exchange, points.DateFault)
         date = _http_date(int(now)) if wrong is None else wrong.date(now)
         headers = {"Date": date, "Server": SERVER}
         if answer.from_service:

@@ -29,7 +29,6 @@ from nimble_stop.models import format_timestamp
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from nimble_stop.local.journal import Journal
     from nimble_stop.local.storage.stored_session import StoredSession
     from nimble_stop.local.storage.tables import Tables
     from nimble_stop.models import StreamingSession
@@ -45,7 +44,7 @@ class Control(EndpointState):
     @property
     def sessions(self) -> Sessions:
         """All sessions as they are now, deleted ones too."""
-        return Sessions(self._store, self._options.clock)
+        return Sessions(self._store, self.options.clock)
 
     def session_documents(self) -> list[dict[str, object]]:
         """Read all sessions at once, deleted ones too, in the order of creation.
@@ -171,12 +170,12 @@ class Control(EndpointState):
         """
 
         def advance(tables: Tables) -> dict[str, object]:
-            skip_seconds(seconds, self._options.clock, tables)
+            skip_seconds(seconds, self.options.clock, tables)
             tables.complete_due(self._now(tables))
             return self._clock_document(tables)
 
         moved = self._use(advance)
-        self._events.publish("clock", lambda: moved)
+        self.events.publish("clock", lambda: moved)
 
     def clock_document(self) -> dict[str, object]:
         """Read the sessions' time, ``now`` in RFC 3339, together with ``skippedSeconds``."""
@@ -228,10 +227,3 @@ class Control(EndpointState):
         """Take all rules out of force."""
         self._faults.clear()
         self._publish_faults()
-
-    # The journal
-
-    @property
-    def requests(self) -> Journal:
-        """What came in and how it was answered, oldest first."""
-        return self._journal

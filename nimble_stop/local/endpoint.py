@@ -86,7 +86,7 @@ class LocalNimble(Control):
         with self._lifecycle:
             listener = self._bind()
             if self._thread is None:
-                service = Service(self.options, self._operations, self._faults, self._journal)
+                service = Service(self.options, self._operations, self._faults, self.requests)
                 self._admin = Admin(self, self._port) if self.options.admin else None
                 self._thread = ServerThread(
                     Handler(service, self._admin),

@@ -57,33 +57,26 @@ class EndpointState:
     """
 
     def __init__(self, options: EndpointOptions) -> None:
-        self._options = options
-        self._events = EventHub()
-        self._faults = FaultRules()
-        self._faults.add(read_faults(options.faults))
-        self._journal = Journal(
+        self.options = options
+        """What the endpoint was made with."""
+        self.events = EventHub()
+        """What changes, as it changes: sessions, requests, faults, the clock, a reset."""
+        self.requests = Journal(
             options.journal_size,
             on_add=self._request_recorded,
-            on_clear=lambda: self._events.publish("cleared", dict),
+            on_clear=lambda: self.events.publish("cleared", dict),
             sessions=self._session_keys,
         )
+        """What came in and how it was answered, oldest first."""
+        self._faults = FaultRules()
+        self._faults.add(read_faults(options.faults))
         self._last_keys: list[tuple[str, str]] | None = None
         self._open_store: Store | None = None
 
     @property
-    def options(self) -> EndpointOptions:
-        """What the endpoint was made with."""
-        return self._options
-
-    @property
     def region_name(self) -> str:
         """The region to give to a client."""
-        return self._options.region_name
-
-    @property
-    def events(self) -> EventHub:
-        """What changes, as it changes: sessions, requests, faults, the clock, a reset."""
-        return self._events
+        return self.options.region_name
 
     def export(self) -> dict[str, object]:
         """Return the sessions, the clock and the faults as one JSON document.
@@ -116,7 +109,7 @@ class EndpointState:
             ConfigurationError: A fault is not one; the message names the key.
         """
         state = read_state(document)
-        now = time_after(state.skipped_seconds, self._options.clock())
+        now = time_after(state.skipped_seconds, self.options.clock())
         # Reading takes longer than adding, and others use the store meanwhile.
         sessions = read_sessions(state.sessions, self._circumstances(now))
 
@@ -128,14 +121,14 @@ class EndpointState:
         self._use(replace)
         self._faults.clear()
         self._faults.add(state.faults)
-        self._events.publish("reset", dict)
+        self.events.publish("reset", dict)
 
     def reset(self) -> None:
         """Forget everything: sessions, client tokens, faults, requests and the time skipped."""
         self._use(lambda tables: tables.clear())
         self._faults.clear()
-        self._journal.clear()
-        self._events.publish("reset", dict)
+        self.requests.clear()
+        self.events.publish("reset", dict)
 
     @property
     def store_status(self) -> str:
@@ -156,7 +149,7 @@ class EndpointState:
         have changed in the store's file is noticed here too.
         """
         store = self._open_store
-        if store is None or not self._events.reader_count:
+        if store is None or not self.events.reader_count:
             return
         try:
             with store.access() as tables:
@@ -172,8 +165,8 @@ class EndpointState:
 
     def _fill_empty_store(self) -> None:
         """Add what the options say, when there are no sessions."""
-        seed = self._options.seed
-        if seed is None and not self._options.sample:
+        seed = self.options.seed
+        if seed is None and not self.options.sample:
             return
         try:
             state = State() if seed is None else read_seed(seed)
@@ -188,8 +181,8 @@ class EndpointState:
         # In one transaction with what is added: two processes may open one new file at once.
         if tables.count():
             return False
-        skip_seconds(state.skipped_seconds, self._options.clock, tables)
-        if self._options.sample:
+        skip_seconds(state.skipped_seconds, self.options.clock, tables)
+        if self.options.sample:
             self._add_sample(tables, SAMPLE_STUDIO_ID)
         add_sessions(tables, read_sessions(state.sessions, self._circumstances(self._now(tables))))
         return True
@@ -202,7 +195,7 @@ class EndpointState:
     def _session_keys(self) -> list[tuple[str, str]] | None:
         """List the sessions that there are, or were when the store was closed; None if unknown."""
         store = self._open_store
-        return self._last_keys if store is None else list(Sessions(store, self._options.clock))
+        return self._last_keys if store is None else list(Sessions(store, self.options.clock))
 
     def _remember_sessions(self) -> None:
         """Keep the sessions' ids for the journal, before the store is closed; never waits."""
@@ -211,30 +204,30 @@ class EndpointState:
 
     def _sessions_changed(self, changes: list[Change] | None) -> None:
         """Publish changes of sessions; the store calls this after each."""
-        self._events.publish(
+        self.events.publish(
             "sessions",
             lambda: {"sessions": None if changes is None else list(map(_describe_change, changes))},
         )
 
     def _request_recorded(self, record: RequestRecord) -> None:
-        self._events.publish("request", record.to_dict)
+        self.events.publish("request", record.to_dict)
         if record.faults:
             # They have counted it.
             self._publish_faults()
-        if self._options.on_request is not None:
-            self._options.on_request(record)
+        if self.options.on_request is not None:
+            self.options.on_request(record)
 
     def _publish_faults(self) -> None:
-        self._events.publish(
+        self.events.publish(
             "faults",
             lambda: {"faults": [describe_rule(rule) for rule in self._faults]},
         )
 
     def _circumstances(self, now: float) -> Circumstances:
-        return self._operations.circumstances(now, self._options.keys[0].access_key_id)
+        return self._operations.circumstances(now, self.options.keys[0].access_key_id)
 
     def _now(self, tables: Tables) -> float:
-        return session_time(self._options.clock, tables)
+        return session_time(self.options.clock, tables)
 
     def _use(self, work: Callable[[Tables], _Result]) -> _Result:
         """Do something with the tables in one transaction, as soon as nobody else uses them."""
@@ -265,8 +258,8 @@ class EndpointState:
     def _operations(self) -> Operations:
         return Operations(
             store=self._store,
-            clock=self._options.clock,
-            transition_seconds=self._options.transition_seconds,
+            clock=self.options.clock,
+            transition_seconds=self.options.transition_seconds,
             region_name=self.region_name,
         )
 

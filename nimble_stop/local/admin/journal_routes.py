@@ -171,18 +171,12 @@ ROUTES: Final = (
         returns={"oneOf": [reference("FaultInForce"), _FAULTS]},
         may_wait=False,
     ),
-    Route("DELETE", "/faults", clear_faults, status=204, may_wait=False),
-    Route("DELETE", "/faults/{id}", remove_fault, status=204, errors=(404,), may_wait=False),
+    Route("DELETE", "/faults", clear_faults, may_wait=False),
+    Route("DELETE", "/faults/{id}", remove_fault, errors=(404,), may_wait=False),
     Route("GET", "/requests", list_requests, returns=_REQUESTS),
-    Route("DELETE", "/requests", clear_requests, status=204, may_wait=False),
+    Route("DELETE", "/requests", clear_requests, may_wait=False),
     Route(
-        "GET",
-        "/events",
-        read_events,
-        returns={"type": "string"},
-        media_type="text/event-stream",
-        errors=(503,),
-        may_wait=False,
+        "GET", "/events", read_events, returns="text/event-stream", errors=(503,), may_wait=False
     ),
 )
 """The routes, in the order of the document."""

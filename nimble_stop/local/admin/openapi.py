@@ -132,9 +132,11 @@ def _parameters(route: Route, place: str) -> list[Schema]:
 
 def _responses(route: Route) -> Iterator[tuple[str, dict[str, object]]]:
     success: dict[str, object] = {"description": HTTPStatus(route.status).phrase}
-    if route.returns is not None:
-        success["content"] = {route.media_type: {"schema": route.returns}}
-    yield str(int(route.status)), success
+    if isinstance(route.returns, str):
+        success["content"] = {route.returns: {"schema": _TEXT}}
+    elif route.returns is not None:
+        success["content"] = {"application/json": {"schema": route.returns}}
+    yield str(route.status), success
     # 415 also where no body is taken: its type is checked all the same.
     errors = {400, 403, 415, *route.errors}
     if not route.is_public:

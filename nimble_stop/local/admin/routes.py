@@ -92,23 +92,14 @@ def _document() -> dict[str, object]:
     return openapi_document(ROUTES)
 
 
-_TEXT: Final = {"type": "string"}
-_LOGIN: Final = object_schema({"token": _TEXT})
+_LOGIN: Final = object_schema({"token": {"type": "string"}})
 
 ROUTES: Final = (
-    Route("GET", "/", get_page, returns=_TEXT, media_type="text/html", is_public=True),
-    Route(
-        "GET",
-        "/page/{name}",
-        get_page_file,
-        returns=_TEXT,
-        media_type="text/*",
-        errors=(404,),
-        is_public=True,
-    ),
+    Route("GET", "/", get_page, returns="text/html", is_public=True),
+    Route("GET", "/page/{name}", get_page_file, returns="text/*", errors=(404,), is_public=True),
     Route("GET", "/health", get_health, returns=reference("Health"), is_public=True),
-    Route("POST", "/login", log_in, body=_LOGIN, status=204, errors=(401,), is_public=True),
-    Route("DELETE", "/login", log_out, status=204, is_public=True),
+    Route("POST", "/login", log_in, body=_LOGIN, errors=(401,), is_public=True),
+    Route("DELETE", "/login", log_out, is_public=True),
     Route("GET", "/openapi.json", get_open_api, returns={"type": "object"}, is_public=True),
     *session_routes.ROUTES,
     *journal_routes.ROUTES,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 import time
 from difflib import get_close_matches
-from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_type_hints
 
@@ -93,9 +92,8 @@ class Route:
         action: What it does; its docstring describes the route.
         body: What the action's ``body`` may be; None when it takes none.
         max_body_bytes: How large the body may be.
-        status: The status of success.
-        returns: What is answered then; None for no content.
-        media_type: The media type of what is answered.
+        returns: What is answered: JSON of a schema, or text of a media type; None for no content.
+        status: The status of success; by default 204 for no content, else 200.
         errors: The statuses of errors that are its own.
         is_public: Whether it is served without the admin token.
         may_wait: Whether its action may wait for the store, and so needs a thread; by default, of
@@ -107,9 +105,11 @@ class Route:
     action: Action
     body: Schema | None = attrs.field(default=None, kw_only=True)
     max_body_bytes: int = attrs.field(default=1024 * 1024, kw_only=True)
-    status: int = attrs.field(default=HTTPStatus.OK, kw_only=True)
-    returns: Schema | None = attrs.field(default=None, kw_only=True)
-    media_type: str = attrs.field(default="application/json", kw_only=True)
+    returns: Schema | str | None = attrs.field(default=None, kw_only=True)
+    status: int = attrs.field(
+        default=attrs.Factory(lambda route: 204 if route.returns is None else 200, takes_self=True),
+        kw_only=True,
+    )
     errors: tuple[int, ...] = attrs.field(default=(), kw_only=True)
     is_public: bool = attrs.field(default=False, kw_only=True)
     may_wait: bool = attrs.field(

@@ -158,13 +158,15 @@ def reset_state(context: Context) -> None:
 
 
 _LARGE_BODY: Final = 64 * 1024 * 1024
+_ONE: Final = "/sessions/{studioId}/{sessionId}"
 _SESSION: Final = reference("Session")
 _SESSIONS: Final = object_schema({"sessions": array(_SESSION)})
+_CLOCK: Final = reference("Clock")
+_STATE: Final = reference("State")
 _COMPLETED: Final = object_schema({"completed": described(COUNT_OR_ZERO, "How many there were.")})
 _ADVANCE: Final = object_schema(
     {"advance": {"type": "number", "minimum": 0, "description": "How many seconds."}}
 )
-_ONE: Final = "/sessions/{studioId}/{sessionId}"
 
 ROUTES: Final = (
     Route("GET", "/sessions", list_sessions, returns=_SESSIONS),
@@ -180,19 +182,12 @@ ROUTES: Final = (
     ),
     Route("POST", "/sessions/complete", complete_sessions, returns=_COMPLETED),
     Route("GET", _ONE, get_session, returns=_SESSION, errors=(404,)),
-    Route("DELETE", _ONE, remove_session, status=204, errors=(404,)),
+    Route("DELETE", _ONE, remove_session, errors=(404,)),
     Route("POST", f"{_ONE}/complete", complete_session, returns=_SESSION, errors=(404, 409)),
-    Route("GET", "/clock", get_clock, returns=reference("Clock")),
-    Route("POST", "/clock", advance_clock, body=_ADVANCE, returns=reference("Clock")),
-    Route("GET", "/state", export_state, returns=reference("State")),
-    Route(
-        "PUT",
-        "/state",
-        import_state,
-        body=reference("State"),
-        max_body_bytes=_LARGE_BODY,
-        status=204,
-    ),
-    Route("DELETE", "/state", reset_state, status=204),
+    Route("GET", "/clock", get_clock, returns=_CLOCK),
+    Route("POST", "/clock", advance_clock, body=_ADVANCE, returns=_CLOCK),
+    Route("GET", "/state", export_state, returns=_STATE),
+    Route("PUT", "/state", import_state, body=_STATE, max_body_bytes=_LARGE_BODY),
+    Route("DELETE", "/state", reset_state),
 )
 """The routes, in the order of the document."""

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Final
 
 from nimble_stop.exceptions import ConfigurationError
 from nimble_stop.local.admin.inputs import read_objects
-from nimble_stop.local.admin.replies import (
-    Content,
-    EventStream,
-    Problem,
-    json_content,
-    wrong_input,
-)
+from nimble_stop.local.admin.replies import EventStream, Problem, wrong_input
 from nimble_stop.local.admin.routing import Context, Route
 from nimble_stop.local.admin.schemas import (
     COUNT_OR_ZERO,
@@ -37,7 +30,7 @@ def list_faults(context: Context) -> dict[str, object]:
     return {"faults": [describe_rule(rule) for rule in context.control.faults]}
 
 
-def add_faults(context: Context, body: object) -> Content:
+def add_faults(context: Context, body: object) -> dict[str, object]:
     """Let something go wrong: one fault, or a list of them.
 
     The objects are those of a fault file, `nimble-stop serve --faults FILE`.
@@ -52,7 +45,7 @@ def add_faults(context: Context, body: object) -> Content:
         raise wrong_input(error) from error
     context.control.inject_rules(rules)
     documents = [describe_rule(rule) for rule in rules]
-    return json_content({"faults": documents} if is_list else documents[0], HTTPStatus.CREATED)
+    return {"faults": documents} if is_list else documents[0]
 
 
 def clear_faults(context: Context) -> None:

@@ -51,7 +51,7 @@ def list_sessions(
     return {"sessions": sessions}
 
 
-def add_sessions(context: Context, body: object) -> Content:
+def add_sessions(context: Context, body: object) -> dict[str, object] | Content:
     """Add one session, or a list of them.
 
     Of a list all are added or none. What is not given has a default.
@@ -67,7 +67,7 @@ def add_sessions(context: Context, body: object) -> Content:
             problem.message = problem.message.removeprefix("sessions[0]: ")
         raise problem from error
     if isinstance(body, list):
-        return json_content({"sessions": added}, HTTPStatus.CREATED)
+        return {"sessions": added}
     (session,) = added
     place = "/".join(quote(str(session[name]), safe="") for name in ("studioId", "sessionId"))
     location = {"Location": f"{PREFIX}/sessions/{place}"}

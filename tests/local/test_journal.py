@@ -143,13 +143,6 @@ def test_a_listener_that_fails_does_no_harm(caplog: pytest.LogCaptureFixture) ->
     assert "BrokenPipeError" in caplog.text
 
 
-def test_somebody_can_listen() -> None:
-    """Each new record is passed on."""
-    heard: list[RequestRecord] = []
-    Journal(1, heard.append).add(RECORD)
-    assert heard == [RECORD]
-
-
 def known_journal(*records: RequestRecord) -> Journal:
     """Make a journal that knows a session."""
     made = Journal(sessions=lambda: [("studio-1", "artist-1")])

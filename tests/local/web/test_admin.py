@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 import pytest
 from aiohttp import web
 
-from nimble_stop.exceptions import ConfigurationError
 from nimble_stop.local import AccessKey, LocalNimble
 from nimble_stop.local.storage import busy
 from nimble_stop.local.web.admin import Admin
@@ -160,13 +159,6 @@ def test_further_hosts() -> None:
         assert reply.status == 403
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "", "::", "192.0.2.1"])  # noqa: S104  # refused
-def test_listening_for_other_machines(host: str) -> None:
-    """Without a token the admin API is not offered to other machines, and nothing is bound."""
-    with pytest.raises(ConfigurationError, match=r"admin_token.*admin"):
-        LocalNimble(host=host)
-
-
 def test_listening_with_a_token() -> None:
     """With a token it is, to those who know it."""
     with LocalNimble(host="0.0.0.0", admin_token="a-token") as local:  # noqa: S104  # the case in question
@@ -180,13 +172,6 @@ def test_without_the_admin_api() -> None:
     with LocalNimble(host="0.0.0.0", admin=False) as local:  # noqa: S104  # the case in question
         reply = send(local, "GET", "/_nimble-stop/health", body=None, headers={})
     assert reply.headers["x-amzn-errortype"] == "MissingAuthenticationTokenException"
-
-
-@pytest.mark.parametrize("token", ["", "a token", "tökén", 7])
-def test_a_token_that_cannot_be_sent(token: object) -> None:
-    """A token must fit into a header, and an empty one is none."""
-    with pytest.raises((TypeError, ValueError), match="admin_token"):
-        LocalNimble(admin_token=token)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def test_a_large_body(local: LocalNimble) -> None:

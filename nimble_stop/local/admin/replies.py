@@ -21,7 +21,8 @@ __all__ = ["INPUT_ERRORS", "Content", "EventStream", "Problem", "json_content", 
 INPUT_ERRORS: Final = (ConfigurationError, TypeError, ValueError, OverflowError)
 """What the endpoint's methods raise for values that are not allowed."""
 
-_ARGUMENT: Final = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
+# The names of arguments stand alone, and a user's own text in quotes.
+_ARGUMENT: Final = re.compile(r"(?<!\S)[a-z]+(?:_[a-z0-9]+)+\b")
 
 
 @attrs.frozen(kw_only=True)

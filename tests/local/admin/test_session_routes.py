@@ -83,8 +83,9 @@ def test_adding_one_that_exists(local: LocalNimble) -> None:
     reply = ask(local, "POST", "/sessions", {"studioId": "studio-1", "sessionId": "session-1"})
     assert reply.status == 409
     assert "'session-1' already" in reply.json["message"]
-    twice = [{"studioId": "s", "sessionId": "a"}] * 2
-    assert ask(local, "POST", "/sessions", twice).status == 409
+    twice = ask(local, "POST", "/sessions", [{"studioId": "s", "sessionId": "a_b"}] * 2)
+    assert twice.status == 409
+    assert "'a_b' already" in twice.json["message"]
 
 
 def test_listing(local: LocalNimble) -> None:

@@ -1,4 +1,7 @@
-"""What the admin API serves to everybody, and the one table of all its routes."""
+"""What the admin API shows: the live page, the health, the journal and the events.
+
+The one table of all routes stands here too.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,24 @@ from types import MappingProxyType
 from typing import Final
 
 from nimble_stop._version import __version__
-from nimble_stop.local.admin import journal_routes, session_routes
+from nimble_stop.local.admin import state_routes
 from nimble_stop.local.admin.inputs import check_members
 from nimble_stop.local.admin.openapi import openapi_document
-from nimble_stop.local.admin.replies import Content, Problem
+from nimble_stop.local.admin.replies import Content, EventStream, Problem
 from nimble_stop.local.admin.routing import Context, Route
-from nimble_stop.local.admin.schemas import object_schema, reference
+from nimble_stop.local.admin.schemas import (
+    COUNT_OR_ZERO,
+    Count,
+    CountOrZero,
+    array,
+    described,
+    object_schema,
+    reference,
+)
 
 __all__ = ["ROUTES"]
 
+_READERS: Final = 100
 _FOLDER: Final = files("nimble_stop.local.web") / "page"
 # Nothing else in the folder can get out.
 _MEDIA_TYPES: Final = MappingProxyType(
@@ -82,6 +94,88 @@ def log_out(context: Context) -> Content:
     return Content(status=204, headers=context.access.log_out())
 
 
+def list_requests(
+    context: Context,
+    *,
+    operation: str | None = None,
+    studio_id: str | None = None,
+    session_id: str | None = None,
+    status: Count | None = None,
+    error_code: str | None = None,
+    after: CountOrZero | None = None,
+    limit: Count | None = None,
+) -> dict[str, object]:
+    """List the requests that came in, oldest first.
+
+    The journal of the requests to AWS's API; those to the admin API are not in it.
+
+    Args:
+        context: The endpoint.
+        operation: Only requests for this operation.
+        studio_id: Only requests for this studio.
+        session_id: Only requests for this session.
+        status: Only requests that were answered with this status.
+        error_code: Only requests answered with this error code.
+        after: Only requests with a greater number.
+        limit: How many at most: of those after `after` the first ones, without it the newest.
+    """
+    journal = context.control.requests
+    records = journal[:]
+    found = [
+        record
+        for record in records
+        if record.number > (after or 0)
+        and operation in {None, record.operation}
+        and studio_id in {None, record.studio_id}
+        and session_id in {None, record.session_id}
+        and status in {None, record.status}
+        and error_code in {None, record.error_code}
+    ]
+    if limit is not None:
+        found = found[-limit:] if after is None else found[:limit]
+    return {
+        "requests": [record.to_dict() for record in found],
+        "lastNumber": records[-1].number if records else after or 0,
+        "dropped": journal.dropped,
+    }
+
+
+def clear_requests(context: Context) -> None:
+    """Clear the journal; its numbers go on."""
+    context.control.requests.clear()
+
+
+def read_events(
+    context: Context, after: CountOrZero | None = None, last_event_id: CountOrZero | None = None
+) -> EventStream:
+    """Send what changes and what comes in, as server-sent events.
+
+    Each event has an `id`, an `event` and JSON as `data`:
+
+    - `sessions`: `{"sessions": [...]}`, the sessions that changed, whole. One that was removed has
+      the `state` null. The list is null when many changed at once, and all are to be read again.
+    - `request`: a request that came in, as `GET requests` lists it.
+    - `cleared`: `{}`, the journal was cleared.
+    - `faults`: `{"faults": [...]}`, all faults in force, as `GET faults` lists them.
+    - `clock`: the clock, as `GET clock` answers it.
+    - `reset`: `{}`, everything was reset or imported, and is to be read again.
+    - `resync`: `{}`, some events are lost, because the reader was away for too long or is too
+      slow; everything is to be read again.
+
+    Comments keep the connection alive. A reader that takes nothing for half a minute is
+    disconnected. To miss nothing, open the stream first and read the state then.
+
+    Args:
+        context: The endpoint.
+        after: The number of the last event seen: those after it are sent first. 0 asks for all
+            since the endpoint began. Without it the stream begins with the next event.
+        last_event_id: The same, as browsers send it; it goes before `after`.
+    """
+    if context.control.events.reader_count >= _READERS:
+        raise Problem(503, f"{_READERS} readers follow the events already; close some.")
+    return EventStream(after if last_event_id is None else last_event_id)
+
+
 def get_open_api(_: Context) -> dict[str, object]:
     """Describe the admin API: this document."""
     return _document()
@@ -92,6 +186,13 @@ def _document() -> dict[str, object]:
     return openapi_document(ROUTES)
 
 
+_REQUESTS: Final = object_schema(
+    {
+        "requests": array(reference("Request")),
+        "lastNumber": described(COUNT_OR_ZERO, "The number of the newest request."),
+        "dropped": described(COUNT_OR_ZERO, "How many are gone because the journal is full."),
+    }
+)
 _LOGIN: Final = object_schema({"token": {"type": "string"}})
 
 ROUTES: Final = (
@@ -101,7 +202,11 @@ ROUTES: Final = (
     Route("POST", "/login", log_in, body=_LOGIN, errors=(401,), is_public=True),
     Route("DELETE", "/login", log_out, is_public=True),
     Route("GET", "/openapi.json", get_open_api, returns={"type": "object"}, is_public=True),
-    *session_routes.ROUTES,
-    *journal_routes.ROUTES,
+    *state_routes.ROUTES,
+    Route("GET", "/requests", list_requests, returns=_REQUESTS),
+    Route("DELETE", "/requests", clear_requests, may_wait=False),
+    Route(
+        "GET", "/events", read_events, returns="text/event-stream", errors=(503,), may_wait=False
+    ),
 )
 """All routes, in the order of the document."""

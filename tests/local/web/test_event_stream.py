@@ -272,6 +272,6 @@ def test_the_end_of_the_server(local: LocalNimble) -> None:
 
 def test_too_many_readers(local: LocalNimble, monkeypatch: pytest.MonkeyPatch) -> None:
     """Readers are limited, and the next one is refused."""
-    monkeypatch.setattr("nimble_stop.local.admin.journal_routes._READERS", 1)
+    monkeypatch.setattr("nimble_stop.local.admin.routes._READERS", 1)
     with reading(local):
         assert ask(local, "GET", "/events").status == 503

@@ -1,4 +1,4 @@
-"""What the admin API does to sessions, to their clock, and to the state as a whole."""
+"""What the admin API steers: sessions, faults, the clock, and the state as a whole."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from nimble_stop.local.admin.replies import (
 from nimble_stop.local.admin.routing import Context, Route
 from nimble_stop.local.admin.schemas import (
     COUNT_OR_ZERO,
+    Count,
     array,
     described,
     fields_schema,
@@ -25,6 +26,7 @@ from nimble_stop.local.admin.schemas import (
     one_or_list,
     reference,
 )
+from nimble_stop.local.faults.fault_file import describe_rule, read_rule
 from nimble_stop.local.studio.document import SessionExistsError
 from nimble_stop.models import StreamingSession
 
@@ -110,6 +112,43 @@ def _not_found(studio_id: str, session_id: str) -> Problem:
     return Problem(404, f"Studio {studio_id!r} has no session {session_id!r}.")
 
 
+def list_faults(context: Context) -> dict[str, object]:
+    """List the faults in force, in the order in which they were added."""
+    return {"faults": [describe_rule(rule) for rule in context.control.faults]}
+
+
+def add_faults(context: Context, body: object) -> dict[str, object]:
+    """Let something go wrong: one fault, or a list of them.
+
+    The objects are those of a fault file, `nimble-stop serve --faults FILE`.
+    """
+    is_list = isinstance(body, list)
+    try:
+        rules = [
+            read_rule(entry, f"[{index}]" if is_list else "fault")
+            for index, entry in enumerate(read_objects(body))
+        ]
+    except INPUT_ERRORS as error:
+        raise wrong_input(error) from error
+    context.control.inject_rules(rules)
+    documents = [describe_rule(rule) for rule in rules]
+    return {"faults": documents} if is_list else documents[0]
+
+
+def clear_faults(context: Context) -> None:
+    """Take all faults out of force."""
+    context.control.clear_faults()
+
+
+def remove_fault(context: Context, id: Count) -> None:  # noqa: A002  # the variable of the path
+    """Take one fault out of force."""
+    try:
+        context.control.remove_fault(id)
+    except ValueError as error:
+        ids = ", ".join(str(rule.id) for rule in context.control.faults) or "none"
+        raise Problem(404, f"There is no fault {id}. In force: {ids}.") from error
+
+
 def get_clock(context: Context) -> dict[str, object]:
     """Read the sessions' time."""
     return context.control.clock_document()
@@ -161,6 +200,7 @@ _LARGE_BODY: Final = 64 * 1024 * 1024
 _ONE: Final = "/sessions/{studioId}/{sessionId}"
 _SESSION: Final = reference("Session")
 _SESSIONS: Final = object_schema({"sessions": array(_SESSION)})
+_FAULTS: Final = object_schema({"faults": array(reference("FaultInForce"))})
 _CLOCK: Final = reference("Clock")
 _STATE: Final = reference("State")
 _COMPLETED: Final = object_schema({"completed": described(COUNT_OR_ZERO, "How many there were.")})
@@ -184,6 +224,18 @@ ROUTES: Final = (
     Route("GET", _ONE, get_session, returns=_SESSION, errors=(404,)),
     Route("DELETE", _ONE, remove_session, errors=(404,)),
     Route("POST", f"{_ONE}/complete", complete_session, returns=_SESSION, errors=(404, 409)),
+    Route("GET", "/faults", list_faults, returns=_FAULTS, may_wait=False),
+    Route(
+        "POST",
+        "/faults",
+        add_faults,
+        body=one_or_list("Fault"),
+        status=201,
+        returns={"oneOf": [reference("FaultInForce"), _FAULTS]},
+        may_wait=False,
+    ),
+    Route("DELETE", "/faults", clear_faults, may_wait=False),
+    Route("DELETE", "/faults/{id}", remove_fault, errors=(404,), may_wait=False),
     Route("GET", "/clock", get_clock, returns=_CLOCK),
     Route("POST", "/clock", advance_clock, body=_ADVANCE, returns=_CLOCK),
     Route("GET", "/state", export_state, returns=_STATE),

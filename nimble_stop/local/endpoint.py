@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
 from nimble_stop.local.control import Control
@@ -119,18 +120,14 @@ class LocalNimble(Control):
     def _bind(self) -> socket.socket:
         if self._listener is not None:
             return self._listener
-        store = Store(self.options.db, self._sessions_changed)
-        listener: socket.socket | None = None
-        try:
-            listener = listen(self.options.host, self._port)
+        with ExitStack() as undo:
+            store = Store(self.options.db, self._sessions_changed)
+            undo.callback(store.close)
+            listener = undo.enter_context(listen(self.options.host, self._port))
             self._open_store = store
+            undo.callback(setattr, self, "_open_store", None)
             self._fill_empty_store()
-        except BaseException:
-            self._open_store = None
-            if listener is not None:
-                listener.close()
-            store.close()
-            raise
+            undo.pop_all()
         # A restart comes back under the same address.
         self._port = listener.getsockname()[1]
         self._listener = listener

@@ -85,9 +85,13 @@ class LineWriter:
         self, stream: TextIO, *, dropped: str = "... {count} lines were not read in time ..."
     ) -> None:
         self._stream = stream
-        # A descriptor of its own, so that writing goes around the locks of Python's buffers: a
-        # thread that waits in a buffered write holds a lock on which the interpreter's exit waits.
-        self._descriptor = _duplicate(stream)
+        self._descriptor: int | None = None
+        # A stream that has no descriptor never waits.
+        with suppress(OSError, ValueError):
+            stream.flush()
+            # Its own, so that writing goes around the locks of Python's buffers: a thread that
+            # waits in a buffered write holds a lock on which the interpreter's exit waits.
+            self._descriptor = os.dup(stream.fileno())
         self._dropped_line = dropped
         self._dropped = 0
         self._lines: queue.Queue[str | None] = queue.Queue(_WAITING_LINES)
@@ -128,13 +132,3 @@ class LineWriter:
         data = text.encode(self._stream.encoding, "backslashreplace")
         while data:
             data = data[os.write(self._descriptor, data) :]
-
-
-def _duplicate(stream: TextIO) -> int | None:
-    """Duplicate a stream's file descriptor; None when it has none, so that writing never waits."""
-    try:
-        descriptor = stream.fileno()
-    except (OSError, ValueError):
-        return None
-    stream.flush()
-    return os.dup(descriptor)

@@ -32,7 +32,7 @@ from nimble_stop.local.studio.sample import SAMPLE_STUDIO_ID, sample_sessions
 from nimble_stop.local.studio.sessions_view import Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from nimble_stop.local.api.exchange import RequestRecord
     from nimble_stop.local.endpoint_options import EndpointOptions
@@ -184,13 +184,14 @@ class EndpointState:
         skip_seconds(state.skipped_seconds, self.options.clock, tables)
         if self.options.sample:
             self._add_sample(tables, SAMPLE_STUDIO_ID)
-        add_sessions(tables, read_sessions(state.sessions, self._circumstances(self._now(tables))))
+        self._add(tables, state.sessions)
         return True
 
     def _add_sample(self, tables: Tables, studio_id: str) -> None:
-        now = self._now(tables)
-        entries = sample_sessions(studio_id, now)
-        add_sessions(tables, read_sessions(entries, self._circumstances(now)))
+        self._add(tables, sample_sessions(studio_id, self._now(tables)))
+
+    def _add(self, tables: Tables, entries: Iterable[object]) -> None:
+        add_sessions(tables, read_sessions(entries, self._circumstances(self._now(tables))))
 
     def _session_keys(self) -> list[tuple[str, str]] | None:
         """List the sessions that there are, or were when the store was closed; None if unknown."""

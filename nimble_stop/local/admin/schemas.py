@@ -72,14 +72,14 @@ def reference(name: str) -> Schema:
 
 def array(items: Schema) -> Schema:
     """Describe a list."""
-    return {"type": "array", "items": dict(items)}
+    return {"type": "array", "items": items}
 
 
 def nullable(schema: Schema) -> Schema:
     """Describe a value that may also be null."""
     if "type" in schema:
         return {**schema, "type": [schema["type"], "null"]}
-    return {"anyOf": [dict(schema), {"type": "null"}]}
+    return {"anyOf": [schema, {"type": "null"}]}
 
 
 def one_or_list(name: str) -> Schema:
@@ -89,7 +89,7 @@ def one_or_list(name: str) -> Schema:
 
 def described(schema: Schema, description: str) -> Schema:
     """Add a description; an empty one adds nothing."""
-    return {**schema, "description": description} if description else dict(schema)
+    return {**schema, "description": description} if description else schema
 
 
 def object_schema(
@@ -100,7 +100,7 @@ def object_schema(
     """Describe an object without other members; all are required if `required` is None."""
     schema = {
         "type": "object",
-        "properties": {name: dict(schema) for name, schema in properties.items()},
+        "properties": dict(properties),
         "required": list(properties if required is None else required),
         "additionalProperties": False,
     }

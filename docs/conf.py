@@ -35,7 +35,7 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(asyncio|collections|concurrent|datetime|math|os|pytest|time)\..*"),
     (r"py:class", r"Credentials|Executor|PathLike|datetime"),
     (r"py:class", r"Clock|Fault|Store|nimble_stop\._config\.Options"),
-    (r"py:class", r"nimble_stop\.local\.faults\.points\.Fault"),
+    (r"py:class", r"nimble_stop\.local\.faults\.rules\.Fault"),
     # Arguments, which have no place of their own in a page.
     (r"py:obj", r"DEFAULT_KEY|admin|admin_token|code|host"),
 ]

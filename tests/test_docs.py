@@ -18,7 +18,7 @@ import nimble_stop
 from nimble_stop import NimbleClient, local
 from nimble_stop._cli.app import program
 from nimble_stop.local.faults import kinds
-from nimble_stop.local.faults.fault_file import parse_faults
+from nimble_stop.local.faults.fault_file import read_rules
 from tests._cli.support import options_of
 from tests.support.documents import PAGES, ROOT, Block, blocks_of, run_python, run_shell
 
@@ -118,7 +118,7 @@ def test_faults_that_are_shown_can_be_read() -> None:
     """A JSON list of faults on a page is one that the endpoint takes."""
     shown = [block for page in PAGES for block in blocks_of(page) if block.language == "json"]
     for block in shown:
-        assert parse_faults(block.code), block
+        assert read_rules(json.loads(block.code)), block
 
     assert shown
 

@@ -22,11 +22,11 @@ from nimble_stop._config import options as _defaults
 from nimble_stop._transport.shared import MAX_IDLE_SECONDS
 from nimble_stop.exceptions import NimbleStopError, ServiceError
 from nimble_stop.local import EnvironmentFormat, FaultRule
-from nimble_stop.local.api.refusals import STATUSES
+from nimble_stop.local.api.answer import STATUSES
 from nimble_stop.local.endpoint_options import DEFAULT_KEY, DEFAULT_REGION_NAME
 from nimble_stop.local.environment import endpoint_environment
-from nimble_stop.local.faults.points import kinds_of_faults
-from nimble_stop.local.studio.lifecycle import STATUS_CODES, TRANSITIONS
+from nimble_stop.local.faults.rules import kinds_of_faults
+from nimble_stop.local.studio.lifecycle import STATUS_OF_STATE, TRANSITIONS
 from nimble_stop.local.studio.operations import PAGE_SIZE
 from nimble_stop.local.web.handler import BODY_BYTES, BODY_SECONDS
 from nimble_stop.local.web.server_thread import FIELD_BYTES, HEADERS, IDLE_SECONDS, LINE_BYTES
@@ -125,8 +125,7 @@ def transitions() -> str:
             f"`{change.in_progress}`",
             f"`{change.done}`",
             f"`{change.failed}`",
-            ", ".join(f"`{name}`" for name in (change.time_member, change.caller_member) if name)
-            or "-",
+            ", ".join(f"`{name}`" for name in change.sets) or "-",
         )
         for operation, change in TRANSITIONS.items()
     ]
@@ -137,7 +136,7 @@ def status_codes() -> str:
     """Write which status code goes with which state."""
     return table(
         ("State", "Status code"),
-        [(f"`{state}`", f"`{code}`") for state, code in STATUS_CODES.items()],
+        [(f"`{state}`", f"`{code}`") for state, (code, _) in STATUS_OF_STATE.items()],
     )
 
 

@@ -25,8 +25,7 @@ from nimble_stop.local.environment import Environment, EnvironmentFormat
 from nimble_stop.local.faults import kinds
 from nimble_stop.local.faults.fault_file import load_faults
 from nimble_stop.local.faults.kinds import *  # noqa: F403  # a new fault is public by itself
-from nimble_stop.local.faults.points import Fault
-from nimble_stop.local.faults.rules import FaultRule
+from nimble_stop.local.faults.rules import Fault, FaultRule
 from nimble_stop.local.journal import Journal
 from nimble_stop.local.studio.sessions_view import Sessions
 

@@ -29,8 +29,7 @@ from nimble_stop.models import format_timestamp
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from nimble_stop.local.storage.stored_session import StoredSession
-    from nimble_stop.local.storage.tables import Tables
+    from nimble_stop.local.storage.tables import StoredSession, Tables
     from nimble_stop.models import StreamingSession
 
 __all__ = ["Control"]

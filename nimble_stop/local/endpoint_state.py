@@ -38,8 +38,7 @@ if TYPE_CHECKING:
     from nimble_stop.local.endpoint_options import EndpointOptions
     from nimble_stop.local.faults.rules import FaultRule
     from nimble_stop.local.storage.store import Store
-    from nimble_stop.local.storage.stored_session import StoredSession
-    from nimble_stop.local.storage.tables import Change, Tables
+    from nimble_stop.local.storage.tables import Change, StoredSession, Tables
     from nimble_stop.local.studio.session import Circumstances
 
 __all__ = ["EndpointState", "not_running"]

@@ -15,17 +15,14 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 
-from nimble_stop.local.api.answer import JSON, SERVER, Answer, refused
-from nimble_stop.local.api.canonical import SignedRequest
+from nimble_stop.local.api.answer import JSON, SERVER, Answer, Refusal, refused
 from nimble_stop.local.api.exchange import Exchange, record
 from nimble_stop.local.api.inputs import check_accept, read_body, read_query, read_token
-from nimble_stop.local.api.refusals import Refusal
 from nimble_stop.local.api.routes import parse_target, route, unknown_operation
 from nimble_stop.local.api.signature import verify
-from nimble_stop.local.faults import points
+from nimble_stop.local.faults import rules
 from nimble_stop.local.storage.busy import retry_while_busy
 from nimble_stop.local.studio.operations import Call
-from nimble_stop.local.studio.session import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Service"]
 
 _logger: Final = logging.getLogger("nimble_stop.local")
-_Fault = TypeVar("_Fault", bound=points.Fault)
+_Fault = TypeVar("_Fault", bound=rules.Fault)
 
 
 class Service:
@@ -82,11 +79,11 @@ class Service:
 
     async def answer(self, exchange: Exchange) -> Answer:
         """Do what the request asks for, and record it."""
-        latency = self._take(exchange, points.ArrivalFault)
+        latency = self._take(exchange, rules.ArrivalFault)
         if latency is not None:
-            await asyncio.sleep(latency.delay_seconds)
-        skew = self._take(exchange, points.ClockFault)
-        now = self._options.clock() + (0.0 if skew is None else skew.offset_seconds)
+            await asyncio.sleep(latency.seconds)
+        skew = self._take(exchange, rules.ClockFault)
+        now = self._options.clock() + (0.0 if skew is None else skew.seconds)
         try:
             answer = await self._carry_out(exchange, now)
         except Refusal as refusal:
@@ -104,19 +101,13 @@ class Service:
         if exchange.refusal is not None:
             raise exchange.refusal
         exchange.caller = verify(
-            SignedRequest(
-                method=exchange.method,
-                path=exchange.target.path,
-                query=exchange.target.query,
-                headers=exchange.headers,
-                body=exchange.body,
-            ),
+            exchange,
             keys=self._keys,
             region_name=self._options.region_name,
             now=now,
             max_skew_seconds=self._options.max_skew_seconds,
         )
-        fault = self._take(exchange, points.AnswerFault)
+        fault = self._take(exchange, rules.AnswerFault)
         if fault is not None:
             return fault.answer()
         if exchange.route is None:
@@ -127,10 +118,6 @@ class Service:
         return Answer(status=200, body=result.body, headers=headers, applied=result.applied)
 
     def _read_call(self, exchange: Exchange, route: Route, caller: str) -> Call:
-        def fails() -> Failure | None:
-            fault = self._take(exchange, points.ChangeFault)
-            return None if fault is None else Failure(*fault.failure())
-
         check_accept(exchange.headers)
         return Call(
             operation=route.operation,
@@ -140,13 +127,13 @@ class Service:
             client_token=read_token(exchange.headers),
             query=read_query(exchange.target.query),
             body=read_body(route.operation, exchange.body, exchange.headers),
-            fails=fails,
+            fails=lambda: self._take(exchange, rules.ChangeFault),
         )
 
     def _finish(self, exchange: Exchange, answer: Answer, now: float) -> Answer:
         """Let the faults on the way back happen, and add what every answer carries."""
-        delivery = answer.delivery or self._take(exchange, points.DeliveryFault)
-        wrong = self._take(exchange, points.DateFault)
+        delivery = answer.delivery or self._take(exchange, rules.DeliveryFault)
+        wrong = self._take(exchange, rules.DateFault)
         date = _http_date(int(now)) if wrong is None else wrong.date(now)
         headers = {"Date": date, "Server": SERVER}
         if answer.from_service:

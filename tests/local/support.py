@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from botocore.credentials import Credentials
 
-    from nimble_stop.local.storage.stored_session import StoredSession
+    from nimble_stop.local.storage.tables import StoredSession
 
 RECORD = RequestRecord(
     time=datetime(2026, 1, 2, tzinfo=UTC),

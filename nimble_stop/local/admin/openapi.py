@@ -25,8 +25,7 @@ from nimble_stop.local.admin.schemas import (
 )
 from nimble_stop.local.api.exchange import RequestRecord
 from nimble_stop.local.api.operation_table import OPERATIONS
-from nimble_stop.local.faults.points import kinds_of_faults
-from nimble_stop.local.faults.rules import FaultRule
+from nimble_stop.local.faults.rules import FaultRule, kinds_of_faults
 from nimble_stop.local.studio.document import DOCUMENT_VERSION
 from nimble_stop.models import StreamingSession, StreamingSessionState
 

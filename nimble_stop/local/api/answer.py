@@ -1,25 +1,97 @@
-"""What the endpoint answers, and the connection that an answer is sent on, without a socket."""
+"""What the endpoint answers: AWS's error codes, and the connection that an answer is sent on.
+
+Every refusal, whoever decides it, is a `Refusal`, and its body has ``message``, ``code`` and
+``context`` as the API promises. Pure: no socket.
+"""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 import attrs
 
-from nimble_stop.local.api.refusals import error_body
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nimble_stop.local.api.refusals import Refusal
-
-__all__ = ["JSON", "SERVER", "Answer", "Delivery", "Wire", "error_answer", "refused"]
-
 JSON: Final = "application/json"
-"""The media type of all that the service answers."""
-
 SERVER: Final = "nimble-stop"
-"""What the endpoint calls itself in the ``Server`` header."""
+
+STATUSES: Final[Mapping[str, int]] = {
+    # The seven that the operations document.
+    "AccessDeniedException": 403,
+    "ConflictException": 409,
+    "InternalServerErrorException": 500,
+    "ResourceNotFoundException": 404,
+    "ServiceQuotaExceededException": 402,
+    "ThrottlingException": 429,
+    "ValidationException": 400,
+    # AWS's common errors, which any action can answer with.
+    "ExpiredTokenException": 403,
+    "IncompleteSignatureException": 400,
+    "InvalidSignatureException": 403,
+    "MissingAuthenticationTokenException": 403,
+    "OptInRequired": 403,
+    "RequestAbortedException": 400,
+    "RequestEntityTooLargeException": 413,
+    "RequestExpired": 400,
+    "RequestTimeoutException": 408,
+    "ServiceUnavailable": 503,
+    "ServiceUnavailableException": 503,
+    "UnrecognizedClientException": 403,
+    # The protocol's own (AWS restJson1).
+    "MalformedHttpRequestException": 400,
+    "NotAcceptableException": 406,
+    "SerializationException": 400,
+    "UnknownOperationException": 404,
+    "UnsupportedMediaTypeException": 415,
+    # What other services answer, and AWS's SDKs retry by its name.
+    "AuthFailure": 403,
+    "BandwidthLimitExceeded": 503,
+    "EC2ThrottledException": 503,
+    "InternalFailure": 500,
+    "LimitExceededException": 400,
+    "PriorRequestNotComplete": 400,
+    "ProvisionedThroughputExceededException": 400,
+    "RequestLimitExceeded": 503,
+    "RequestThrottled": 400,
+    "RequestThrottledException": 400,
+    "RequestTimeTooSkewed": 403,
+    "RequestTimeout": 400,
+    "SignatureDoesNotMatch": 403,
+    "SlowDown": 503,
+    "ThrottledException": 429,
+    "Throttling": 400,
+    "TooManyRequestsException": 429,
+    "TransactionInProgressException": 400,
+}
+"""The status that goes with each error code that this endpoint knows."""
+
+
+def _status_of(refusal: Refusal) -> int:
+    return STATUSES[refusal.code]
+
+
+@attrs.define(eq=False)
+class Refusal(Exception):  # noqa: N818  # it is an answer, and no error of this program
+    """A request is answered with an error, and nothing was changed.
+
+    Args:
+        code: The error code; one that is not in `STATUSES` needs a status.
+        message: What is wrong, for the caller.
+        context: More about it.
+        reason: The body's member ``code``, by default the error code: AWS does not document its
+            values, and old clients take it for the error code even where the header says otherwise.
+    """
+
+    code: str
+    message: str
+    context: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    status: int = attrs.field(default=attrs.Factory(_status_of, takes_self=True), kw_only=True)
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], kw_only=True)
+    reason: str | None = attrs.field(default=None, kw_only=True)
+    verification: Mapping[str, str] | None = attrs.field(default=None, init=False)
+    """For the journal only: what `explain_signature` says of a signature that was refused."""
 
 
 class Wire(Protocol):
@@ -27,30 +99,26 @@ class Wire(Protocol):
 
     async def send_head(self) -> None:
         """Send the status and the headers, which announce the whole body."""
-        ...
 
     async def send(self, data: bytes) -> None:
         """Send a part of the body."""
-        ...
 
     def close(self) -> None:
         """Close the connection once everything is sent."""
-        ...
 
     def reset(self) -> None:
         """Reset the connection; nothing more is sent."""
-        ...
 
 
-class Delivery(Protocol):
+class Delivery:
     """A way of sending an answer other than as it is."""
 
-    sends_status: ClassVar[bool]
+    sends_status: ClassVar[bool] = True
     """Whether the client gets to see the answer's status."""
 
     async def deliver(self, wire: Wire, body: bytes) -> None:
-        """Send an answer."""
-        ...
+        """Send an answer with this body."""
+        raise NotImplementedError
 
 
 @attrs.frozen(kw_only=True)
@@ -58,8 +126,6 @@ class Answer:
     """What is sent back.
 
     Args:
-        status: The HTTP status.
-        body: The whole body.
         headers: All headers but those of the transfer.
         delivery: How it is sent; None sends it as it is.
         error_code: The error code, when it is one of the service's errors.
@@ -76,39 +142,16 @@ class Answer:
     from_service: bool = True
 
 
-def error_answer(
-    status: int,
-    code: str,
-    message: str,
-    *,
-    reason: str | None = None,
-    context: Mapping[str, str],
-    headers: Mapping[str, str],
-) -> Answer:
-    """Make the answer that is one of the service's errors.
-
-    Args:
-        status: The HTTP status.
-        code: The error code.
-        message: What is wrong.
-        reason: The body's member ``code``; None repeats the error code.
-        context: The body's member ``context``.
-        headers: Further headers.
-    """
-    return Answer(
-        status=status,
-        body=error_body(reason or code, message, context),
-        headers={"Content-Type": JSON, "x-amzn-ErrorType": code, **headers},
-        error_code=code,
-    )
-
-
 def refused(refusal: Refusal) -> Answer:
     """Make the answer of a refused request."""
-    return error_answer(
-        refusal.status,
-        refusal.code,
-        refusal.message,
-        context=refusal.context,
-        headers=refusal.headers,
+    body = {
+        "message": refusal.message,
+        "code": refusal.reason or refusal.code,
+        "context": dict(refusal.context),
+    }
+    return Answer(
+        status=refusal.status,
+        body=json.dumps(body).encode(),
+        headers={"Content-Type": JSON, "x-amzn-ErrorType": refusal.code, **refusal.headers},
+        error_code=refusal.code,
     )

@@ -1,118 +1,121 @@
-"""What a signature of Version 4 is computed from, pure.
+"""What a signature of Version 4 is computed from, and why one was refused; pure.
 
 It is written from AWS's description alone and shares no code with any signer, so that it is an
 independent judge of them. Everything that was sent is bytes here, as it was sent.
-
 See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+
+An explanation holds no secret: no signature, no session token and nothing that is computed with a
+secret key. It is made only when a request was refused.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import quote, unquote_to_bytes
 
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
-__all__ = [
-    "ALGORITHM",
-    "SignedRequest",
-    "canonical_request",
-    "compute_signature",
-    "string_to_sign",
-]
+    from nimble_stop.local.api.exchange import Exchange
+
+Scope: TypeAlias = tuple[str, str, str, str]
+"""Day, region, service and terminator."""
 
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
 _UNRESERVED: Final = "-_.~"
+# Whatever a client signs of its secrets is a header of one of these names or a parameter of a
+# query; the signature is a part of the Authorization header too.
+_SECRETS: Final = re.compile(
+    rb"(?im)(^(?:x-amz-security-token|proxy-authorization|cookie):)[^\n]*"
+    rb"|(X-Amz-(?:Security-Token|Signature)=)[^&\n]*"
+    rb"|([ ,:]Signature=)[^,\n]*"
+)
+# The journal keeps thousands of explanations.
+_KEPT_CHARACTERS: Final = 4_096
+# A name that is signed often would be written often.
+_MOST_HEADERS: Final = 128
 
 
-@attrs.frozen(kw_only=True)
-class SignedRequest:
-    """The parts of a request that a signature covers.
+@attrs.frozen
+class Authorization:
+    """What a request says of its signature, in ``Authorization`` and ``X-Amz-Date``."""
 
-    Args:
-        method: The HTTP method.
-        path: The path as it was sent, without the query.
-        query: The query as it was sent, without the question mark.
-        headers: The values of each header, under its name in lower case.
-        body: The whole body.
-    """
-
-    method: str
-    path: bytes
-    query: bytes
-    headers: Mapping[bytes, list[bytes]] = attrs.field(repr=False)
-    body: bytes
+    access_key_id: str
+    scope: Scope
+    date: str
+    signed_headers: str
+    signature: str = attrs.field(repr=False)
 
 
 def compute_signature(
-    request: SignedRequest,
-    *,
-    secret: str,
-    date: str,
-    scope: tuple[str, str, str, str],
-    signed_headers: str,
-    body_hash: str,
+    exchange: Exchange, said: Authorization, *, secret: str, body_hash: str
 ) -> str:
-    """Compute the signature that a request should carry.
+    """Compute the signature that a request should carry; it and the hash are hexadecimal."""
+    names = said.signed_headers.encode("latin-1").split(b";")
+    to_sign = _string_to_sign(_canonical_request(exchange, names, body_hash), said)
+    return hmac.digest(_signing_key(secret, *said.scope), to_sign.encode(), "sha256").hex()
 
-    Args:
-        request: What came in.
-        secret: The caller's secret access key.
-        date: The ``X-Amz-Date`` header.
-        scope: Day, region, service and terminator.
-        signed_headers: The names of the signed headers, separated by semicolons.
-        body_hash: The SHA-256 of the body, in hexadecimal.
+
+def explain_signature(
+    exchange: Exchange, said: Authorization, expected_scope: Scope
+) -> dict[str, str]:
+    """Describe how a request was signed, for the journal.
 
     Returns:
-        The signature in hexadecimal.
+        What was ``sent``, the signed part of the request's head as it came, and of it
+        ``credentialScope`` and ``signedHeaders``; beside it what the endpoint expects and computes:
+        ``expectedScope``, ``canonicalRequest`` and ``stringToSign``.
     """
-    canonical = canonical_request(request, signed_headers.split(";"), body_hash)
-    to_sign = string_to_sign(canonical, date=date, scope=scope)
-    return hmac.digest(_signing_key(secret, *scope), to_sign.encode(), "sha256").hex()
+    names = said.signed_headers.encode("latin-1").split(b";")[:_MOST_HEADERS]
+    canonical = _canonical_request(exchange, names, hashlib.sha256(exchange.body).hexdigest())
+    explanation = {
+        "sent": _without_secrets(_signed_head(exchange, {*names, b"authorization"})),
+        "credentialScope": "/".join(said.scope),
+        "expectedScope": "/".join(expected_scope),
+        "signedHeaders": said.signed_headers,
+        "canonicalRequest": _without_secrets(canonical),
+        # Its last line is the hash of the canonical request as it is, not as it is shown.
+        "stringToSign": _string_to_sign(canonical, said),
+    }
+    return {name: text[:_KEPT_CHARACTERS] for name, text in explanation.items()}
 
 
-def string_to_sign(canonical: bytes, *, date: str, scope: tuple[str, str, str, str]) -> str:
-    """Write what is signed of a canonical request.
+def _signed_head(exchange: Exchange, names: Collection[bytes]) -> bytes:
+    """Write the named part of a request's head as it was sent."""
+    target = b"?".join(filter(None, (exchange.target.path, exchange.target.query)))
+    headers = ((name, values) for name, values in exchange.headers.items() if name in names)
+    lines = [b"%b: %b" % (name, value) for name, values in headers for value in values]
+    return b"\n".join([b"%b %b" % (exchange.method.encode(), target), *lines])
 
-    Args:
-        canonical: The canonical request.
-        date: The ``X-Amz-Date`` header.
-        scope: Day, region, service and terminator.
-    """
+
+def _without_secrets(text: bytes) -> str:
+    return _SECRETS.sub(rb"\1\2\3***", text).decode("latin-1")
+
+
+def _string_to_sign(canonical: bytes, said: Authorization) -> str:
     digest = hashlib.sha256(canonical).hexdigest()
-    return f"{ALGORITHM}\n{date}\n{'/'.join(scope)}\n{digest}"
+    return f"{ALGORITHM}\n{said.date}\n{'/'.join(said.scope)}\n{digest}"
 
 
-def canonical_request(
-    request: SignedRequest, signed_headers: Sequence[str], body_hash: str
-) -> bytes:
-    """Write a request in the form that is signed.
-
-    Args:
-        request: What came in.
-        signed_headers: The names of the signed headers; one that was not sent has no value.
-        body_hash: The SHA-256 of the body, in hexadecimal.
-    """
-    names = [name.encode("latin-1") for name in signed_headers]
+def _canonical_request(exchange: Exchange, names: Sequence[bytes], body_hash: str) -> bytes:
+    """Write a request in the form that is signed; a header that was not sent has no value."""
     headers = b"".join(
-        name
-        + b":"
-        + b",".join(b" ".join(value.split()) for value in request.headers.get(name, ()))
-        + b"\n"
+        b"%b:%b\n"
+        % (name, b",".join(b" ".join(value.split()) for value in exchange.headers.get(name, ())))
         for name in names
     )
     return b"\n".join(
         (
-            request.method.encode(),
+            exchange.method.encode(),
             # What stands on the wire is encoded once more, by every service but S3.
-            quote(request.path, safe="/" + _UNRESERVED).encode(),
-            _canonical_query(request.query),
+            quote(exchange.target.path, safe="/" + _UNRESERVED).encode(),
+            _canonical_query(exchange.target.query),
             headers,
             b";".join(names),
             body_hash.encode(),
@@ -134,8 +137,8 @@ def _encode_again(text: bytes) -> str:
 
 # A key is good for a day and costs four hashes; few are in use at a time.
 @lru_cache(maxsize=16)
-def _signing_key(secret: str, day: str, region: str, service: str, terminator: str) -> bytes:
+def _signing_key(secret: str, *scope: str) -> bytes:
     key = b"AWS4" + secret.encode()
-    for part in (day, region, service, terminator):
+    for part in scope:
         key = hmac.digest(key, part.encode(), "sha256")
     return key

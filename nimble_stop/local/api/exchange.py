@@ -15,13 +15,11 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from nimble_stop.local.api.routes import Target
+from nimble_stop.models import format_timestamp, member_name
 
 if TYPE_CHECKING:
-    from nimble_stop.local.api.answer import Answer
-    from nimble_stop.local.api.refusals import Refusal
+    from nimble_stop.local.api.answer import Answer, Refusal
     from nimble_stop.local.api.routes import Route
-
-__all__ = ["Exchange", "RequestRecord", "record"]
 
 # What is recorded is cut, so that nobody can fill the memory by sending much.
 _KEPT_TEXT: Final = 256
@@ -34,15 +32,7 @@ _SECRET_PARAMETERS: Final = re.compile(
 
 @attrs.define(eq=False)
 class Exchange:
-    """One request on its way through the endpoint; everything else is learnt on the way.
-
-    Args:
-        method: The HTTP method.
-        raw_target: The target as it was sent.
-        headers: The values of each header, under its name in lower case.
-        body: The body, once all of it is there.
-        refusal: Why the request is refused, once that is clear.
-    """
+    """One request on its way through the endpoint; what has a default is learnt on the way."""
 
     method: str
     raw_target: bytes = attrs.field(repr=False)
@@ -90,6 +80,7 @@ class RequestRecord:
         seconds: How long it took from the request to the answer.
     """
 
+    number: int = 0
     time: datetime
     method: str
     path: str
@@ -104,69 +95,46 @@ class RequestRecord:
     body: bytes
     status: int | None
     error_code: str | None
+    error_message: str | None = None
+    verification: Mapping[str, str] | None = attrs.field(default=None, repr=False)
     request_id: str
     applied: bool
     faults: tuple[str, ...]
     seconds: float
-    number: int = 0
-    error_message: str | None = None
-    verification: Mapping[str, str] | None = attrs.field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, object]:
         """Return the record in JSON's types: camelCase names, the time as RFC 3339 text.
 
         The body is text; bytes in it that are not UTF-8 are replaced.
         """
+        values = attrs.asdict(self, recurse=False)
         return {
-            "number": self.number,
-            "time": self.time.isoformat().removesuffix("+00:00") + "Z",
-            "method": self.method,
-            "path": self.path,
-            "operation": self.operation,
-            "studioId": self.studio_id,
-            "sessionId": self.session_id,
-            "caller": self.caller,
-            "clientToken": self.client_token,
-            "attempt": self.attempt,
-            "invocationId": self.invocation_id,
-            "userAgent": self.user_agent,
+            **{member_name(name): value for name, value in values.items()},
+            "time": format_timestamp(self.time),
             "body": self.body.decode(errors="replace"),
-            "status": self.status,
-            "errorCode": self.error_code,
-            "errorMessage": self.error_message,
-            "verification": None if self.verification is None else dict(self.verification),
-            "requestId": self.request_id,
-            "applied": self.applied,
             "faults": list(self.faults),
-            "seconds": self.seconds,
         }
 
     def __str__(self) -> str:
-        what = self.operation or f"{self.method} {self.path!r}"
-        where = "/".join(repr(name) for name in (self.studio_id, self.session_id) if name)
-        outcome = "connection reset" if self.status is None else str(self.status)
-        details = [
-            outcome,
-            self.error_code or "",
+        parts = [
+            self.operation or f"{self.method} {self.path!r}",
+            "/".join(repr(name) for name in (self.studio_id, self.session_id) if name),
+            "->",
+            "connection reset" if self.status is None else str(self.status),
+            self.error_code,
             "applied" if self.applied else "",
             f"token={self.client_token!r}" if self.client_token else "",
             f"faults={','.join(self.faults)}" if self.faults else "",
         ]
-        return " ".join(part for part in (what, where, "->", *details) if part)
+        return " ".join(filter(None, parts))
 
 
 def record(exchange: Exchange, answer: Answer, *, number: int, now: float) -> RequestRecord:
-    """Make the journal's record of a request and its answer.
-
-    Args:
-        exchange: The request.
-        answer: Its answer.
-        number: The record's number in the journal.
-        now: The server's time, in seconds since 1970 UTC.
-    """
+    """Make the journal's record of a request and its answer; ``now`` is the server's time."""
     route = exchange.route
     target = _SECRET_PARAMETERS.sub(rb"\1***", exchange.raw_target)
     is_seen = answer.delivery is None or answer.delivery.sends_status
+    refusal = exchange.refusal
     return RequestRecord(
         number=number,
         time=datetime.fromtimestamp(now, UTC),
@@ -183,8 +151,8 @@ def record(exchange: Exchange, answer: Answer, *, number: int, now: float) -> Re
         body=exchange.body[:_KEPT_BYTES],
         status=answer.status if is_seen else None,
         error_code=answer.error_code,
-        error_message=None if exchange.refusal is None else exchange.refusal.message,
-        verification=None if exchange.refusal is None else exchange.refusal.verification,
+        error_message=None if refusal is None else refusal.message,
+        verification=None if refusal is None else refusal.verification,
         request_id=exchange.request_id,
         applied=answer.applied,
         faults=tuple(exchange.faults),

@@ -1,8 +1,4 @@
-"""The operations that the endpoint serves: one entry each.
-
-An entry says everything that the endpoint has to know of an operation: its method and path, the
-members of its body, and what it does to a session's state. Routes, inputs and the lifecycle are
-read from it.
+"""The operations that the endpoint serves: one entry each, from which all else is read.
 
 StopStreamingSession's states are the ones that AWS documents; which other states refuse an
 operation is this endpoint's judgement, because AWS documents no more than "another operation is in
@@ -12,7 +8,6 @@ See https://docs.aws.amazon.com/nimble-studio/latest/api/API_Operations.html
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -22,25 +17,23 @@ from nimble_stop.models import StreamingSessionState as State, VolumeRetentionMo
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["OPERATIONS", "BodyMember", "Operation", "Transition"]
-
 _INSTANCE_TYPES: Final = (
     "g4dn.xlarge", "g4dn.2xlarge", "g4dn.4xlarge", "g4dn.8xlarge", "g4dn.12xlarge",
     "g4dn.16xlarge", "g3.4xlarge", "g3s.xlarge", "g5.xlarge", "g5.2xlarge", "g5.4xlarge",
     "g5.8xlarge", "g5.16xlarge",
 )  # fmt: skip
+# The states that a session leaves by an operation alone.
+_LASTING: Final = frozenset(state for state in State if not state.endswith("_IN_PROGRESS"))
 
 
 @attrs.frozen(kw_only=True)
 class BodyMember:
-    """One member of a request's body.
+    """One member of a request's body, and what its value must be.
 
     Args:
         is_map: A map of strings; else a string.
-        required: It must be there.
-        allowed: The values that it may have.
         maximum_length: How many characters it may have.
-        pattern: The regular expression that it must match.
+        pattern: A regular expression that the whole value must match.
         session_member: The session's member that it sets, where its name is another.
     """
 
@@ -61,16 +54,14 @@ class Transition:
         in_progress: The state that the operation answers with.
         done: The state that comes next when it goes well.
         failed: The state that comes next when it fails.
-        time_member: The member that keeps when `in_progress` was entered.
-        caller_member: The member that keeps who asked for it.
+        sets: The members that keep when `in_progress` was entered, and by whom.
     """
 
     allowed_from: frozenset[State]
     in_progress: State
     done: State
     failed: State
-    time_member: str | None = None
-    caller_member: str | None = None
+    sets: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -78,18 +69,14 @@ class Operation:
     """One operation of the API.
 
     Args:
-        name: Its name.
-        method: Its HTTP method.
-        on_session: Whether its path names a session, and not only a studio.
-        action: The last segment of its path, behind the session.
+        suffix: What follows on ``streaming-sessions`` in its path; None stands for a session's id.
         body: The members of its body; None when it has no body.
         transition: What it does to a session's state; None when it only reads.
     """
 
     name: str
     method: str
-    on_session: bool
-    action: bytes | None = None
+    suffix: tuple[bytes | None, ...] = ()
     body: Mapping[str, BodyMember] | None = None
     transition: Transition | None = None
 
@@ -98,7 +85,6 @@ _TABLE: Final = (
     Operation(
         name="CreateStreamingSession",
         method="POST",
-        on_session=False,
         body={
             "ec2InstanceType": BodyMember(allowed=_INSTANCE_TYPES),
             "launchProfileId": BodyMember(required=True),
@@ -111,65 +97,49 @@ _TABLE: Final = (
             in_progress=State.CREATE_IN_PROGRESS,
             done=State.READY,
             failed=State.CREATE_FAILED,
-            time_member="createdAt",
-            caller_member="createdBy",
+            sets=("createdAt", "createdBy"),
         ),
     ),
     Operation(
         name="StopStreamingSession",
         method="POST",
-        on_session=True,
-        action=b"stop",
+        suffix=(None, b"stop"),
         body={"volumeRetentionMode": BodyMember(allowed=tuple(VolumeRetentionMode))},
         transition=Transition(
             allowed_from=frozenset({State.READY}),
             in_progress=State.STOP_IN_PROGRESS,
             done=State.STOPPED,
             failed=State.STOP_FAILED,
-            time_member="stoppedAt",
-            caller_member="stoppedBy",
+            sets=("stoppedAt", "stoppedBy"),
         ),
     ),
     Operation(
         name="StartStreamingSession",
         method="POST",
-        on_session=True,
-        action=b"start",
+        suffix=(None, b"start"),
         body={"backupId": BodyMember(session_member="startedFromBackupId")},
         transition=Transition(
             allowed_from=frozenset({State.STOPPED}),
             in_progress=State.START_IN_PROGRESS,
             done=State.READY,
             failed=State.START_FAILED,
-            time_member="startedAt",
-            caller_member="startedBy",
+            sets=("startedAt", "startedBy"),
         ),
     ),
     Operation(
         name="DeleteStreamingSession",
         method="DELETE",
-        on_session=True,
+        suffix=(None,),
         transition=Transition(
-            allowed_from=frozenset(
-                {
-                    State.READY,
-                    State.STOPPED,
-                    State.CREATE_FAILED,
-                    State.STOP_FAILED,
-                    State.START_FAILED,
-                    State.DELETE_FAILED,
-                }
-            ),
+            allowed_from=_LASTING - {State.DELETED},
             in_progress=State.DELETE_IN_PROGRESS,
             done=State.DELETED,
             failed=State.DELETE_FAILED,
         ),
     ),
-    Operation(name="GetStreamingSession", method="GET", on_session=True),
-    Operation(name="ListStreamingSessions", method="GET", on_session=False),
+    Operation(name="GetStreamingSession", method="GET", suffix=(None,)),
+    Operation(name="ListStreamingSessions", method="GET"),
 )
 
-OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType(
-    {operation.name: operation for operation in _TABLE}
-)
+OPERATIONS: Final[Mapping[str, Operation]] = {operation.name: operation for operation in _TABLE}
 """The operations that the endpoint serves, by name."""

@@ -13,13 +13,11 @@ from urllib.parse import unquote_to_bytes
 
 import attrs
 
-from nimble_stop.local.api.operation_table import OPERATIONS, Operation
-from nimble_stop.local.api.refusals import Refusal
+from nimble_stop.local.api.answer import Refusal
+from nimble_stop.local.api.operation_table import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-__all__ = ["Route", "Target", "parse_target", "route", "unknown_operation"]
 
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ABSOLUTE_FORM: Final = re.compile(rb"\Ahttps?://[^/?#]*", re.IGNORECASE)
@@ -28,28 +26,15 @@ _COLLECTION: Final = b"streaming-sessions"
 _STUDIO: Final = 2
 _SESSION: Final = 4
 
-
-def _shape(operation: Operation) -> tuple[int, bytes | None]:
-    """Return how many segments an operation's path has, and the last one when it is an action."""
-    segments = 4 + operation.on_session + (operation.action is not None)
-    return segments, operation.action
-
-
-_BY_SHAPE: Final[dict[tuple[int, bytes | None], dict[str, str]]] = {}
+# What the paths offer, by what follows on the collection: each method with its operation.
+_METHODS: Final[dict[tuple[bytes | None, ...], dict[str, str]]] = {}
 for _operation in OPERATIONS.values():
-    _BY_SHAPE.setdefault(_shape(_operation), {})[_operation.method] = _operation.name
+    _METHODS.setdefault(_operation.suffix, {})[_operation.method] = _operation.name
 
 
 @attrs.frozen
 class Target:
-    """A request's target, taken apart.
-
-    Args:
-        path: The path as it was sent.
-        query: The query as it was sent, without the question mark.
-        raw_segments: The path between its slashes, as it was sent.
-        segments: The same, decoded.
-    """
+    """A request's target, taken apart; the query without its question mark."""
 
     path: bytes
     query: bytes
@@ -59,13 +44,7 @@ class Target:
 
 @attrs.frozen
 class Route:
-    """What a request asks for.
-
-    Args:
-        operation: The API operation.
-        studio_id: The studio that the path names.
-        session_id: The session that the path names; None for the studio's sessions as a whole.
-    """
+    """What a request asks for: an operation, the studio, and the session if the path names one."""
 
     operation: str
     studio_id: str
@@ -73,12 +52,7 @@ class Route:
 
 
 def parse_target(target: bytes) -> Target:
-    """Take a raw target apart.
-
-    Raises:
-        Refusal: It holds a bad percent escape, an empty or dot segment, a fragment, or text that
-            is not UTF-8.
-    """
+    """Take a raw target apart; refuse one that is ambiguous or cannot be read."""
     if _BAD_ESCAPE.search(target):
         raise _refused("it holds a '%' that is not followed by two hexadecimal digits")
     if b"#" in target:
@@ -89,16 +63,13 @@ def parse_target(target: bytes) -> Target:
     if before or raw_segments == [b""]:
         # The other forms of RFC 9112, 3.2, and the root: they have no segments to speak of.
         raw_segments = []
-    segments: list[str] = []
-    for raw_segment in raw_segments:
-        try:
-            segment = unquote_to_bytes(raw_segment).decode()
-        except UnicodeDecodeError:
-            raise _refused("a segment of its path is not UTF-8") from None
-        if segment in {"", ".", ".."}:
-            raise _refused("its path holds an empty segment, '.' or '..'")
-        segments.append(segment)
-    return Target(path, query, tuple(raw_segments), tuple(segments))
+    try:
+        segments = tuple([unquote_to_bytes(segment).decode() for segment in raw_segments])
+    except UnicodeDecodeError:
+        raise _refused("a segment of its path is not UTF-8") from None
+    if not {"", ".", ".."}.isdisjoint(segments):
+        raise _refused("its path holds an empty segment, '.' or '..'")
+    return Target(path, query, tuple(raw_segments), segments)
 
 
 def _refused(reason: str) -> Refusal:
@@ -106,12 +77,8 @@ def _refused(reason: str) -> Refusal:
 
 
 def route(method: str, target: Target) -> Route | None:
-    """Find the operation that a request asks for.
-
-    Returns:
-        The operation and the ids, or None when there is no such operation.
-    """
-    operation = _methods(target.raw_segments).get(method)
+    """Find the operation that a request asks for, or None when there is no such operation."""
+    operation = _methods(target).get(method)
     if operation is None:
         return None
     segments = target.segments
@@ -119,26 +86,20 @@ def route(method: str, target: Target) -> Route | None:
     return Route(operation, segments[_STUDIO], session_id)
 
 
-def _methods(segments: tuple[bytes, ...]) -> Mapping[str, str]:
-    """List what a path offers: each method with its operation."""
-    if segments[:2] != _PREFIX or segments[3:4] != (_COLLECTION,):
+def _methods(target: Target) -> Mapping[str, str]:
+    segments = target.raw_segments
+    if segments[:_STUDIO] != _PREFIX or segments[_STUDIO + 1 : _SESSION] != (_COLLECTION,):
         return {}
-    action = segments[-1] if len(segments) > _SESSION + 1 else None
-    return _BY_SHAPE.get((len(segments), action), {})
+    suffix = segments[_SESSION:]
+    return _METHODS.get((None, *suffix[1:]) if suffix else (), {})
 
 
 def unknown_operation(method: str, target: Target) -> Refusal:
     """Say that there is no such operation, and what there is."""
-    methods = _methods(target.raw_segments)
-    if methods:
-        allowed = ", ".join(sorted(methods))
-        return Refusal(
-            "UnknownOperationException",
-            f"{method} is not offered here; {allowed} is.",
-            status=405,
-            headers={"Allow": allowed},
-        )
-    return Refusal(
-        "UnknownOperationException",
-        f"No operation has this path. This endpoint serves {', '.join(OPERATIONS)}.",
-    )
+    code = "UnknownOperationException"
+    allowed = ", ".join(sorted(_methods(target)))
+    if allowed:
+        message = f"{method} is not offered here; {allowed} is."
+        return Refusal(code, message, status=405, headers={"Allow": allowed})
+    serves = ", ".join(OPERATIONS)
+    return Refusal(code, f"No operation has this path. This endpoint serves {serves}.")

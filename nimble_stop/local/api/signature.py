@@ -1,9 +1,7 @@
 """Verification of AWS Signature Version 4, pure.
 
-This module owns the rule whose request is accepted. A request may hold any bytes, and none of them
-may do more than fail to verify.
-
-The order of the checks is the order in which they stand in `verify`; the messages are AWS's.
+A request may hold any bytes, and none of them may do more than fail to verify. The messages are
+AWS's.
 See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
@@ -14,18 +12,25 @@ import hmac
 import re
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from nimble_stop.local.api.canonical import ALGORITHM, SignedRequest, compute_signature
-from nimble_stop.local.api.explanation import explain_signature
-from nimble_stop.local.api.refusals import Refusal
+from nimble_stop.local.api.answer import Refusal
+from nimble_stop.local.api.canonical import (
+    ALGORITHM,
+    Authorization,
+    compute_signature,
+    explain_signature,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-__all__ = ["SERVICE", "AccessKey", "verify"]
+    from nimble_stop.local.api.exchange import Exchange
+
+    Headers = Mapping[bytes, list[bytes]]
 
 SERVICE: Final = "nimble"
 _TERMINATOR: Final = "aws4_request"
@@ -34,6 +39,9 @@ _SCOPE_PARTS: Final = 5
 _KEY_ID: Final = re.compile(r"[!-+\-.0-~]+")
 _DATE_FORM: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
 _REQUIRED_PARTS: Final = ("Credential", "SignedHeaders", "Signature")
+
+_incomplete = partial(Refusal, "IncompleteSignatureException")
+_invalid = partial(Refusal, "InvalidSignatureException")
 
 
 @attrs.frozen
@@ -63,75 +71,38 @@ class AccessKey:
             raise ValueError("secret_access_key must not be empty")
 
 
-@attrs.frozen(kw_only=True)
-class _Authorization:
-    """What the ``Authorization`` header says."""
-
-    access_key_id: str
-    scope: tuple[str, str, str, str]
-    signed_headers: str
-    signature: str = attrs.field(repr=False)
-
-
 def verify(
-    request: SignedRequest,
+    exchange: Exchange,
     *,
     keys: Mapping[str, AccessKey],
     region_name: str,
     now: float,
     max_skew_seconds: float,
 ) -> str:
-    """Check that a request was signed by somebody we know, for us, and just now.
+    """Return the access key id of whoever signed a request; the first check that fails refuses it.
 
-    Args:
-        request: What came in.
-        keys: The accepted keys by their access key id.
-        region_name: The region that the endpoint stands in.
-        now: The server's time, in seconds since 1970 UTC.
-        max_skew_seconds: How far the signature's date may be off, either way.
-
-    Returns:
-        The caller's access key id.
-
-    Raises:
-        Refusal: The request is not accepted; the first check that failed says why.
+    The times are seconds, ``now`` since 1970 UTC; the signature's date may be off either way.
     """
-    authorization = _parse_authorization(request.headers)
+    said = _parse_authorization(exchange.headers)
     try:
-        _check_signed_headers(request.headers, authorization.signed_headers.split(";"))
-        date = _check_date(_single(request.headers, b"x-amz-date"), now, max_skew_seconds)
-        _check_scope(authorization.scope, date, region_name)
-        key = _find_key(keys, authorization.access_key_id, request.headers)
-        _check_signature(request, authorization, key, date)
+        _check_signed_headers(exchange.headers, said.signed_headers)
+        _check_date(said.date, now, max_skew_seconds)
+        _check_scope(said, region_name)
+        key = _find_key(keys, said.access_key_id, exchange.headers)
+        _check_signature(exchange, said, key.secret_access_key)
     except Refusal as refusal:
-        refusal.verification = explain_signature(
-            request,
-            scope=authorization.scope,
-            expected_scope=(_basic(now)[:8], region_name, SERVICE, _TERMINATOR),
-            signed_headers=authorization.signed_headers,
-        )
+        expected_scope = (_basic(now)[:8], region_name, SERVICE, _TERMINATOR)
+        refusal.verification = explain_signature(exchange, said, expected_scope)
         raise
-    return key.access_key_id
+    return said.access_key_id
 
 
-def _incomplete(message: str) -> Refusal:
-    return Refusal("IncompleteSignatureException", message)
-
-
-def _invalid(message: str) -> Refusal:
-    return Refusal("InvalidSignatureException", message)
-
-
-def _text(value: bytes) -> str:
+def _single(headers: Headers, name: bytes) -> str:
     # One character a byte: whatever came in survives, and comparing it stays exact.
-    return value.decode("latin-1")
+    return b",".join(headers[name]).decode("latin-1").strip()
 
 
-def _single(headers: Mapping[bytes, list[bytes]], name: bytes) -> str:
-    return _text(b",".join(headers[name])).strip()
-
-
-def _parse_authorization(headers: Mapping[bytes, list[bytes]]) -> _Authorization:
+def _parse_authorization(headers: Headers) -> Authorization:
     """Take the header apart; the message names everything that is missing at once."""
     if b"authorization" not in headers:
         raise Refusal("MissingAuthenticationTokenException", "Missing Authentication Token")
@@ -163,40 +134,42 @@ def _parse_authorization(headers: Mapping[bytes, list[bytes]]) -> _Authorization
             f"keyid/date/region/service/term, got {parts['Credential']!r}."
         )
     day, region, service, terminator = scope
-    return _Authorization(
-        access_key_id=access_key_id,
-        scope=(day, region, service, terminator),
-        signed_headers=parts["SignedHeaders"],
-        signature=parts["Signature"],
+    return Authorization(
+        access_key_id,
+        (day, region, service, terminator),
+        _single(headers, b"x-amz-date"),
+        parts["SignedHeaders"],
+        parts["Signature"],
     )
 
 
-def _check_signed_headers(headers: Mapping[bytes, list[bytes]], signed: Iterable[str]) -> None:
+def _check_signed_headers(headers: Headers, signed: str) -> None:
     """Whatever changes a request's meaning must be under the signature."""
-    names = {name.encode("latin-1") for name in signed}
+    names = set(signed.encode("latin-1").split(b";"))
     if b"host" not in names:
         raise _invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
     for name in headers:
         if (name == b"content-type" or name.startswith(b"x-amz-")) and name not in names:
-            raise _invalid(f"{_text(name)!r} must be a 'SignedHeader' in the AWS Authorization.")
+            text = name.decode("latin-1")
+            raise _invalid(f"{text!r} must be a 'SignedHeader' in the AWS Authorization.")
     for name in sorted(names - headers.keys()):
-        raise _invalid(f"'SignedHeader' {_text(name)!r} is not among the request's headers.")
+        text = name.decode("latin-1")
+        raise _invalid(f"'SignedHeader' {text!r} is not among the request's headers.")
 
 
-def _check_date(date: str, now: float, max_skew_seconds: float) -> str:
+def _check_date(date: str, now: float, max_skew_seconds: float) -> None:
     signed_at = _parse_date(date)
-    minutes = f"{max_skew_seconds / 60:g} min"
-    if signed_at < now - max_skew_seconds:
+    earliest, latest = now - max_skew_seconds, now + max_skew_seconds
+    if signed_at < earliest:
         raise _invalid(
-            f"Signature expired: {date} is now earlier than {_basic(now - max_skew_seconds)} "
-            f"({_basic(now)} - {minutes}.)"
+            f"Signature expired: {date} is now earlier than {_basic(earliest)} "
+            f"({_basic(now)} - {max_skew_seconds / 60:g} min.)"
         )
-    if signed_at > now + max_skew_seconds:
+    if signed_at > latest:
         raise _invalid(
-            f"Signature not yet current: {date} is still later than "
-            f"{_basic(now + max_skew_seconds)} ({_basic(now)} + {minutes}.)"
+            f"Signature not yet current: {date} is still later than {_basic(latest)} "
+            f"({_basic(now)} + {max_skew_seconds / 60:g} min.)"
         )
-    return date
 
 
 def _parse_date(date: str) -> float:
@@ -216,12 +189,12 @@ def _basic(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def _check_scope(scope: tuple[str, str, str, str], date: str, region_name: str) -> None:
-    day, region, service, terminator = scope
-    if day != date[:8]:
+def _check_scope(said: Authorization, region_name: str) -> None:
+    day, region, service, terminator = said.scope
+    if day != said.date[:8]:
         raise _invalid(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
-            f"HTTP: {day!r} != {date[:8]!r}, from {date!r}."
+            f"HTTP: {day!r} != {said.date[:8]!r}, from {said.date!r}."
         )
     if region != region_name:
         raise _invalid(
@@ -234,9 +207,7 @@ def _check_scope(scope: tuple[str, str, str, str], date: str, region_name: str) 
         raise _invalid(f"Credential should be scoped with a valid terminator: {_TERMINATOR!r}.")
 
 
-def _find_key(
-    keys: Mapping[str, AccessKey], access_key_id: str, headers: Mapping[bytes, list[bytes]]
-) -> AccessKey:
+def _find_key(keys: Mapping[str, AccessKey], access_key_id: str, headers: Headers) -> AccessKey:
     """Find who is calling; temporary credentials must come with their own token."""
     key = keys.get(access_key_id)
     sent = b",".join(headers.get(b"x-amz-security-token", []))
@@ -249,24 +220,15 @@ def _find_key(
     return key
 
 
-def _check_signature(
-    request: SignedRequest, authorization: _Authorization, key: AccessKey, date: str
-) -> None:
-    stated = request.headers.get(b"x-amz-content-sha256")
-    computed = hashlib.sha256(request.body).hexdigest()
+def _check_signature(exchange: Exchange, said: Authorization, secret: str) -> None:
+    stated = exchange.headers.get(b"x-amz-content-sha256")
+    computed = hashlib.sha256(exchange.body).hexdigest()
     if stated is not None and not hmac.compare_digest(b",".join(stated), computed.encode()):
         raise _invalid(
             "The provided 'x-amz-content-sha256' header does not match what was computed."
         )
-    expected = compute_signature(
-        request,
-        secret=key.secret_access_key,
-        date=date,
-        scope=authorization.scope,
-        signed_headers=authorization.signed_headers,
-        body_hash=computed,
-    )
-    if not hmac.compare_digest(expected.encode(), authorization.signature.encode()):
+    expected = compute_signature(exchange, said, secret=secret, body_hash=computed)
+    if not hmac.compare_digest(expected.encode(), said.signature.encode()):
         raise _invalid(
             "The request signature we calculated does not match the signature you provided. "
             "Check your AWS Secret Access Key and signing method. Consult the service "

@@ -6,40 +6,21 @@ value is checked for its type too. Each message begins with the name of what is 
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from attrs.validators import (
-    and_,
-    deep_mapping,
-    ge,
-    gt,
-    in_,
-    instance_of,
-    le,
-    lt,
-    matches_re,
-)
+from attrs.validators import and_, deep_mapping, ge, instance_of, le, matches_re
+
+from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    import attrs
+    from os import PathLike
 
-__all__ = [
-    "Check",
-    "boolean",
-    "expect",
-    "headers",
-    "number",
-    "one_of",
-    "printable",
-    "quote",
-    "string",
-    "string_mapping",
-    "suggestion",
-    "whole_number",
-]
+    import attrs
 
 _LONGEST_QUOTE: Final = 80
 
@@ -48,14 +29,7 @@ Check: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], Any]
 
 
 def expect(expectation: str, *checks: Check) -> Check:
-    """Combine attrs' validators under one message.
-
-    attrs' own messages carry the attribute's whole definition.
-
-    Args:
-        expectation: What is allowed, to stand behind "must be".
-        *checks: What must hold, in this order.
-    """
+    """Combine attrs' validators under one message, without the attribute's whole definition."""
     check = and_(*checks)
 
     def validate(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -80,26 +54,16 @@ def suggestion(name: object, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def _no_boolean(_: object, __: attrs.Attribute[Any], value: object) -> None:
-    # In Python a boolean is a whole number; in JSON it is not.
-    if isinstance(value, bool):
-        raise TypeError
-
-
 _string: Final[Check] = instance_of(str)
 # What can stand in a header (RFC 9110, 5.5), and how one can be named (5.6.2).
 _printable: Final[Check] = matches_re(r"[ -~]*")
 _header_name: Final[Check] = matches_re(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-
 _mapping_of_strings: Final[Check] = and_(instance_of(Mapping), deep_mapping(_string, _string))
 
 boolean: Final = expect("True or False", instance_of(bool))
 string: Final = expect("a string", _string)
 printable: Final = expect("a string of printable ASCII", _string, _printable)
-string_mapping: Final = expect(
-    "a mapping of strings to strings",
-    _mapping_of_strings,
-)
+string_mapping: Final = expect("a mapping of strings to strings", _mapping_of_strings)
 headers: Final = expect(
     "a mapping of header names to strings of printable ASCII",
     _mapping_of_strings,
@@ -109,43 +73,53 @@ headers: Final = expect(
 
 def number(minimum: float = -math.inf, maximum: float = math.inf) -> Check:
     """Accept finite numbers in a range."""
-    return expect(
-        f"a finite number{_range(minimum, maximum)}",
-        instance_of((int, float)),
-        _no_boolean,
-        gt(-math.inf),
-        lt(math.inf),
-        ge(minimum),
-        le(maximum),
-    )
+    return _in_range("a finite number", (int, float), minimum, maximum)
 
 
 def whole_number(minimum: float = -math.inf, maximum: float = math.inf) -> Check:
     """Accept whole numbers in a range."""
-    return expect(
-        f"a whole number{_range(minimum, maximum)}",
-        instance_of(int),
-        _no_boolean,
-        ge(minimum),
-        le(maximum),
-    )
+    return _in_range("a whole number", (int,), minimum, maximum)
 
 
-def _range(minimum: float, maximum: float) -> str:
+def _in_range(name: str, types: tuple[type, ...], minimum: float, maximum: float) -> Check:
     if maximum < math.inf:
-        return f" from {minimum:g} to {maximum:g}"
-    return "" if minimum == -math.inf else f", {minimum:g} or more"
+        name += f" from {minimum:g} to {maximum:g}"
+    elif minimum > -math.inf:
+        name += f", {minimum:g} or more"
+    return expect(name, instance_of(types), _finite, ge(minimum), le(maximum))
+
+
+def _finite(_: object, __: attrs.Attribute[Any], value: float) -> None:
+    # In Python a boolean is a whole number; in JSON it is not.
+    if isinstance(value, bool):
+        raise TypeError
+    if not -math.inf < value < math.inf:
+        raise ValueError
 
 
 def one_of(known: Iterable[str]) -> Check:
     """Accept some strings; a wrong one is answered with the one that was probably meant."""
     known = tuple(known)
-    check = expect(f"one of {', '.join(known)}", _string, in_(known))
 
-    def validate(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        try:
-            check(instance, attribute, value)
-        except ValueError as error:
-            raise ValueError(f"{error}{suggestion(value, known)}") from None
+    def validate(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        check_name(attribute.name, value, known)
 
     return validate
+
+
+def check_name(name: str, value: object, known: Collection[str]) -> str:
+    """Check that a value is one of the known strings, and return it."""
+    message = f"{name} must be one of {', '.join(known)}, not {quote(value)}"
+    if not isinstance(value, str):
+        raise TypeError(message)
+    if value not in known:
+        raise ValueError(message + suggestion(value, known))
+    return value
+
+
+def read_json(path: str | PathLike[str], what: str) -> object:
+    """Read a JSON file; a ConfigurationError says what cannot be read."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigurationError(f"{what} {str(path)!r} cannot be read: {error}.") from error

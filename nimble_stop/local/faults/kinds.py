@@ -1,7 +1,7 @@
 """What can go wrong on the way: one class a fault.
 
-Each fault derives from the point of a request's course at which it acts, and says there what
-happens. Which requests it happens to is decided by the rules in `nimble_stop.local.faults.rules`.
+Each fault derives from the point of a request's course at which it acts. Which requests it happens
+to is decided by the rules in `nimble_stop.local.faults.rules`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import attrs
 from attrs.validators import optional
 
-from nimble_stop.local.api.answer import Answer, error_answer
-from nimble_stop.local.api.refusals import STATUSES
+from nimble_stop.local.api.answer import STATUSES, Answer, Refusal, refused
 from nimble_stop.local.faults.checks import (
     headers,
     number,
@@ -25,7 +24,8 @@ from nimble_stop.local.faults.checks import (
     string_mapping,
     whole_number,
 )
-from nimble_stop.local.faults.points import (
+from nimble_stop.local.faults.rules import (
+    FARTHEST_SECONDS,
     AnswerFault,
     ArrivalFault,
     ChangeFault,
@@ -38,6 +38,7 @@ from nimble_stop.local.faults.points import (
 
 if TYPE_CHECKING:
     from nimble_stop.local.api.answer import Wire
+    from nimble_stop.local.faults.checks import Check
 
 __all__ = [
     "ClockSkew",
@@ -52,11 +53,11 @@ __all__ = [
     "WrongDate",
 ]
 
-# A thousand years: a date, of HTTP as of a signature, has a year of four digits.
-_FARTHEST_SECONDS: Final = 1000 * 365 * 86_400
+_count: Final[Check] = optional(whole_number(0))
+_error_status: Final[Check] = optional(whole_number(300, 599))
+_text: Final[Check] = optional(printable)
 
 
-@attrs.frozen
 class Latency(ArrivalFault):
     """The request is taken up late, and only then verified and carried out.
 
@@ -66,15 +67,7 @@ class Latency(ArrivalFault):
         seconds: How long the request waits, in seconds.
     """
 
-    seconds: float = attrs.field(validator=number(0))
 
-    @property
-    def delay_seconds(self) -> float:
-        """How long the request waits before it is taken up."""
-        return self.seconds
-
-
-@attrs.frozen
 class ClockSkew(ClockFault):
     """The server's clock is off, for the signature's date and the ``Date`` header alike.
 
@@ -82,13 +75,6 @@ class ClockSkew(ClockFault):
         seconds: How far the clock is ahead, in seconds, a thousand years at most; negative for
             behind.
     """
-
-    seconds: float = attrs.field(validator=number(-_FARTHEST_SECONDS, _FARTHEST_SECONDS))
-
-    @property
-    def offset_seconds(self) -> float:
-        """How far the server's clock is ahead of the time."""
-        return self.seconds
 
 
 @attrs.frozen
@@ -111,42 +97,35 @@ class ServiceFailure(AnswerFault):
 
     code: str = attrs.field(default="InternalServerErrorException", validator=one_of(STATUSES))
     message: str = attrs.field(default="This error was injected.", kw_only=True, validator=string)
-    status: int | None = attrs.field(
-        default=None, kw_only=True, validator=optional(whole_number(300, 599))
-    )
-    retry_after: int | None = attrs.field(
-        default=None, kw_only=True, validator=optional(whole_number(0))
-    )
-    retry_after_milliseconds: int | None = attrs.field(
-        default=None, kw_only=True, validator=optional(whole_number(0))
-    )
-    reason: str | None = attrs.field(default=None, kw_only=True, validator=optional(printable))
+    status: int | None = attrs.field(default=None, kw_only=True, validator=_error_status)
+    retry_after: int | None = attrs.field(default=None, kw_only=True, validator=_count)
+    retry_after_milliseconds: int | None = attrs.field(default=None, kw_only=True, validator=_count)
+    reason: str | None = attrs.field(default=None, kw_only=True, validator=_text)
     context: Mapping[str, str] = attrs.field(
         factory=dict[str, str], kw_only=True, validator=string_mapping
     )
     headers: Mapping[str, str] = attrs.field(
         factory=dict[str, str], kw_only=True, validator=headers
     )
-    unknown_code: str | None = attrs.field(
-        default=None, kw_only=True, validator=optional(printable)
-    )
+    unknown_code: str | None = attrs.field(default=None, kw_only=True, validator=_text)
 
     def answer(self) -> Answer:
         """Return the error."""
         code = self.unknown_code or self.code
-        status = STATUSES.get(code, 500) if self.status is None else self.status
-        extra: dict[str, str] = {}
-        if self.retry_after is not None:
-            extra["Retry-After"] = str(self.retry_after)
-        if self.retry_after_milliseconds is not None:
-            extra["x-amz-retry-after"] = str(self.retry_after_milliseconds)
-        return error_answer(
-            status,
-            code,
-            self.message,
-            reason=self.reason,
-            context=self.context,
-            headers={**extra, **self.headers},
+        waits = {
+            "Retry-After": self.retry_after,
+            "x-amz-retry-after": self.retry_after_milliseconds,
+        }
+        given = {name: str(wait) for name, wait in waits.items() if wait is not None}
+        return refused(
+            Refusal(
+                code,
+                self.message,
+                self.context,
+                status=self.status or STATUSES.get(code, 500),
+                headers={**given, **self.headers},
+                reason=self.reason,
+            )
         )
 
 
@@ -202,7 +181,7 @@ class TruncatedBody(DeliveryFault):
         keep_bytes: How many bytes of the body are sent, at most all but one; by default half.
     """
 
-    keep_bytes: int | None = attrs.field(default=None, validator=optional(whole_number(0)))
+    keep_bytes: int | None = attrs.field(default=None, validator=_count)
 
     async def deliver(self, wire: Wire, body: bytes) -> None:
         """Send the beginning of the body."""
@@ -242,17 +221,14 @@ class WrongDate(DateFault):
         text: The header's text, instead of a date.
     """
 
-    seconds: float = attrs.field(
-        default=0.0, validator=number(-_FARTHEST_SECONDS, _FARTHEST_SECONDS)
-    )
-    text: str | None = attrs.field(default=None, kw_only=True, validator=optional(printable))
+    seconds: float = attrs.field(default=0.0, validator=number(-FARTHEST_SECONDS, FARTHEST_SECONDS))
+    text: str | None = attrs.field(default=None, kw_only=True, validator=_text)
 
     def date(self, now: float) -> str:
         """Return the wrong date."""
         return self.text or formatdate(int(now + self.seconds), usegmt=True)
 
 
-@attrs.frozen
 class StopFails(ChangeFault):
     """The stop is accepted, and the session ends in ``STOP_FAILED``.
 
@@ -265,13 +241,6 @@ class StopFails(ChangeFault):
     """
 
     default_operation: ClassVar[str | None] = "StopStreamingSession"
-
-    status_code: str = attrs.field(default="INTERNAL_ERROR", validator=printable)
-    status_message: str | None = attrs.field(default=None, validator=optional(printable))
-
-    def failure(self) -> tuple[str, str | None]:
-        """Return the failed session's status code and message."""
-        return self.status_code, self.status_message
 
 
 FAULTS: Final[tuple[type[Fault], ...]] = kinds_of_faults()

@@ -1,8 +1,11 @@
-"""Which requests a fault happens to.
+"""Faults: the points of a request's course at which they act, and the rules of whom they happen to.
 
-This module owns the rule how faults meet requests. Those that act at different points of a request
-combine: a slow answer can be cut short as well. Of those that act at the same point the first rule
-that fits is used, so rules that were added one after the other happen one after the other.
+A fault is one class, derived from the class of its point; nothing else has to know it. Its fields,
+with attrs' validators, are its arguments in Python and its keys in a file.
+
+Faults that act at different points of a request combine: a slow answer can be cut short as well. Of
+those that act at the same point the first rule that fits is used, so rules that were added one
+after the other happen one after the other.
 """
 
 from __future__ import annotations
@@ -10,37 +13,115 @@ from __future__ import annotations
 import random
 import threading
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 import attrs
 from attrs.validators import optional
 
+from nimble_stop.local.api.answer import STATUSES, Delivery
 from nimble_stop.local.api.operation_table import OPERATIONS
-from nimble_stop.local.api.refusals import STATUSES
-from nimble_stop.local.faults.checks import number, one_of, quote, string, suggestion, whole_number
-from nimble_stop.local.faults.points import Fault, kinds_of_faults
+from nimble_stop.local.faults.checks import (
+    number,
+    one_of,
+    printable,
+    quote,
+    string,
+    suggestion,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["FaultRule", "FaultRules"]
+    from nimble_stop.local.api.answer import Answer
+
+# A thousand years: a date, of HTTP as of a signature, has a year of four digits.
+FARTHEST_SECONDS: Final = 1000 * 365 * 86_400
+
+_ids: Final = count(1)
+_kinds: Final[dict[str, type[Fault]]] = {}
+
+
+def kinds_of_faults() -> tuple[type[Fault], ...]:
+    """List all kinds of faults that are defined, by name."""
+    return tuple(_kinds[name] for name in sorted(_kinds))
+
+
+class Fault:
+    """Anything that can go wrong; see the classes derived from it."""
+
+    point: ClassVar[type[Fault]]
+    """The class of the point at which it acts."""
+
+    default_operation: ClassVar[str | None] = None
+    """The only operation that a rule without an operation lets it happen to; None for all."""
+
+    def __init_subclass__(cls) -> None:
+        """Register a fault under its name, and a point as such."""
+        if Fault in cls.__bases__:
+            cls.point = cls
+        else:
+            _kinds[cls.__name__] = cls
+
 
 _Fault = TypeVar("_Fault", bound=Fault)
-_ids: Final = count(1)
+
+
+@attrs.frozen
+class ArrivalFault(Fault):
+    """Acts when a request has arrived, before anything is done: the request waits."""
+
+    seconds: float = attrs.field(validator=number(0))
+
+
+@attrs.frozen
+class ClockFault(Fault):
+    """Acts when the server reads its clock, which is ahead of the time, or behind."""
+
+    seconds: float = attrs.field(validator=number(-FARTHEST_SECONDS, FARTHEST_SECONDS))
+
+
+class AnswerFault(Fault):
+    """Acts instead of the operation: nothing is changed."""
+
+    def answer(self) -> Answer:
+        """Return what is answered."""
+        raise NotImplementedError
+
+
+@attrs.frozen
+class ChangeFault(Fault):
+    """Acts when an operation begins a transition, which ends in the failed state."""
+
+    status_code: str = attrs.field(default="INTERNAL_ERROR", validator=printable)
+    status_message: str | None = attrs.field(default=None, validator=optional(printable))
+
+
+class DeliveryFault(Fault, Delivery):
+    """Acts when the change is made and the answer is sent."""
+
+
+class DateFault(Fault):
+    """Acts on the answer's ``Date`` header, and only that."""
+
+    def date(self, now: float) -> str:
+        """Return the header's text at the server's time, in seconds since 1970 UTC."""
+        raise NotImplementedError
 
 
 def _check_fault(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     del instance
     if isinstance(value, Fault):
         return
-    kinds = {kind.__name__: kind for kind in kinds_of_faults()}
     message = f"{attribute.name} must be a fault such as Latency(1.5), not {quote(value)}"
-    for name, kind in kinds.items():
+    names: list[str] = []
+    for kind in kinds_of_faults():
         if value is kind:
-            raise TypeError(f"{message}; make one of it: {name}(...)")
+            raise TypeError(f"{message}; make one of it: {kind.__name__}(...)")
+        names.append(kind.__name__)
     if isinstance(value, str) and value in STATUSES:
         raise TypeError(f"{message}; write ServiceFailure({value!r})")
-    raise TypeError(f"{message}{suggestion(value, list(kinds))}")
+    raise TypeError(f"{message}{suggestion(value, names)}")
 
 
 @attrs.define(eq=False)
@@ -83,6 +164,11 @@ class FaultRule:
         if self.operation is None:
             self.operation = self.fault.default_operation
 
+    @property
+    def left(self) -> int | None:
+        """How often the fault may still happen; None for any number of times."""
+        return None if self.times is None else max(0, self.times - self.fired)
+
     def fits(self, operation: str | None, studio_id: str | None, session_id: str | None) -> bool:
         """Return whether a request is one that the fault happens to."""
         return (
@@ -93,7 +179,7 @@ class FaultRule:
 
     def fires(self) -> bool:
         """Decide about one request that fits, and count."""
-        if self.times is not None and self.fired >= self.times:
+        if self.left == 0:
             return False
         if self.skipped < self.skip:
             self.skipped += 1
@@ -109,51 +195,36 @@ class FaultRules:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._rules: list[FaultRule] = []
-        # A request without faults costs a lookup in this set, and no lock.
-        self._points: frozenset[type[Fault]] = frozenset()
+        # Never changed, only replaced, so that reading needs no lock.
+        self._rules: tuple[FaultRule, ...] = ()
 
     def __iter__(self) -> Iterator[FaultRule]:
-        with self._lock:
-            return iter(tuple(self._rules))
+        return iter(self._rules)
 
     def remaining(self) -> list[FaultRule]:
         """Return copies of the rules that can still happen, without what they have counted."""
         return [
-            attrs.evolve(
-                rule,
-                times=None if rule.times is None else rule.times - rule.fired,
-                skip=rule.skip - rule.skipped,
-            )
+            attrs.evolve(rule, times=rule.left, skip=rule.skip - rule.skipped)
             for rule in self
-            if rule.times is None or rule.fired < rule.times
+            if rule.left != 0
         ]
 
     def add(self, rules: Iterable[FaultRule]) -> None:
         """Put rules into force, behind those that are."""
         with self._lock:
-            self._replace([*self._rules, *rules])
+            self._rules = (*self._rules, *rules)
 
     def remove(self, rule_id: int) -> bool:
-        """Take a rule out of force.
-
-        Returns:
-            Whether it was in force.
-        """
+        """Take a rule out of force; return whether it was in force."""
         with self._lock:
-            kept = [rule for rule in self._rules if rule.id != rule_id]
-            removed = len(kept) < len(self._rules)
-            self._replace(kept)
-        return removed
+            before = self._rules
+            self._rules = tuple(rule for rule in before if rule.id != rule_id)
+            return len(self._rules) < len(before)
 
     def clear(self) -> None:
         """Take all rules out of force."""
         with self._lock:
-            self._replace([])
-
-    def _replace(self, rules: list[FaultRule]) -> None:
-        self._rules = rules
-        self._points = frozenset(rule.fault.point for rule in rules)
+            self._rules = ()
 
     def take(
         self,
@@ -163,15 +234,11 @@ class FaultRules:
         session_id: str | None,
     ) -> _Fault | None:
         """Return the fault that happens to a request at a point of its course, or None."""
-        if point not in self._points:
+        if not self._rules:
             return None
         with self._lock:
             for rule in self._rules:
-                fault = rule.fault
-                if (
-                    isinstance(fault, point)
-                    and rule.fits(operation, studio_id, session_id)
-                    and rule.fires()
-                ):
+                fault, fits = rule.fault, rule.fits(operation, studio_id, session_id)
+                if isinstance(fault, point) and fits and rule.fires():
                     return fault  # pyright: ignore[reportReturnType] - isinstance has checked it
         return None

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["BUSY_SECONDS", "StoreBusyError", "is_busy", "retry_while_busy", "wait_while_busy"]
-
 _Result = TypeVar("_Result")
 
 BUSY_SECONDS: Final = 5.0
@@ -44,13 +42,9 @@ def _pauses() -> Iterator[float]:
 
 
 def wait_while_busy(work: Callable[[], _Result]) -> _Result:
-    """Do something with a store, as soon as nobody else uses it.
+    """Do something with a store as soon as nobody else uses it, and wait on this thread.
 
-    Args:
-        work: What is done; called again after each `StoreBusyError`, which must leave no change.
-
-    Raises:
-        StoreBusyError: The store was busy for `BUSY_SECONDS`.
+    What raises `StoreBusyError`, and then leaves no change, is tried again for `BUSY_SECONDS`.
     """
     for pause in _pauses():
         try:
@@ -61,11 +55,7 @@ def wait_while_busy(work: Callable[[], _Result]) -> _Result:
 
 
 async def retry_while_busy(work: Callable[[], _Result]) -> _Result:
-    """Do the same on an event loop, which goes on meanwhile.
-
-    Raises:
-        StoreBusyError: The store was busy for `BUSY_SECONDS`.
-    """
+    """Do the same on an event loop, which goes on meanwhile."""
     for pause in _pauses():
         try:
             return work()

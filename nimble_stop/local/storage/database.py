@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from typing import Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 from nimble_stop.exceptions import ConfigurationError
 from nimble_stop.local.storage.busy import StoreBusyError, is_busy, wait_while_busy
 
-__all__ = ["SCHEMA_VERSION", "open_database"]
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 # Marks a file as ours in SQLite's header: the bytes "nmbl".
 _APPLICATION_ID: Final = 0x6E6D626C
@@ -23,7 +25,7 @@ SCHEMA_VERSION: Final = 2
 """The version of the tables, kept in the file's ``user_version``. Version 1 wrote none."""
 
 _SESSIONS: Final = """
-    CREATE TABLE {name} (
+    CREATE TABLE sessions (
         sequence INTEGER PRIMARY KEY AUTOINCREMENT,
         studio_id TEXT NOT NULL,
         session_id TEXT NOT NULL,
@@ -43,24 +45,19 @@ _SESSIONS: Final = """
 """
 # Each page of a list is one range of one of these, whatever it filters by and however many there
 # are; so is each search for transitions that are due.
+_LISTED: Final = "WHERE state <> 'DELETED'"
 _INDEXES: Final = (
     "CREATE INDEX sessions_due ON sessions (due) WHERE due IS NOT NULL",
-    "CREATE INDEX sessions_listed ON sessions (studio_id, sequence) WHERE state <> 'DELETED'",
-    """
-    CREATE INDEX sessions_owned ON sessions (studio_id, owned_by, sequence)
-        WHERE state <> 'DELETED'
-    """,
-    """
-    CREATE INDEX sessions_created ON sessions (studio_id, created_by, sequence)
-        WHERE state <> 'DELETED'
-    """,
+    f"CREATE INDEX sessions_listed ON sessions (studio_id, sequence) {_LISTED}",
+    f"CREATE INDEX sessions_owned ON sessions (studio_id, owned_by, sequence) {_LISTED}",
+    f"CREATE INDEX sessions_created ON sessions (studio_id, created_by, sequence) {_LISTED}",
 )
 _CLOCK: Final = (
     "CREATE TABLE clock (skipped_seconds REAL NOT NULL)",
     "INSERT INTO clock VALUES (0.0)",
 )
 _NEW: Final = (
-    _SESSIONS.format(name="sessions"),
+    _SESSIONS,
     *_INDEXES,
     """
     CREATE TABLE answers (
@@ -75,30 +72,33 @@ _NEW: Final = (
     "CREATE TABLE secret (value BLOB NOT NULL)",
     *_CLOCK,
 )
-# SQLite cannot lift NOT NULL from a column, so the table is copied.
+# SQLite cannot lift NOT NULL from a column, so the table is copied; its columns are the same.
 _FROM_VERSION_1: Final = (
-    _SESSIONS.format(name="copied"),
-    """
-    INSERT INTO copied SELECT sequence, studio_id, session_id, state, status_code, status_message,
-        updated_at, due, next_state, next_status_code, next_status_message, owned_by, created_by,
-        members FROM sessions
-    """,
-    "DROP TABLE sessions",
-    "ALTER TABLE copied RENAME TO sessions",
+    "ALTER TABLE sessions RENAME TO copied",
+    _SESSIONS,
+    "INSERT INTO sessions SELECT * FROM copied",
+    "DROP TABLE copied",
     *_INDEXES,
     *_CLOCK,
 )
 
 
-class _UnusableFileError(Exception):
-    """The file is a database that this package must not touch."""
+@contextmanager
+def transaction(database: sqlite3.Connection) -> Generator[None]:
+    """Keep all that is done inside or, when it raises, none of it."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        # SQLite has rolled back by itself after some errors.
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
 
 
 def open_database(path: str) -> sqlite3.Connection:
     """Open a store's database; make it when there is none, and migrate an older one.
-
-    Args:
-        path: The file; ``":memory:"`` keeps nothing.
 
     Raises:
         ConfigurationError: The file cannot be used as a store.
@@ -109,7 +109,7 @@ def open_database(path: str) -> sqlite3.Connection:
         database = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
         database.row_factory = sqlite3.Row
         wait_while_busy(lambda: _prepare(database))
-    except (sqlite3.Error, _UnusableFileError, StoreBusyError) as error:
+    except (sqlite3.Error, StoreBusyError) as error:
         if database is not None:
             database.close()
         raise ConfigurationError(f"The store {path!r} cannot be used: {error}.") from error
@@ -121,14 +121,8 @@ def _prepare(database: sqlite3.Connection) -> None:
         _check_owner(database)
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=NORMAL")
-        database.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(database):
             _migrate(database)
-            database.execute("COMMIT")
-        except BaseException:
-            if database.in_transaction:
-                database.execute("ROLLBACK")
-            raise
     except sqlite3.OperationalError as error:
         raise (StoreBusyError() if is_busy(error) else error) from error
 
@@ -138,10 +132,10 @@ def _check_owner(database: sqlite3.Connection) -> None:
     is_empty = _number(database, "SELECT COUNT(*) FROM sqlite_master") == 0
     application_id = _number(database, "PRAGMA application_id")
     if application_id != _APPLICATION_ID and not (application_id == 0 and is_empty):
-        raise _UnusableFileError("it is the database of another program")
+        raise sqlite3.DatabaseError("it is the database of another program")
     version = _number(database, "PRAGMA user_version")
     if version > SCHEMA_VERSION:
-        raise _UnusableFileError(
+        raise sqlite3.DatabaseError(
             f"its version is {version}, and this nimble-stop reads versions up to "
             f"{SCHEMA_VERSION}; use a newer nimble-stop, or another file"
         )

@@ -1,32 +1,27 @@
 """What the endpoint remembers: exclusive access to the tables, and transactions.
 
-This module owns three rules. A change and the record of its answer are one transaction, committed
-before the answer leaves, so what was answered is in the store whenever the process dies. A
-transition that is under way is a due time in a row, never a timer, so a restart continues where the
-last process ended. And nothing here waits: while another thread or process uses the store,
-`StoreBusyError` is raised and the caller waits in its own way, so that the server's event loop
-never stands still.
+A change and the record of its answer are one transaction, committed before the answer leaves, so
+what was answered is in the store whenever the process dies. A transition that is under way is a due
+time in a row, never a timer, so a restart continues where the last process ended. Nothing here
+waits, so that the server's event loop never stands still: while another thread or process uses the
+store, `StoreBusyError` is raised and the caller waits in its own way.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from nimble_stop.local.storage.busy import StoreBusyError, is_busy
-from nimble_stop.local.storage.database import open_database
-from nimble_stop.local.storage.tables import Change, Tables
+from nimble_stop.local.storage.database import open_database, transaction
+from nimble_stop.local.storage.tables import Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
-__all__ = ["OnChange", "Store"]
-
-OnChange: TypeAlias = Callable[["list[Change] | None"], None]
-"""Called after sessions have changed, with the changes; with None when all of them may have."""
+    from nimble_stop.local.storage.tables import Change
 
 
 class Store:
@@ -34,19 +29,17 @@ class Store:
 
     Args:
         path: The database file, created when it does not exist; ``":memory:"`` keeps nothing.
-        on_change: Called after each change of sessions, outside of all locks.
-
-    Raises:
-        ConfigurationError: The file cannot be used as a store.
+        on_change: Called with the changes after sessions have changed, with None when all of them
+            may have; outside of all locks.
     """
 
-    def __init__(self, path: str, on_change: OnChange = lambda _: None) -> None:
+    def __init__(
+        self, path: str, on_change: Callable[[list[Change] | None], None] = lambda _: None
+    ) -> None:
         self._lock = threading.Lock()
         self._database = open_database(path)
         self._tables = Tables(self._database)
         self._on_change = on_change
-        self.secret: bytes = self._tables.secret
-        """Random bytes that belong to this store, to recognise its own page tokens."""
 
     def close(self) -> None:
         """Close the database. Nothing else may be called afterwards."""
@@ -55,11 +48,7 @@ class Store:
 
     @contextmanager
     def access(self) -> Generator[Tables]:
-        """Use the tables alone; each change is kept at once.
-
-        Raises:
-            StoreBusyError: Another thread or process uses the store.
-        """
+        """Use the tables alone; each change is kept at once."""
         if not self._lock.acquire(blocking=False):
             raise StoreBusyError
         try:
@@ -74,19 +63,11 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Generator[Tables]:
-        """Use the tables alone; all changes are kept together or, when it raises, none.
-
-        Raises:
-            StoreBusyError: Another thread or process uses the store.
-        """
+        """Use the tables alone; all changes are kept together or, when it raises, none."""
         with self.access() as tables:
-            self._database.execute("BEGIN IMMEDIATE")
             try:
-                yield tables
-                self._database.execute("COMMIT")
+                with transaction(self._database):
+                    yield tables
             except BaseException:
-                # SQLite has rolled back by itself after some errors.
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
                 tables.take_changes()
                 raise

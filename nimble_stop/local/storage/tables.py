@@ -1,4 +1,4 @@
-"""The SQL statements of the store.
+"""The sessions and answers in one open database: their rows, and the SQL statements on them.
 
 Each method is one statement, or a few that read. Locks and transactions are the caller's; see
 `nimble_stop.local.storage.store`.
@@ -9,14 +9,50 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from nimble_stop.local.storage.stored_session import Pending, StoredSession
+import attrs
+from attrs.validators import optional
+
+from nimble_stop.local.faults.checks import number, string
 from nimble_stop.models import StreamingSessionState as State
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["Change", "Tables"]
+
+@attrs.frozen
+class Pending:
+    """What a session turns into when that is due; if never, when `LocalNimble.complete` says."""
+
+    state: str = attrs.field(validator=string)
+    status_code: str = attrs.field(validator=string)
+    status_message: str = attrs.field(validator=string)
+    due: float | None = attrs.field(validator=optional(number()))
+
+
+@attrs.frozen
+class StoredSession:
+    """A session as the store keeps it.
+
+    Args:
+        updated_at: When it was last changed, in seconds since 1970 UTC.
+        members: All members in wire form that have no field of their own.
+        pending: What it turns into, when it is in transition.
+        sequence: Its place in lists; 0 before it is stored.
+    """
+
+    studio_id: str
+    session_id: str
+    state: str
+    status_code: str | None
+    status_message: str | None
+    updated_at: float
+    owned_by: str | None
+    created_by: str | None
+    members: Mapping[str, object]
+    pending: Pending | None = None
+    sequence: int = 0
+
 
 Change: TypeAlias = "tuple[str, str, StoredSession | None]"
 """A session that changed: its studio id, its session id and itself, None once it is removed."""
@@ -24,10 +60,12 @@ Change: TypeAlias = "tuple[str, str, StoredSession | None]"
 # Whoever is informed of more changes had better read everything.
 _KEPT_CHANGES: Final = 25
 
+# In the sequence of the fields above.
 _COLUMNS: Final = (
-    "studio_id", "session_id", "state", "status_code", "status_message", "updated_at", "due",
-    "next_state", "next_status_code", "next_status_message", "owned_by", "created_by", "members",
+    "studio_id", "session_id", "state", "status_code", "status_message", "updated_at", "owned_by",
+    "created_by", "members", "next_state", "next_status_code", "next_status_message", "due",
 )  # fmt: skip
+_ROW: Final = ", ".join((*_COLUMNS, "sequence"))
 _INSERT: Final = (
     f"INSERT OR IGNORE INTO sessions ({', '.join(_COLUMNS)}) "  # noqa: S608  # column names of our own
     f"VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"
@@ -36,19 +74,20 @@ _UPDATE: Final = (
     f"UPDATE sessions SET {', '.join(f'{name} = :{name}' for name in _COLUMNS[2:])} "  # noqa: S608  # likewise
     "WHERE studio_id = :studio_id AND session_id = :session_id"
 )
+_SELECT: Final = f"SELECT {_ROW} FROM sessions"  # noqa: S608  # likewise
+_FIND: Final = f"{_SELECT} WHERE studio_id = ? AND session_id = ?"
+_DELETE: Final = "DELETE FROM sessions WHERE studio_id = ? AND session_id = ?"
 
 
 class Tables:
-    """Reads and writes the rows of one open database.
-
-    Args:
-        database: The database, as `nimble_stop.local.storage.database` opens it.
-    """
+    """Reads and writes the rows of one open database."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
         self._changes: list[Change] | None = []
         self._data_version = self._value("PRAGMA data_version")
+        self.secret: bytes = self._value("SELECT value FROM secret")
+        """Random bytes that belong to this store, to recognise its own page tokens."""
 
     def take_changes(self) -> list[Change] | None:
         """Return the changes of sessions since the last call; None when all may have changed."""
@@ -62,9 +101,9 @@ class Tables:
             self._data_version = version
             self._changes = None
 
-    def _note(self, *changes: Change) -> None:
+    def _note(self, studio_id: str, session_id: str, session: StoredSession | None) -> None:
         if self._changes is not None:
-            self._changes.extend(changes)
+            self._changes.append((studio_id, session_id, session))
             if len(self._changes) > _KEPT_CHANGES:
                 self._changes = None
 
@@ -72,43 +111,26 @@ class Tables:
 
     def find(self, studio_id: str, session_id: str) -> StoredSession | None:
         """Read one session, or None when there is none."""
-        row = self._database.execute(
-            "SELECT * FROM sessions WHERE studio_id = ? AND session_id = ?",
-            (studio_id, session_id),
-        ).fetchone()
+        row = self._database.execute(_FIND, (studio_id, session_id)).fetchone()
         return None if row is None else _read(row)
 
     def add(self, session: StoredSession) -> bool:
-        """Insert a new session.
-
-        Returns:
-            False when its studio has a session of that id already, and nothing was done.
-        """
+        """Insert a new session, unless its studio has one of that id; return whether it was new."""
         is_new = self._database.execute(_INSERT, _write(session)).rowcount > 0
         if is_new:
-            self._note((session.studio_id, session.session_id, session))
+            self._note(session.studio_id, session.session_id, session)
         return is_new
 
     def change(self, session: StoredSession) -> None:
         """Update a session that was changed."""
         self._database.execute(_UPDATE, _write(session))
-        self._note((session.studio_id, session.session_id, session))
+        self._note(session.studio_id, session.session_id, session)
 
     def remove(self, studio_id: str, session_id: str) -> bool:
-        """Delete a session's row, as if it had never been there.
-
-        Returns:
-            Whether there was one.
-        """
-        was_there = (
-            self._database.execute(
-                "DELETE FROM sessions WHERE studio_id = ? AND session_id = ?",
-                (studio_id, session_id),
-            ).rowcount
-            > 0
-        )
+        """Delete a session's row, as if it had never been there; return whether there was one."""
+        was_there = self._database.execute(_DELETE, (studio_id, session_id)).rowcount > 0
         if was_there:
-            self._note((studio_id, session_id, None))
+            self._note(studio_id, session_id, None)
         return was_there
 
     def page(
@@ -123,13 +145,8 @@ class Tables:
     ) -> list[StoredSession]:
         """Read some of a studio's sessions, deleted ones left out, in the order of creation.
 
-        Args:
-            studio_id: The studio.
-            after: The `StoredSession.sequence` to go on after; 0 for the first page.
-            limit: How many at most.
-            owned_by: Only sessions with this owner.
-            created_by: Only sessions with this creator.
-            session_ids: Only sessions with one of these ids.
+        A page goes on after a `StoredSession.sequence`, 0 for the first one. All filters that are
+        given must fit.
         """
         # The plus keeps SQLite from walking the studio in this order when it has ids to look up.
         sequence = "sequence" if session_ids is None else "+sequence"
@@ -144,14 +161,15 @@ class Tables:
             conditions.append("session_id IN (SELECT value FROM json_each(?))")
             values.append(json.dumps(session_ids))
         rows = self._database.execute(
-            f"SELECT * FROM sessions WHERE {' AND '.join(conditions)} ORDER BY {sequence} LIMIT ?",  # noqa: S608  # conditions of our own
+            f"{_SELECT} WHERE {' AND '.join(conditions)} ORDER BY {sequence} LIMIT ?",
             (*values, limit),
-        ).fetchall()
-        return [_read(row) for row in rows]
+        )
+        return list(map(_read, rows))
 
     def has_studio(self, studio_id: str) -> bool:
         """Return whether a studio has, or had, a session."""
-        return self._exists("SELECT 1 FROM sessions WHERE studio_id = ?", studio_id)
+        query = "SELECT EXISTS (SELECT 1 FROM sessions WHERE studio_id = ?)"
+        return bool(self._value(query, studio_id))
 
     def keys(self) -> list[tuple[str, str]]:
         """List the studio id and session id of every session, in the order of creation."""
@@ -163,12 +181,9 @@ class Tables:
     def sessions(self) -> Iterator[StoredSession]:
         """Read all sessions, deleted ones too, in the order of creation.
 
-        Returns:
-            The sessions as they were at this call, each read when it is taken: that takes longer
-            than the call, and does not need the store any more.
+        Each is read when it is taken: that takes longer than this call, and needs no store.
         """
-        rows = self._database.execute("SELECT * FROM sessions ORDER BY sequence").fetchall()
-        return map(_read, rows)
+        return map(_read, self._database.execute(f"{_SELECT} ORDER BY sequence").fetchall())
 
     def count(self) -> int:
         """Count the sessions, deleted ones too."""
@@ -177,33 +192,19 @@ class Tables:
     # Transitions
 
     def complete_due(self, now: float) -> int:
-        """Complete the transitions that are due, each as of its own time.
-
-        Args:
-            now: The sessions' time, in seconds since 1970 UTC.
-
-        Returns:
-            How many there were.
-        """
-        if not self._exists("SELECT 1 FROM sessions WHERE due <= ?", now):
+        """Complete the transitions that are due, each as of its own time; return how many."""
+        # Only a change needs the database for itself.
+        if not self._value("SELECT EXISTS (SELECT 1 FROM sessions WHERE due <= ?)", now):
             return 0
         return self._complete(now, "due <= ?", now)
 
     def complete(self, now: float, studio_id: str, session_id: str) -> bool:
-        """Complete a session's transition, due or not.
-
-        Returns:
-            Whether it was in one.
-        """
+        """Complete a session's transition, due or not; return whether it was in one."""
         condition = "next_state IS NOT NULL AND studio_id = ? AND session_id = ?"
         return self._complete(now, condition, studio_id, session_id) > 0
 
     def complete_all(self, now: float) -> int:
-        """Complete all transitions, due or not.
-
-        Returns:
-            How many there were.
-        """
+        """Complete all transitions, due or not; return how many there were."""
         return self._complete(now, "next_state IS NOT NULL")
 
     def _complete(self, now: float, condition: str, *values: object) -> int:
@@ -215,30 +216,24 @@ class Tables:
                 status_message = next_status_message,
                 updated_at = COALESCE(MIN(due, ?), ?), due = NULL,
                 next_state = NULL, next_status_code = NULL, next_status_message = NULL
-            WHERE {condition} RETURNING *
+            WHERE {condition} RETURNING {_ROW}
             """,  # noqa: S608  # conditions of our own
             (now, now, *values),
         ).fetchall()
-        if len(rows) > _KEPT_CHANGES:
-            self._changes = None
-        else:
-            completed = [_read(row) for row in rows]
-            self._note(*((done.studio_id, done.session_id, done) for done in completed))
+        # With one more than are kept all may have changed, so the others need not be read.
+        for done in map(_read, rows[: _KEPT_CHANGES + 1]):
+            self._note(done.studio_id, done.session_id, done)
         return len(rows)
 
     # Answers to client tokens
 
     def recall(self, caller: str, operation: str, token: str) -> tuple[bytes, bytes] | None:
-        """Find the answer that a client token was given.
-
-        Returns:
-            The digest of the parameters that it came with and the answer's body, or None.
-        """
+        """Find the digest of the parameters that a client token came with, and its answer."""
         row = self._database.execute(
             "SELECT parameters, body FROM answers WHERE caller = ? AND operation = ? AND token = ?",
             (caller, operation, token),
         ).fetchone()
-        return None if row is None else (row["parameters"], row["body"])
+        return None if row is None else tuple(row)
 
     def remember(
         self, caller: str, operation: str, token: str, parameters: bytes, body: bytes
@@ -250,11 +245,6 @@ class Tables:
         )
 
     # The store as a whole
-
-    @property
-    def secret(self) -> bytes:
-        """Random bytes that belong to this store, to recognise its own page tokens."""
-        return bytes(self._value("SELECT value FROM secret"))
 
     @property
     def skipped_seconds(self) -> float:
@@ -272,54 +262,18 @@ class Tables:
         self.set_skipped_seconds(0.0)
         self._changes = None
 
-    def _exists(self, query: str, value: object) -> bool:
-        return bool(self._value(f"SELECT EXISTS ({query})", value))  # queries of our own
-
     def _value(self, query: str, *values: object) -> Any:  # noqa: ANN401  # SQLite's, as it comes
         return self._database.execute(query, values).fetchone()[0]
 
 
 def _read(row: sqlite3.Row) -> StoredSession:
-    pending = (
-        None
-        if row["next_state"] is None
-        else Pending(
-            state=row["next_state"],
-            status_code=row["next_status_code"],
-            status_message=row["next_status_message"],
-            due=row["due"],
-        )
-    )
-    members: dict[str, object] = json.loads(row["members"])
-    return StoredSession(
-        studio_id=row["studio_id"],
-        session_id=row["session_id"],
-        state=row["state"],
-        status_code=row["status_code"],
-        status_message=row["status_message"],
-        updated_at=row["updated_at"],
-        owned_by=row["owned_by"],
-        created_by=row["created_by"],
-        members=members,
-        sequence=row["sequence"],
-        pending=pending,
-    )
+    *own, members, state, status_code, status_message, due, sequence = row
+    pending = None if state is None else Pending(state, status_code, status_message, due)
+    values: list[Any] = [*own, json.loads(members), pending, sequence]
+    return StoredSession(*values)
 
 
 def _write(session: StoredSession) -> Mapping[str, object]:
-    pending = session.pending
-    return {
-        "studio_id": session.studio_id,
-        "session_id": session.session_id,
-        "state": session.state,
-        "status_code": session.status_code,
-        "status_message": session.status_message,
-        "updated_at": session.updated_at,
-        "owned_by": session.owned_by,
-        "created_by": session.created_by,
-        "members": json.dumps(session.members),
-        "due": None if pending is None else pending.due,
-        "next_state": None if pending is None else pending.state,
-        "next_status_code": None if pending is None else pending.status_code,
-        "next_status_message": None if pending is None else pending.status_message,
-    }
+    *own, members, pending, _ = attrs.astuple(session, recurse=False)
+    following = (None,) * 4 if pending is None else attrs.astuple(pending)
+    return dict(zip(_COLUMNS, (*own, json.dumps(members), *following), strict=True))

@@ -1,4 +1,4 @@
-"""What time it is, for the server and for the sessions.
+"""What time it is, for the server and for the sessions, in seconds since 1970 UTC.
 
 There are two times. The server's own decides about signatures and stands in the ``Date`` header;
 it is the machine's, or a clock that was passed in. The sessions' time is the server's plus what was
@@ -17,53 +17,41 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from nimble_stop.models import format_timestamp
 
 if TYPE_CHECKING:
-    from nimble_stop.local.storage.tables import Tables
-
-__all__ = ["Clock", "render_timestamp", "session_time", "skip_seconds", "time_after"]
+    from nimble_stop.local.storage.tables import StoredSession, Tables
 
 Clock: TypeAlias = Callable[[], float]
-"""Returns the seconds since 1970-01-01 UTC, as `time.time` does."""
+"""The server's time: returns the seconds since 1970-01-01 UTC, as `time.time` does."""
 
 # The last second that a date can be written of, 9999-12-31T23:59:59Z.
 _LAST_SECOND: Final = 253_402_300_799
 
 
 def session_time(clock: Clock, tables: Tables) -> float:
-    """Return the sessions' time, in seconds since 1970 UTC.
-
-    Args:
-        clock: The server's time.
-        tables: The store's tables.
-    """
+    """Return the sessions' time."""
     return clock() + tables.skipped_seconds
 
 
+def find_session(
+    clock: Clock, tables: Tables, studio_id: str, session_id: str
+) -> StoredSession | None:
+    """Read one session as it is now, or None when there is none."""
+    session = tables.find(studio_id, session_id)
+    # Only a session that time changes needs the time.
+    if session is None or session.pending is None or session.pending.due is None:
+        return session
+    completed = tables.complete_due(session_time(clock, tables))
+    return tables.find(studio_id, session_id) if completed else session
+
+
 def skip_seconds(seconds: float, clock: Clock, tables: Tables) -> None:
-    """Move the sessions' time forward.
-
-    Args:
-        seconds: How many seconds, 0 or more.
-        clock: The server's time.
-        tables: The store's tables.
-
-    Raises:
-        ValueError: The number is negative or not finite, or leads beyond the year 9999.
-    """
+    """Move the sessions' time forward, as far as `time_after` allows."""
     skipped = tables.skipped_seconds
     time_after(seconds, clock() + skipped)
     tables.set_skipped_seconds(skipped + seconds)
 
 
 def time_after(seconds: float, now: float) -> float:
-    """Return the time after some seconds.
-
-    Args:
-        seconds: How many seconds, 0 or more.
-        now: The time, in seconds since 1970 UTC.
-
-    Raises:
-        ValueError: The number is negative or not finite, or leads beyond the year 9999.
-    """
+    """Return the time after 0 seconds or more; raise ValueError beyond the year 9999."""
     if not 0 <= seconds < math.inf:
         raise ValueError(f"seconds must be a finite number, 0 or more, not {seconds!r}")
     if now + seconds > _LAST_SECOND:

@@ -1,6 +1,6 @@
 """The JSON document of the endpoint's state: of `LocalNimble.export`, seed files and the admin API.
 
-This module owns its form. Its members are ``schemaVersion``, ``clock``
+Its members are ``schemaVersion``, ``clock``
 (``{"skippedSeconds": number}``), ``sessions`` and ``faults``, each of which may be missing. A
 session stands there in wire form with two members more: ``studioId``, and ``transition`` while it
 is in one, which says what it turns into and when. A member that is null is left out of the session,
@@ -9,39 +9,23 @@ also one that has a default. A fault stands there as in a fault file.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import attrs
 
-from nimble_stop.exceptions import ConfigurationError
-from nimble_stop.local.faults.checks import number, quote, suggestion
+from nimble_stop.local.faults.checks import number, quote, read_json, suggestion
 from nimble_stop.local.faults.fault_file import read_rule, write_rule
-from nimble_stop.local.storage.stored_session import Pending
+from nimble_stop.local.storage.tables import Pending, StoredSession
 from nimble_stop.local.studio.members import check_identifier, members_to_wire, state_to_wire
 from nimble_stop.local.studio.session import DEFAULTED, new_session, session_to_wire
+from nimble_stop.models import member_name
 
 if TYPE_CHECKING:
     from nimble_stop.local.faults.rules import FaultRule
-    from nimble_stop.local.storage.stored_session import StoredSession
     from nimble_stop.local.storage.tables import Tables
     from nimble_stop.local.studio.session import Circumstances
-
-__all__ = [
-    "DOCUMENT_VERSION",
-    "Seed",
-    "SessionExistsError",
-    "State",
-    "add_session",
-    "add_sessions",
-    "describe_session",
-    "read_seed",
-    "read_sessions",
-    "read_state",
-]
 
 DOCUMENT_VERSION: Final = 1
 """The version of the document, its member ``schemaVersion``."""
@@ -51,12 +35,7 @@ Seed: TypeAlias = "Mapping[str, object] | Sequence[object] | str | PathLike[str]
 
 _MEMBERS: Final = ("schemaVersion", "clock", "sessions", "faults")
 # The members of a transition, each with its name in the store.
-_TRANSITION: Final = {
-    "state": "state",
-    "statusCode": "status_code",
-    "statusMessage": "status_message",
-    "due": "due",
-}
+_TRANSITION: Final = {member_name(field.name): field.name for field in attrs.fields(Pending)}
 
 
 class SessionExistsError(ValueError):
@@ -69,7 +48,7 @@ class State:
 
     Args:
         skipped_seconds: How far the sessions' time is ahead of the server's.
-        sessions: The sessions, still in JSON's form: what is missing depends on when it is added.
+        sessions: Still in JSON's form: what is missing depends on when they are added.
         faults: The rules in force.
     """
 
@@ -88,13 +67,7 @@ class State:
 
 
 def read_state(document: object) -> State:
-    """Read a document; its sessions are checked when they are added.
-
-    Raises:
-        TypeError: A member is unknown or of a wrong type; the message names it.
-        ValueError: A member has a value that is not allowed; the message names it.
-        ConfigurationError: A fault is not one; the message names the key.
-    """
+    """Read a document; its sessions are checked when they are added. Errors name the member."""
     members = _object("the document", document, _MEMBERS)
     version = members.get("schemaVersion", DOCUMENT_VERSION)
     if version != DOCUMENT_VERSION:
@@ -109,37 +82,17 @@ def read_state(document: object) -> State:
 
 
 def read_seed(seed: Seed) -> State:
-    """Read what a store begins with.
-
-    Raises:
-        ConfigurationError: A file cannot be read, or a fault is not one.
-        TypeError: As `read_state` raises it.
-        ValueError: As `read_state` raises it.
-    """
+    """Read what a store begins with, as `read_state` does."""
+    document: object = seed
     if isinstance(seed, str | PathLike):
-        path = str(seed)
-        try:
-            document: object = json.loads(Path(seed).read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise ConfigurationError(f"The seed {path!r} cannot be read: {error}.") from error
-    else:
-        document = seed
+        document = read_json(seed, "The seed")
     if isinstance(document, list | tuple):
-        return read_state({"sessions": cast("Sequence[object]", document)})
+        document = {"sessions": cast("Sequence[object]", document)}
     return read_state(document)
 
 
 def read_sessions(entries: Iterable[object], circumstances: Circumstances) -> list[StoredSession]:
-    """Read sessions that are given in the document's form.
-
-    Args:
-        entries: The sessions.
-        circumstances: Where what they do not say comes from.
-
-    Raises:
-        TypeError: A member is missing, unknown or of a wrong type; the message names it.
-        ValueError: A value is not allowed; the message names it.
-    """
+    """Read sessions that are given in the document's form; errors name the member."""
     sessions: list[StoredSession] = []
     for index, entry in enumerate(entries):
         try:
@@ -151,15 +104,7 @@ def read_sessions(entries: Iterable[object], circumstances: Circumstances) -> li
 
 
 def add_sessions(tables: Tables, sessions: Iterable[StoredSession]) -> None:
-    """Add sessions.
-
-    Args:
-        tables: The store's tables, in a transaction that ends with an error of this function.
-        sessions: The sessions.
-
-    Raises:
-        SessionExistsError: A studio has a session of that id; the message names it.
-    """
+    """Add sessions as `add_session` does, in a transaction that an error ends."""
     for index, session in enumerate(sessions):
         try:
             add_session(tables, session)
@@ -168,11 +113,7 @@ def add_sessions(tables: Tables, sessions: Iterable[StoredSession]) -> None:
 
 
 def add_session(tables: Tables, session: StoredSession) -> StoredSession:
-    """Add one session.
-
-    Raises:
-        SessionExistsError: Its studio has a session of that id.
-    """
+    """Add one session; raise `SessionExistsError` when its studio has one of that id."""
     if not tables.add(session):
         raise SessionExistsError(
             f"studio {session.studio_id!r} has a session {session.session_id!r} already"
@@ -197,11 +138,11 @@ def _read_session(entry: object, circumstances: Circumstances) -> StoredSession:
         return session
     if session.pending is None:
         raise ValueError(f"transition does not go with the state {session.state}")
-    values: dict[str, Any] = _object("transition", transition, _TRANSITION)
-    missing = [name for name in _TRANSITION if name not in values]
+    given = _object("transition", transition, _TRANSITION)
+    missing = [name for name in _TRANSITION if name not in given]
     if missing:
         raise TypeError(f"transition must have {', '.join(missing)}")
-    pending = Pending(**{_TRANSITION[name]: values[name] for name in values})
+    pending = Pending(**{_TRANSITION[name]: value for name, value in given.items()})
     return attrs.evolve(session, pending=pending)
 
 

@@ -14,14 +14,13 @@ import hashlib
 import hmac
 import json
 import secrets
-import string
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from nimble_stop.local.api.answer import Refusal
 from nimble_stop.local.api.operation_table import OPERATIONS
-from nimble_stop.local.api.refusals import Refusal
-from nimble_stop.local.studio.clock import Clock, session_time
+from nimble_stop.local.studio.clock import Clock, find_session, session_time
 from nimble_stop.local.studio.lifecycle import TRANSITIONS
 from nimble_stop.local.studio.session import (
     Circumstances,
@@ -32,20 +31,16 @@ from nimble_stop.local.studio.session import (
 from nimble_stop.models import StreamingSessionState as State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
+    from nimble_stop.local.faults.rules import ChangeFault
     from nimble_stop.local.storage.store import Store
-    from nimble_stop.local.storage.stored_session import StoredSession
-    from nimble_stop.local.storage.tables import Tables
-    from nimble_stop.local.studio.session import Failure
-
-__all__ = ["Call", "Operations", "Result"]
+    from nimble_stop.local.storage.tables import StoredSession, Tables
 
 PAGE_SIZE: Final = 100
 """How many sessions a page of a list holds at most."""
 
-_SESSION_ID_ALPHABET: Final = string.ascii_letters + string.digits
-_SESSION_ID_LENGTH: Final = 22
+_SESSION_ID_BYTES: Final = 11
 _PLACE_LENGTH: Final = 8
 _DIGEST_LENGTH: Final = 16
 
@@ -55,13 +50,8 @@ class Call:
     """One request for an operation, read and checked.
 
     Args:
-        operation: The API operation.
         caller: The access key id of whoever signed it.
-        studio_id: The studio.
         session_id: The session; None for an operation on the studio.
-        client_token: The idempotency token, when one was sent.
-        query: The query's parameters.
-        body: The body's members.
         fails: Called when a change is made; returns how its transition fails, or None.
     """
 
@@ -72,17 +62,12 @@ class Call:
     client_token: str | None = None
     query: Mapping[str, str] = attrs.field(factory=dict[str, str])
     body: Mapping[str, object] = attrs.field(factory=dict[str, object])
-    fails: Callable[[], Failure | None] = lambda: None
+    fails: Callable[[], ChangeFault | None] = lambda: None
 
 
 @attrs.frozen
 class Result:
-    """What an operation answers.
-
-    Args:
-        body: The answer's body.
-        applied: Whether this call changed something.
-    """
+    """What an operation answers, and whether this call changed something."""
 
     body: bytes
     applied: bool
@@ -92,11 +77,7 @@ class Result:
 class Operations:
     """The operations, on one store.
 
-    Args:
-        store: Where the sessions are.
-        clock: The server's time; the sessions' is ahead of it by what was skipped.
-        transition_seconds: How long a transition takes; None waits for `LocalNimble.complete`.
-        region_name: The region, for the sessions' ARNs.
+    A transition takes ``transition_seconds``; None waits for `LocalNimble.complete`.
     """
 
     store: Store
@@ -105,28 +86,19 @@ class Operations:
     region_name: str
 
     def perform(self, call: Call) -> Result:
-        """Carry out a call.
-
-        Raises:
-            Refusal: It is refused, and nothing was changed.
-            StoreBusyError: The store is in use; nothing was changed, and the call may be repeated.
-        """
-        if OPERATIONS[call.operation].transition is not None:
+        """Carry out a call; when it is refused, or the store is busy, nothing was changed."""
+        if call.operation in TRANSITIONS:
             with self.store.transaction() as tables:
                 return self._once(tables, call)
-        read = self._list if call.session_id is None else self._get
         with self.store.access() as tables:
-            tables.complete_due(session_time(self.clock, tables))
-            return Result(read(tables, call), applied=False)
-
-    def _due(self, now: float) -> float | None:
-        return None if self.transition_seconds is None else now + self.transition_seconds
+            if call.session_id is None:
+                return Result(self._list(tables, call), applied=False)
+            return Result(_session_body(self._find(tables, call)), applied=False)
 
     def circumstances(self, now: float, caller: str) -> Circumstances:
         """Return what a session is made with that a caller creates now."""
-        return Circumstances(
-            region_name=self.region_name, now=now, due=self._due(now), caller=caller
-        )
+        due = None if self.transition_seconds is None else now + self.transition_seconds
+        return Circumstances(region_name=self.region_name, now=now, due=due, caller=caller)
 
     def _once(self, tables: Tables, call: Call) -> Result:
         """Make a change unless its token says that it was made already."""
@@ -148,12 +120,13 @@ class Operations:
         return Result(body, applied=False)
 
     def _change(self, tables: Tables, call: Call) -> bytes:
-        now = session_time(self.clock, tables)
-        tables.complete_due(now)
+        circumstances = self.circumstances(session_time(self.clock, tables), call.caller)
         if call.session_id is None:
-            return self._create(tables, call, now)
+            created = _create(call, circumstances)
+            tables.add(created)
+            return _session_body(created)
         transition = TRANSITIONS[call.operation]
-        session = _find(tables, call)
+        session = self._find(tables, call)
         if session.state == State.DELETED:
             raise _not_found(call)
         if session.state not in transition.allowed_from:
@@ -161,35 +134,26 @@ class Operations:
         changed = begin_transition(
             session,
             transition,
-            now=now,
-            due=self._due(now),
-            caller=call.caller,
             members=_session_members(call),
+            circumstances=circumstances,
             failure=call.fails(),
         )
         tables.change(changed)
         return _session_body(changed)
 
-    def _create(self, tables: Tables, call: Call, now: float) -> bytes:
-        session = new_session(
-            call.studio_id,
-            "".join(secrets.choice(_SESSION_ID_ALPHABET) for _ in range(_SESSION_ID_LENGTH)),
-            state=State.CREATE_IN_PROGRESS.value,
-            members=call.body,
-            circumstances=self.circumstances(now, call.caller),
-            failure=call.fails(),
-        )
-        tables.add(session)
-        return _session_body(session)
-
-    def _get(self, tables: Tables, call: Call) -> bytes:
-        return _session_body(_find(tables, call))
+    def _find(self, tables: Tables, call: Call) -> StoredSession:
+        session = find_session(self.clock, tables, call.studio_id, call.session_id or "")
+        if session is None:
+            raise _not_found(call)
+        return session
 
     def _list(self, tables: Tables, call: Call) -> bytes:
+        # What becomes DELETED is listed no more.
+        tables.complete_due(session_time(self.clock, tables))
         session_ids = call.query.get("sessionIds")
         found = tables.page(
             call.studio_id,
-            after=self._page_start(call),
+            after=_page_start(tables, call),
             # One more, to know whether there is a next page.
             limit=PAGE_SIZE + 1,
             owned_by=call.query.get("ownedBy"),
@@ -201,41 +165,47 @@ class Operations:
         sessions = found[:PAGE_SIZE]
         answer: dict[str, object] = {"sessions": [session_to_wire(session) for session in sessions]}
         if len(found) > len(sessions):
-            answer["nextToken"] = self._page_token(call, sessions[-1].sequence)
+            answer["nextToken"] = _page_token(tables, call, sessions[-1].sequence)
         return json.dumps(answer).encode()
 
-    def _page_token(self, call: Call, sequence: int) -> str:
-        """Make a token that only this store takes, and only for the same list."""
-        place = sequence.to_bytes(_PLACE_LENGTH)
-        filters = [call.query.get(name) for name in ("ownedBy", "createdBy", "sessionIds")]
-        message = place + json.dumps([call.studio_id, *filters]).encode()
-        digest = hmac.digest(self.store.secret, message, "sha256")[:_DIGEST_LENGTH]
-        return base64.urlsafe_b64encode(place + digest).decode()
 
-    def _page_start(self, call: Call) -> int:
-        token = call.query.get("nextToken")
-        if token is None:
-            return 0
-        try:
-            sequence = int.from_bytes(base64.urlsafe_b64decode(token.encode())[:_PLACE_LENGTH])
-        except ValueError:
-            sequence = 0
-        # The whole text is compared: Base64 has many spellings of the same bytes.
-        if not hmac.compare_digest(token.encode(), self._page_token(call, sequence).encode()):
-            raise Refusal("ValidationException", "The nextToken is not one of this list's.")
-        return sequence
+def _page_token(tables: Tables, call: Call, sequence: int) -> str:
+    """Make a token that only this store takes, and only for the same list."""
+    place = sequence.to_bytes(_PLACE_LENGTH)
+    filters = [call.query.get(name) for name in ("ownedBy", "createdBy", "sessionIds")]
+    message = place + json.dumps([call.studio_id, *filters]).encode()
+    digest = hmac.digest(tables.secret, message, "sha256")[:_DIGEST_LENGTH]
+    return base64.urlsafe_b64encode(place + digest).decode()
 
 
-def _find(tables: Tables, call: Call) -> StoredSession:
-    session = tables.find(call.studio_id, call.session_id or "")
-    if session is None:
-        raise _not_found(call)
-    return session
+def _page_start(tables: Tables, call: Call) -> int:
+    token = call.query.get("nextToken")
+    if token is None:
+        return 0
+    try:
+        sequence = int.from_bytes(base64.urlsafe_b64decode(token.encode())[:_PLACE_LENGTH])
+    except ValueError:
+        sequence = 0
+    # The whole text is compared: Base64 has many spellings of the same bytes.
+    if not hmac.compare_digest(token.encode(), _page_token(tables, call, sequence).encode()):
+        raise Refusal("ValidationException", "The nextToken is not one of this list's.")
+    return sequence
+
+
+def _create(call: Call, circumstances: Circumstances) -> StoredSession:
+    return new_session(
+        call.studio_id,
+        secrets.token_hex(_SESSION_ID_BYTES),
+        state=str(State.CREATE_IN_PROGRESS),
+        members=call.body,
+        circumstances=circumstances,
+        failure=call.fails(),
+    )
 
 
 def _digest(call: Call) -> bytes:
     """Condense everything that makes two calls the same."""
-    parameters: Sequence[object] = (call.studio_id, call.session_id, call.body)
+    parameters = (call.studio_id, call.session_id, call.body)
     return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).digest()
 
 
@@ -262,17 +232,12 @@ def _not_found(call: Call) -> Refusal:
 
 
 def _conflict(call: Call, session: StoredSession) -> Refusal:
-    context = {**_names(call), "state": session.state}
     if session.pending is not None:
-        return Refusal(
-            "ConflictException",
-            f"Another operation is in progress: the streaming session is in {session.state}.",
-            context,
+        message = f"Another operation is in progress: the streaming session is in {session.state}."
+    else:
+        allowed = " or ".join(sorted(TRANSITIONS[call.operation].allowed_from))
+        message = (
+            f"The streaming session is in {session.state}; "
+            f"{call.operation} needs one that is in {allowed}."
         )
-    allowed = " or ".join(sorted(TRANSITIONS[call.operation].allowed_from))
-    return Refusal(
-        "ConflictException",
-        f"The streaming session is in {session.state}; "
-        f"{call.operation} needs one that is in {allowed}.",
-        context,
-    )
+    return Refusal("ConflictException", message, {**_names(call), "state": session.state})

@@ -1,7 +1,4 @@
-"""The members of a session: what a new one holds, what a transition changes, its wire form.
-
-It is pure; times and ids are passed in.
-"""
+"""The members of a session: what a new one holds, what a transition changes, its wire form."""
 
 from __future__ import annotations
 
@@ -10,24 +7,16 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from nimble_stop._api.timestamps import parse_timestamp
-from nimble_stop.local.storage.stored_session import Pending, StoredSession
+from nimble_stop.local.storage.tables import Pending, StoredSession
 from nimble_stop.local.studio.clock import render_timestamp
-from nimble_stop.local.studio.lifecycle import STATUS_CODES, STATUS_MESSAGES, transition_through
+from nimble_stop.local.studio.lifecycle import STATUS_OF_STATE, TRANSITION_OF_STATE
 from nimble_stop.models import StreamingSessionState as State, StreamingSessionStatusCode as Code
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from nimble_stop.local.api.operation_table import Transition
-
-__all__ = [
-    "DEFAULTED",
-    "Circumstances",
-    "Failure",
-    "begin_transition",
-    "new_session",
-    "session_to_wire",
-]
+    from nimble_stop.local.faults.rules import ChangeFault
 
 _ACCOUNT: Final = "123456789012"
 # What a launch profile says when its creator says nothing (AWS: StreamConfigurationCreate), with
@@ -47,28 +36,12 @@ DEFAULTED: Final = (
 """The members that a new session has without being given them."""
 
 
-@attrs.frozen
-class Failure:
-    """How a transition goes wrong.
-
-    Args:
-        status_code: The status code of the failed session.
-        status_message: Its status message; None for the state's own.
-    """
-
-    status_code: str
-    status_message: str | None = None
-
-
 @attrs.frozen(kw_only=True)
 class Circumstances:
-    """When, where and by whom a session is made.
+    """When, where and by whom a session is made or changed.
 
-    Args:
-        region_name: The region, for its ARN.
-        now: The sessions' time, in seconds since 1970 UTC.
-        due: When it leaves a state of transition; None waits for `LocalNimble.complete`.
-        caller: Who creates it.
+    A state of transition is left at ``due``; None waits for `LocalNimble.complete`. Times are the
+    sessions', in seconds since 1970 UTC.
     """
 
     region_name: str
@@ -84,44 +57,40 @@ def new_session(
     state: str,
     members: Mapping[str, object],
     circumstances: Circumstances,
-    failure: Failure | None = None,
+    failure: ChangeFault | None = None,
 ) -> StoredSession:
-    """Make a session.
+    """Make a session; in a state of transition it is about to leave it.
 
-    Args:
-        studio_id: The studio that it belongs to.
-        session_id: Its id.
-        state: Its state; in a state of transition it is about to leave it.
-        members: Its other members in wire form. They win over the defaults; None leaves one out.
-        circumstances: When, where and by whom it is made.
-        failure: How a transition ends that does not go well.
+    Its other members, in wire form, win over the defaults; None leaves one out.
     """
-    arn = f"arn:aws:nimble:{circumstances.region_name}:{_ACCOUNT}:streaming-session/{session_id}"
+    region_name, now = circumstances.region_name, circumstances.now
+    known_state = State(state)
+    code, message = STATUS_OF_STATE.get(
+        known_state, (Code.INTERNAL_ERROR, f"The streaming session is {state}.")
+    )
     given: dict[str, object] = {
-        "arn": arn,
-        "createdAt": render_timestamp(circumstances.now),
+        "arn": f"arn:aws:nimble:{region_name}:{_ACCOUNT}:streaming-session/{session_id}",
+        "createdAt": render_timestamp(now),
         "createdBy": circumstances.caller,
-        "statusCode": str(STATUS_CODES.get(State(state), Code.INTERNAL_ERROR)),
-        "statusMessage": STATUS_MESSAGES.get(State(state), f"The streaming session is {state}."),
+        "statusCode": str(code),
+        "statusMessage": message,
         "updatedBy": circumstances.caller,
         **_DEFAULT_MEMBERS,
         **members,
     }
     updated_at = given.pop("updatedAt", None)
-    transition = transition_through(State(state))
+    transition = TRANSITION_OF_STATE.get(known_state)
     return StoredSession(
         studio_id=studio_id,
         session_id=session_id,
         state=state,
         status_code=_text(given.pop("statusCode")),
         status_message=_text(given.pop("statusMessage")),
-        updated_at=(
-            circumstances.now if updated_at is None else parse_timestamp(updated_at).timestamp()
-        ),
-        pending=None if transition is None else _pending(transition, circumstances.due, failure),
+        updated_at=now if updated_at is None else parse_timestamp(updated_at).timestamp(),
         owned_by=_text(given.pop("ownedBy", None)),
         created_by=_text(given.pop("createdBy")),
         members={name: value for name, value in given.items() if value is not None},
+        pending=None if transition is None else _pending(transition, circumstances.due, failure),
     )
 
 
@@ -129,55 +98,31 @@ def begin_transition(
     session: StoredSession,
     transition: Transition,
     *,
-    now: float,
-    due: float | None,
-    caller: str,
     members: Mapping[str, object],
-    failure: Failure | None,
+    circumstances: Circumstances,
+    failure: ChangeFault | None = None,
 ) -> StoredSession:
-    """Move a session into the state of transition; the caller has checked that it is allowed.
-
-    Args:
-        session: The session as it was.
-        transition: What happens to it.
-        now: The sessions' time, in seconds since 1970 UTC.
-        due: When it leaves that state; None waits for `LocalNimble.complete`.
-        caller: Who asked for it.
-        members: Members that the request sets, in wire form.
-        failure: How it ends when it does not go well.
-    """
-    changed: dict[str, object] = {**session.members, **members, "updatedBy": caller}
-    if transition.time_member is not None:
-        changed[transition.time_member] = render_timestamp(now)
-    if transition.caller_member is not None:
-        changed[transition.caller_member] = caller
+    """Move a session into the state of transition; the caller has checked that it is allowed."""
+    caller, now = circumstances.caller, circumstances.now
+    when_and_who = dict(zip(transition.sets, (render_timestamp(now), caller), strict=False))
+    code, message = STATUS_OF_STATE[transition.in_progress]
     return attrs.evolve(
         session,
         state=str(transition.in_progress),
-        status_code=str(STATUS_CODES[transition.in_progress]),
-        status_message=STATUS_MESSAGES[transition.in_progress],
+        status_code=str(code),
+        status_message=message,
         updated_at=now,
-        pending=_pending(transition, due, failure),
-        members=changed,
+        members={**session.members, **members, **when_and_who, "updatedBy": caller},
+        pending=_pending(transition, circumstances.due, failure),
     )
 
 
-def _pending(transition: Transition, due: float | None, failure: Failure | None) -> Pending:
+def _pending(transition: Transition, due: float | None, failure: ChangeFault | None) -> Pending:
+    state = transition.done if failure is None else transition.failed
+    code, message = STATUS_OF_STATE[state]
     if failure is None:
-        state = transition.done
-        return Pending(
-            state=str(state),
-            status_code=str(STATUS_CODES[state]),
-            status_message=STATUS_MESSAGES[state],
-            due=due,
-        )
-    state = transition.failed
-    return Pending(
-        state=str(state),
-        status_code=failure.status_code,
-        status_message=failure.status_message or STATUS_MESSAGES[state],
-        due=due,
-    )
+        return Pending(str(state), str(code), message, due)
+    return Pending(str(state), failure.status_code, failure.status_message or message, due)
 
 
 def session_to_wire(session: StoredSession) -> dict[str, object]:

@@ -19,8 +19,7 @@ from nimble_stop.local.admin.inputs import read_arguments
 from nimble_stop.local.admin.replies import Content, EventStream, Problem, json_content
 from nimble_stop.local.admin.routes import ROUTES
 from nimble_stop.local.admin.routing import Context, find_route
-from nimble_stop.local.api.answer import SERVER
-from nimble_stop.local.api.refusals import Refusal
+from nimble_stop.local.api.answer import SERVER, Refusal
 from nimble_stop.local.api.routes import parse_target
 from nimble_stop.local.storage.busy import StoreBusyError
 from nimble_stop.local.web.event_stream import EVENT_STREAM, stream_events

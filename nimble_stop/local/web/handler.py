@@ -22,8 +22,7 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
 from nimble_stop.local.admin import PREFIX
-from nimble_stop.local.api.answer import refused
-from nimble_stop.local.api.refusals import Refusal
+from nimble_stop.local.api.answer import Refusal, refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import web
 
 from nimble_stop.exceptions import ConfigurationError
-from nimble_stop.local.api.answer import SERVER, refused
-from nimble_stop.local.api.refusals import Refusal
+from nimble_stop.local.api.answer import SERVER, Refusal, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable

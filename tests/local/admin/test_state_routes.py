@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nimble_stop.local import Latency, LocalNimble
-from nimble_stop.local.faults.points import kinds_of_faults
+from nimble_stop.local.faults.rules import kinds_of_faults
 from tests.local.admin.support import DOCUMENT, ask
 from tests.local.support import get, stop
 

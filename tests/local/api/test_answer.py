@@ -1,11 +1,26 @@
 from __future__ import annotations
 
-from nimble_stop.local.api.answer import refused
-from nimble_stop.local.api.refusals import Refusal
+import json
+
+from nimble_stop.local.api.answer import Refusal, refused
+
+
+def test_a_refusal_has_the_status_of_its_code() -> None:
+    """The seven documented errors have the documented statuses."""
+    documented = {
+        "AccessDeniedException": 403,
+        "ConflictException": 409,
+        "InternalServerErrorException": 500,
+        "ResourceNotFoundException": 404,
+        "ServiceQuotaExceededException": 402,
+        "ThrottlingException": 429,
+        "ValidationException": 400,
+    }
+    assert {code: Refusal(code, "").status for code in documented} == documented
 
 
 def test_an_answer_that_says_no() -> None:
-    """It has the refusal's status, code and headers, and a body of JSON."""
+    """It has the refusal's status, code and headers, and all three members in its body."""
     answer = refused(
         Refusal("UnknownOperationException", "No.", status=405, headers={"Allow": "GET"})
     )
@@ -15,4 +30,8 @@ def test_an_answer_that_says_no() -> None:
         "x-amzn-ErrorType": "UnknownOperationException",
         "Allow": "GET",
     }
-    assert b'"message": "No."' in answer.body
+    assert json.loads(answer.body) == {
+        "message": "No.",
+        "code": "UnknownOperationException",
+        "context": {},
+    }

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
+import pytest
 
 from nimble_stop.local import ResetAfterChange
 from nimble_stop.local.api.answer import Answer
@@ -67,31 +70,17 @@ def test_a_record_is_one_readable_line() -> None:
     assert str(RECORD) == r"StopStreamingSession 's'/'x\n' -> 200 applied token='t'"
 
 
-def test_a_failed_request() -> None:
-    """Errors and faults are in the line."""
-    record = attrs.evolve(
-        RECORD,
-        applied=False,
-        status=429,
-        error_code="ThrottlingException",
-        faults=("ServiceFailure",),
-        session_id=None,
-        client_token=None,
-    )
-    assert str(record) == (
-        "StopStreamingSession 's' -> 429 ThrottlingException faults=ServiceFailure"
-    )
-
-
-def test_a_reset_and_an_unknown_operation() -> None:
-    """Where there is no operation the target is shown, and where no status, the reset."""
-    record = attrs.evolve(
-        RECORD,
-        operation=None,
-        studio_id=None,
-        session_id=None,
-        client_token=None,
-        status=None,
-        applied=False,
-    )
-    assert str(record) == "POST '/x' -> connection reset"
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"status": 429, "error_code": "ThrottlingException", "faults": ("ServiceFailure",)},
+            "StopStreamingSession 's' -> 429 ThrottlingException faults=ServiceFailure",
+        ),
+        ({"operation": None, "studio_id": None, "status": None}, "POST '/x' -> connection reset"),
+    ],
+)
+def test_what_else_is_in_the_line(changes: dict[str, Any], line: str) -> None:
+    """Errors, faults and resets are; where there is no operation, the target is shown."""
+    nothing: dict[str, Any] = {"applied": False, "session_id": None, "client_token": None}
+    assert str(attrs.evolve(RECORD, **nothing, **changes)) == line

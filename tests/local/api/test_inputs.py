@@ -5,8 +5,8 @@ from contextlib import suppress
 import pytest
 from hypothesis import given, strategies as st
 
+from nimble_stop.local.api.answer import Refusal
 from nimble_stop.local.api.inputs import check_accept, read_body, read_query, read_token
-from nimble_stop.local.api.refusals import Refusal
 
 JSON: dict[bytes, list[bytes]] = {b"content-type": [b"application/json"]}
 

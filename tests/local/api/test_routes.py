@@ -5,8 +5,8 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, strategies as st
 
+from nimble_stop.local.api.answer import Refusal
 from nimble_stop.local.api.operation_table import OPERATIONS
-from nimble_stop.local.api.refusals import Refusal
 from nimble_stop.local.api.routes import Route, parse_target, route, unknown_operation
 
 BASE = b"/2020-08-01/studios/s/streaming-sessions"

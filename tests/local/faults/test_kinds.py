@@ -13,7 +13,7 @@ from nimble_stop.local import (
     TruncatedBody,
     WrongDate,
 )
-from nimble_stop.local.faults import points
+from nimble_stop.local.faults import rules
 from nimble_stop.local.faults.kinds import FAULTS
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def test_the_list_of_faults_is_complete() -> None:
     names = [kind.__name__ for kind in FAULTS]
     assert names == sorted(names)
     all_points = {
-        point for point in vars(points).values() if points.Fault in getattr(point, "__bases__", ())
+        point for point in vars(rules).values() if rules.Fault in getattr(point, "__bases__", ())
     }
     assert {kind.point for kind in FAULTS} == all_points
 

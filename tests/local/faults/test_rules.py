@@ -1,12 +1,22 @@
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
+from unittest import mock
 
+import attrs
 import pytest
 
 from nimble_stop.local import FaultRule, Latency, ServiceFailure, StopFails
-from nimble_stop.local.faults.points import AnswerFault, ArrivalFault
-from nimble_stop.local.faults.rules import FaultRules
+from nimble_stop.local.faults import rules as rules_module
+from nimble_stop.local.faults.rules import (
+    AnswerFault,
+    ArrivalFault,
+    DateFault,
+    DeliveryFault,
+    FaultRules,
+    kinds_of_faults,
+)
 
 if TYPE_CHECKING:
     from nimble_stop.local import Fault
@@ -104,3 +114,27 @@ def test_what_is_no_fault_is_refused() -> None:
         FaultRule(Latency(1), operation="Stop")
     with pytest.raises(ValueError, match="times must be"):
         FaultRule(Latency(1), times=0)
+
+
+def test_a_new_fault_is_one_class() -> None:
+    """Deriving from a point makes a fault known by its name, at that point."""
+
+    @attrs.frozen
+    class BrandNew(AnswerFault):
+        """Something new."""
+
+    try:
+        assert BrandNew in kinds_of_faults()
+        assert BrandNew.point is AnswerFault
+    finally:
+        del rules_module._kinds["BrandNew"]
+
+
+def test_a_fault_has_to_say_what_happens() -> None:
+    """A class that leaves out its point's method fails as soon as it acts."""
+    with pytest.raises(NotImplementedError):
+        AnswerFault().answer()
+    with pytest.raises(NotImplementedError):
+        DateFault().date(0)
+    with pytest.raises(NotImplementedError):
+        asyncio.run(DeliveryFault().deliver(mock.Mock(), b""))

@@ -63,12 +63,12 @@ def test_everything_is_there_after_reopening(tmp_path: Path) -> None:
         tables.add(session("a", state="STOP_IN_PROGRESS", due=5))
         tables.remember("c", "Stop", "t", b"d", b"b")
         tables.set_skipped_seconds(1.5)
-        secret = first.secret
+        secret = tables.secret
     with closing(Store(path)) as second, second.access() as tables:
         assert tables.complete_due(6) == 1
         assert tables.recall("c", "Stop", "t") == (b"d", b"b")
         assert tables.skipped_seconds == 1.5
-        assert second.secret == secret
+        assert tables.secret == secret
 
 
 def test_another_thread_is_not_waited_for(store: Store) -> None:

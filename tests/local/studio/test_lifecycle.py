@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 from nimble_stop.local.studio.lifecycle import (
-    STATUS_CODES,
-    STATUS_MESSAGES,
+    STATUS_OF_STATE,
+    TRANSITION_OF_STATE,
     TRANSITIONS,
-    transition_through,
 )
-from nimble_stop.models import StreamingSessionState as State
+from nimble_stop.models import StreamingSessionState as State, StreamingSessionStatusCode as Code
 
 
 def test_stop_is_as_aws_documents_it() -> None:
@@ -18,7 +17,7 @@ def test_stop_is_as_aws_documents_it() -> None:
         State.STOPPED,
         State.STOP_FAILED,
     )
-    assert (stop.time_member, stop.caller_member) == ("stoppedAt", "stoppedBy")
+    assert stop.sets == ("stoppedAt", "stoppedBy")
 
 
 def test_no_operation_begins_in_a_state_of_transition() -> None:
@@ -29,16 +28,17 @@ def test_no_operation_begins_in_a_state_of_transition() -> None:
 
 
 def test_every_state_is_in_the_table_and_has_a_status() -> None:
-    """The table, the status codes and the messages cover exactly AWS's states."""
+    """The tables cover exactly AWS's states, with AWS's status codes."""
     reached = {
         state
         for transition in TRANSITIONS.values()
         for state in (transition.in_progress, transition.done, transition.failed)
     }
-    assert reached == set(State) == set(STATUS_CODES) == set(STATUS_MESSAGES)
+    assert reached == set(State) == set(STATUS_OF_STATE)
+    assert {code for code, _ in STATUS_OF_STATE.values()} <= set(Code)
 
 
-def test_transition_through() -> None:
-    """A state of transition belongs to one transition; a state that lasts to none."""
-    assert transition_through(State.STOP_IN_PROGRESS) is TRANSITIONS["StopStreamingSession"]
-    assert transition_through(State.READY) is None
+def test_a_state_of_transition_belongs_to_one_transition() -> None:
+    """What a session is in the middle of can be said from its state."""
+    assert TRANSITION_OF_STATE[State.STOP_IN_PROGRESS] is TRANSITIONS["StopStreamingSession"]
+    assert len(TRANSITION_OF_STATE) == len(TRANSITIONS)

@@ -7,10 +7,10 @@ import attrs
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from nimble_stop.local.api.refusals import Refusal
+from nimble_stop.local import StopFails
+from nimble_stop.local.api.answer import Refusal
 from nimble_stop.local.storage.store import Store
 from nimble_stop.local.studio.operations import PAGE_SIZE, Call, Operations
-from nimble_stop.local.studio.session import Failure
 from tests.local.support import stored_session
 
 if TYPE_CHECKING:
@@ -103,6 +103,18 @@ def test_reading_applies_nothing(operations: Operations) -> None:
     assert operations.perform(stop()).applied
 
 
+def test_reading_a_session_is_one_statement(operations: Operations) -> None:
+    """Only a session that time changes is looked at more than once."""
+    statements: list[str] = []
+    operations.store._database.set_trace_callback(statements.append)
+    operations.perform(call("Get"))
+    assert len(statements) == 1
+    operations.perform(stop())
+    statements.clear()
+    operations.perform(call("Get"))
+    assert len(statements) == 3
+
+
 def test_without_retention_the_sessions_own_stays(operations: Operations) -> None:
     """A stop that says nothing about volumes leaves the session's own mode."""
     seed(operations, "y", volumeRetentionMode="DELETE")
@@ -171,7 +183,7 @@ def test_a_deleted_session(operations: Operations, verb: str) -> None:
 
 def test_a_failure_decides_how_a_transition_ends(operations: Operations, clock: Clock) -> None:
     """A stop that is to fail is accepted all the same, and ends in STOP_FAILED."""
-    failing = attrs.evolve(stop(), fails=lambda: Failure("NETWORK_CONNECTION_ERROR"))
+    failing = attrs.evolve(stop(), fails=lambda: StopFails("NETWORK_CONNECTION_ERROR"))
     assert perform(operations, failing)["session"]["state"] == "STOP_IN_PROGRESS"
     clock.now += 10
     session = perform(operations, call("Get"))["session"]
@@ -180,7 +192,7 @@ def test_a_failure_decides_how_a_transition_ends(operations: Operations, clock: 
 
 def test_a_creation_can_fail(operations: Operations, clock: Clock) -> None:
     """A failure applies to a creation as well."""
-    creation = call("Create", None, fails=lambda: Failure("INSUFFICIENT_CAPACITY"))
+    creation = call("Create", None, fails=lambda: StopFails("INSUFFICIENT_CAPACITY"))
     session_id = perform(operations, creation)["session"]["sessionId"]
     clock.now += 10
     assert state(operations, session_id) == "CREATE_FAILED"
@@ -189,7 +201,7 @@ def test_a_creation_can_fail(operations: Operations, clock: Clock) -> None:
 def test_nobody_is_asked_for_a_failure_when_nothing_changes(operations: Operations) -> None:
     """A refused or repeated request does not use a failure up."""
 
-    def fails() -> Failure | None:
+    def fails() -> StopFails | None:
         raise AssertionError
 
     operations.perform(stop(token="t"))

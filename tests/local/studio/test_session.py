@@ -2,17 +2,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
+
+from nimble_stop.local import StopFails
 from nimble_stop.local.studio.lifecycle import TRANSITIONS
 from nimble_stop.local.studio.session import (
     Circumstances,
-    Failure,
     begin_transition,
     new_session,
     session_to_wire,
 )
 
 if TYPE_CHECKING:
-    from nimble_stop.local.storage.stored_session import StoredSession
+    from nimble_stop.local.storage.tables import StoredSession
 
 CIRCUMSTANCES = Circumstances(region_name="us-west-2", now=0, due=0, caller="AKID")
 
@@ -24,15 +26,13 @@ def ready(**members: object) -> StoredSession:
     )
 
 
-def stopping(failure: Failure | None = None, **members: object) -> StoredSession:
+def stopping(failure: StopFails | None = None, **members: object) -> StoredSession:
     """Make a session that is being stopped."""
     return begin_transition(
         ready(),
         TRANSITIONS["StopStreamingSession"],
-        now=60.9,
-        due=61,
-        caller="OTHER",
         members=members,
+        circumstances=attrs.evolve(CIRCUMSTANCES, now=60.9, due=61, caller="OTHER"),
         failure=failure,
     )
 
@@ -88,11 +88,8 @@ def test_a_deletion_has_no_time_of_its_own() -> None:
     deleting = begin_transition(
         ready(),
         TRANSITIONS["DeleteStreamingSession"],
-        now=60,
-        due=None,
-        caller="OTHER",
         members={},
-        failure=None,
+        circumstances=attrs.evolve(CIRCUMSTANCES, now=60, due=None),
     )
     assert session_to_wire(deleting)["updatedAt"] == "1970-01-01T00:01:00Z"
     assert deleting.pending is not None
@@ -104,11 +101,11 @@ def test_what_follows_a_transition() -> None:
     going_well = stopping().pending
     assert going_well is not None
     assert (going_well.state, going_well.due) == ("STOPPED", 61)
-    failing = stopping(Failure("NETWORK_CONNECTION_ERROR", "No route.")).pending
+    failing = stopping(StopFails("NETWORK_CONNECTION_ERROR", "No route.")).pending
     assert failing is not None
     assert (failing.state, failing.status_code) == ("STOP_FAILED", "NETWORK_CONNECTION_ERROR")
     assert failing.status_message == "No route."
-    unexplained = stopping(Failure("INTERNAL_ERROR")).pending
+    unexplained = stopping(StopFails("INTERNAL_ERROR")).pending
     assert unexplained is not None
     assert unexplained.status_message == "The streaming session could not be stopped."
 

@@ -23,8 +23,7 @@ from nimble_stop.local import (
     TrickledBody,
     TruncatedBody,
 )
-from nimble_stop.local.api.answer import Answer
-from nimble_stop.local.api.refusals import Refusal
+from nimble_stop.local.api.answer import Answer, Refusal
 from nimble_stop.local.web import handler, server_thread
 from tests.local.support import (
     call,

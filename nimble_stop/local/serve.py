@@ -10,6 +10,7 @@ import os
 import queue
 import signal
 import threading
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, TextIO
 
@@ -24,6 +25,7 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 # Some megabytes of lines, or some seconds of all that the endpoint can answer.
 _WAITING_LINES: Final = 10_000
 _CLOSE_SECONDS: Final = 1.0
+_GATHER_SECONDS: Final = 0.01
 
 
 def serve(local: LocalNimble, *, on_ready: Callable[[LocalNimble], None]) -> int:
@@ -115,8 +117,14 @@ class LineWriter:
         try:
             # The reader may be gone, or the stream closed: there is nobody left to write for.
             with suppress(OSError, ValueError):
-                while (line := self._lines.get()) is not None:
-                    self._write(f"{line}\n")
+                lines: list[str | None] = [""]
+                while lines[-1] is not None:
+                    lines = [self._lines.get()]
+                    # To wake up for each line would interrupt the endpoint each time.
+                    time.sleep(_GATHER_SECONDS)
+                    while not self._lines.empty():
+                        lines.append(self._lines.get())
+                    self._write("".join(f"{line}\n" for line in lines if line is not None))
                     dropped, self._dropped = self._dropped, 0
                     if dropped:
                         self._write(f"{self._dropped_line.format(count=dropped)}\n")

@@ -124,10 +124,11 @@ class Slow(StringIO):
 
     def __init__(self) -> None:
         super().__init__()
-        self.may_write = threading.Event()
+        self.is_writing, self.may_write = threading.Event(), threading.Event()
 
     def write(self, text: str) -> int:
         """Wait for the reader."""
+        self.is_writing.set()
         self.may_write.wait(10)
         return super().write(text)
 
@@ -138,8 +139,7 @@ def test_lines_that_nobody_reads_are_dropped(monkeypatch: pytest.MonkeyPatch) ->
     stream = Slow()
     writer = LineWriter(stream, dropped="{count} dropped")
     writer.write_line("0")
-    while not writer._lines.empty():
-        time.sleep(0.001)
+    assert stream.is_writing.wait(10)
     for number in range(1, 6):
         writer.write_line(str(number))
     stream.may_write.set()

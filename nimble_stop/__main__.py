@@ -30,16 +30,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run(sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt:
         # Also while the modules are being loaded.
-        print("nimble-stop: Interrupted.", file=sys.stderr)  # noqa: T201  # nothing better is there yet
-        return _INTERRUPTED
+        return _fail("Interrupted.", _INTERRUPTED)
     except ModuleNotFoundError as error:
         package = (error.name or "a package").partition(".")[0]
-        print(  # noqa: T201  # likewise
-            f"nimble-stop: the command line needs {package}, which is not installed; "
-            "install it with: pip install 'nimble-stop[cli]'",
-            file=sys.stderr,
-        )
-        return _OTHER
+        needed = f"the command line needs {package}, which is not installed"
+        return _fail(f"{needed}; install it with: pip install 'nimble-stop[cli]'", _OTHER)
+
+
+def _fail(text: str, code: int) -> int:
+    print(f"nimble-stop: {text}", file=sys.stderr)  # noqa: T201  # nothing better is there yet
+    return code
 
 
 if __name__ == "__main__":

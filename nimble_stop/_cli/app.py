@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
-from nimble_stop._cli.command import Group, as_written
+from nimble_stop._cli.command import Group, as_written, global_options
 from nimble_stop._cli.commands.completion import completion
-from nimble_stop._cli.commands.list import list_
 from nimble_stop._cli.commands.serve import serve
-from nimble_stop._cli.commands.show import show
+from nimble_stop._cli.commands.sessions import list_, show, wait
 from nimble_stop._cli.commands.stop import stop
-from nimble_stop._cli.commands.wait import wait
 from nimble_stop._cli.failures import PROGRAM, ExitCode, report
-from nimble_stop._cli.global_options import GlobalOptions, global_options
 from nimble_stop._version import __version__
 
 if TYPE_CHECKING:
@@ -26,28 +23,27 @@ if TYPE_CHECKING:
 
 # Longer lines are hard to read.
 _WIDEST_HELP: Final = 80
-_HELP: Final = ["-h", "--help"]
 # Better an escaped character than none of the text; an id that is no text is refused as an id.
 _STREAMS: Final = (
     ("stdin", "r", "surrogateescape"),
     ("stdout", "w", "backslashreplace"),
     ("stderr", "w", "backslashreplace"),
 )
-_EPILOG: Final = "\n\n".join(
+_TRIALS: Final = as_written(
+    "Try it without AWS",
     (
-        as_written(
-            "Try it without AWS",
-            (
-                "nimble-stop --local list demo-studio",
-                "nimble-stop --local stop demo-studio artist-1 --wait",
-            ),
-        ),
-        as_written("Exit codes", (f"{code:<4} {code.meaning}" for code in ExitCode)),
-    )
+        "nimble-stop --local list demo-studio",
+        "nimble-stop --local stop demo-studio artist-1 --wait",
+    ),
 )
+_CODES: Final = as_written("Exit codes", (f"{code:<4} {code.meaning}" for code in ExitCode))
 
 
-@click.group(cls=Group, epilog=_EPILOG, context_settings={"help_option_names": _HELP})
+@click.group(
+    cls=Group,
+    epilog=f"{_TRIALS}\n\n{_CODES}",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
 @global_options
 def program() -> None:
@@ -61,25 +57,19 @@ for _command in (stop, list_, show, wait, serve, completion):
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and give its exit code."""
     _prepare_streams()
+    width = min(shutil.get_terminal_size().columns, _WIDEST_HELP)
     try:
-        return int(
-            program.main(
-                args=list(arguments),
-                prog_name=PROGRAM,
-                standalone_mode=False,
-                terminal_width=min(shutil.get_terminal_size().columns, _WIDEST_HELP),
-            )
-            or 0
-        )
+        code = program.main(list(arguments), PROGRAM, standalone_mode=False, terminal_width=width)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except click.Abort:
-        return report(KeyboardInterrupt(), GlobalOptions())
+        return report(KeyboardInterrupt())
     except BrokenPipeError:
         return ExitCode.OK
     except OSError as error:
-        return report(error, GlobalOptions())
+        return report(error)
+    return code or ExitCode.OK
 
 
 def _prepare_streams() -> None:

@@ -8,36 +8,22 @@ it says so to a thread that waits for signals, where the system has such a wait.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
-
-from nimble_stop._cli.global_options import usage_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
 _PASSED_ON: Final = (signal.SIGINT, signal.SIGTERM)
+_CAN_WAIT_FOR_SIGNALS: Final = hasattr(signal, "sigtimedwait")
 # A shell's exit code for a program that a signal has ended is this and the signal's number.
 _SIGNALLED: Final = 128
 # How late a signal is noticed that another thread than the waiting one has got.
 _POLL_SECONDS: Final = 0.2
-
-
-def find_program(command: Sequence[str]) -> str:
-    """Find the program that a command names.
-
-    Raises:
-        UsageError: There is no such program, or it cannot be run.
-    """
-    program = shutil.which(command[0])
-    if program is None:
-        raise usage_error(f"there is no program {command[0]!r} that can be run.")
-    return program
 
 
 @contextmanager
@@ -53,7 +39,7 @@ def child_runner() -> Generator[Callable[[str, Sequence[str], Mapping[str, str]]
         for number in _PASSED_ON
     }
     try:
-        with _blocked() if hasattr(signal, "sigtimedwait") else nullcontext():
+        with _signals(blocked=True):
             yield partial(_run, received)
     finally:
         for number, handler in previous.items():
@@ -61,21 +47,13 @@ def child_runner() -> Generator[Callable[[str, Sequence[str], Mapping[str, str]]
 
 
 @contextmanager
-def _blocked() -> Generator[None]:
-    """Block signals in this thread and in those that it starts."""
-    numbers = (*_PASSED_ON, signal.SIGCHLD)
-    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
-    try:
+def _signals(*, blocked: bool) -> Generator[None]:
+    """Block signals in this thread and in what it starts, or unblock them for a moment."""
+    if not _CAN_WAIT_FOR_SIGNALS:
         yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
-
-
-@contextmanager
-def _unblocked() -> Generator[None]:
-    """Unblock signals for a moment, because a program that is started inherits what is blocked."""
-    numbers = (*_PASSED_ON, signal.SIGCHLD)
-    previous = signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+        return
+    how = signal.SIG_BLOCK if blocked else signal.SIG_UNBLOCK
+    previous = signal.pthread_sigmask(how, (*_PASSED_ON, signal.SIGCHLD))
     try:
         yield
     finally:
@@ -85,12 +63,10 @@ def _unblocked() -> Generator[None]:
 def _run(
     received: list[int], program: str, command: Sequence[str], environment: Mapping[str, str]
 ) -> int:
-    holds_signals = hasattr(signal, "sigtimedwait")
-    with _unblocked() if holds_signals else nullcontext():
+    with _signals(blocked=False):
         child = subprocess.Popen(command, executable=program, env=environment)  # noqa: S603  # the user's own
-    wait = _wait_for_signal if holds_signals else _wait_for_end
     while child.poll() is None:
-        wait(child)
+        _wait(child)
         while received:
             number = received.pop(0)
             # Who has sent it is not known. A terminal sends Ctrl-C to the program, and Windows too.
@@ -99,14 +75,13 @@ def _run(
     return child.returncode if child.returncode >= 0 else _SIGNALLED - child.returncode
 
 
-def _wait_for_signal(child: subprocess.Popen[bytes]) -> None:
-    """Wait for a signal, and pass it on if it is for this process alone."""
-    received = signal.sigtimedwait((*_PASSED_ON, signal.SIGCHLD), _POLL_SECONDS)
+def _wait(child: subprocess.Popen[bytes]) -> None:
+    """Wait for the end, or for a signal; pass on one that is for this process alone."""
+    if not _CAN_WAIT_FOR_SIGNALS:
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(_POLL_SECONDS)
+        return
+    signalled = signal.sigtimedwait((*_PASSED_ON, signal.SIGCHLD), _POLL_SECONDS)
     # A code above zero says that the kernel itself has sent it: sigaction(2).
-    if received is not None and received.si_signo in _PASSED_ON and received.si_code <= 0:
-        child.send_signal(received.si_signo)
-
-
-def _wait_for_end(child: subprocess.Popen[bytes]) -> None:
-    with suppress(subprocess.TimeoutExpired):
-        child.wait(_POLL_SECONDS)
+    if signalled is not None and signalled.si_signo in _PASSED_ON and signalled.si_code <= 0:
+        child.send_signal(signalled.si_signo)

@@ -1,56 +1,79 @@
 """What makes a function a command: the options of every command, and an exit code in any case.
 
-A command's function gets the global options first, then its own, and gives its exit code. Help
-lists its own options and those of every command apart, and ends with examples.
+An option of every command is understood before the command's name and after it, and the one nearer
+to the end of the line wins. A command's function gets these options first, then its own, and gives
+its exit code.
 """
 
 from __future__ import annotations
 
 import functools
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Concatenate, Final
+from typing import TYPE_CHECKING, Any, Concatenate, Final, TypeVar
 
+import attrs
 import click
 
-from nimble_stop._cli.failures import ExitCode, report
-from nimble_stop._cli.global_options import (
-    GlobalOptions,
-    SharedOption,
-    global_options,
-    read_global_options,
-    remember_words,
-    spell_out_local,
-)
+from nimble_stop._cli.failures import ExitCode, log_lines, report
 from nimble_stop._cli.signals import sigterm_as_interrupt
-from nimble_stop._cli.terminal.logs import log_lines
+from nimble_stop._cli.terminal.writing import Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
+_IN_MEMORY: Final = ":memory:"
+_OPTIONS: Final = "nimble_stop.global_options"
+_WORDS: Final = "nimble_stop.words"
 _WIDEST_NAME: Final = 30
+
+
+@attrs.frozen(kw_only=True)
+class GlobalOptions:
+    """What the options that every command has were set to.
+
+    Args:
+        local: The embedded endpoint's store, or None when it is not asked for.
+        words: The whole command line as it was typed, behind the program's name.
+    """
+
+    region_name: str | None = None
+    profile_name: str | None = None
+    endpoint_url: str | None = None
+    local: str | None = None
+    output: Output = Output.TABLE
+    debug: bool = False
+    words: tuple[str, ...] = ()
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the endpoint and all its sessions end with the command."""
+        return self.local == _IN_MEMORY
 
 
 def command(
     name: str,
     *,
-    examples: Iterable[str] = (),
+    examples: Iterable[str],
     kind: type[Command] | None = None,
     context_settings: dict[str, Any] | None = None,
 ) -> Callable[[Callable[Concatenate[GlobalOptions, ...], int]], click.Command]:
-    """Make a function a command of this name; its docstring is the help, closed by examples.
-
-    Args:
-        name: The command's name.
-        examples: Lines for the end of the help.
-        kind: The class of the command, if it is a special one.
-        context_settings: How click parses it, if not as usual.
-    """
+    """Make a function a command of this name; its docstring is the help, closed by examples."""
 
     def decorate(function: Callable[Concatenate[GlobalOptions, ...], int]) -> click.Command:
         @functools.wraps(function)
         def run(**arguments: Any) -> int:  # noqa: ANN401  # click passes what the options are
-            options = read_global_options(click.get_current_context())
-            return _guarded(options, lambda: function(options, **arguments))
+            options = _read_global_options(click.get_current_context())
+            with log_lines() if options.debug else nullcontext(), sigterm_as_interrupt():
+                try:
+                    return function(options, **arguments)
+                except BrokenPipeError:
+                    # The reader of our output has what it wanted.
+                    return ExitCode.OK
+                except (ModuleNotFoundError, click.ClickException, click.Abort):
+                    raise
+                except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # no traceback ever reaches a user
+                    return report(error, options.output, debug=options.debug)
 
         make = click.command(
             name,
@@ -68,58 +91,99 @@ def as_written(heading: str, lines: Iterable[str]) -> str:
     return "\n".join(("\b", f"{heading}:", *(f"  {line}" for line in lines)))
 
 
-def _guarded(options: GlobalOptions, work: Callable[[], int]) -> int:
-    """Do a command's work and give its exit code, whatever happens."""
-    with log_lines() if options.debug else nullcontext(), sigterm_as_interrupt():
-        try:
-            return work()
-        except BrokenPipeError:
-            # The reader of our output has what it wanted.
-            return ExitCode.OK
-        except (ModuleNotFoundError, click.ClickException, click.Abort):
-            raise
-        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # no traceback ever reaches a user
-            return report(error, options)
+def _read_global_options(context: click.Context) -> GlobalOptions:
+    options = GlobalOptions(**context.meta.get(_OPTIONS, {}), words=context.meta[_WORDS])
+    other = "--endpoint-url" if options.endpoint_url is not None else "--profile"
+    if options.local is not None and (options.endpoint_url or options.profile_name) is not None:
+        raise click.UsageError(
+            f"--local brings its own endpoint and credentials; leave {other} out."
+        )
+    return options
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:  # noqa: ANN401  # whatever the option's type makes
+    if value == "" and parameter.name == "local":
+        raise click.BadParameter("a file name is missing behind '='.", context, parameter)
+    if value is not None and value is not False:
+        context.meta.setdefault(_OPTIONS, {})[parameter.name] = value
+
+
+class SharedOption(click.Option):
+    """An option that every command has; help lists them apart."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Spell an optional value as it must be typed: without a space before its sign."""
+        record = super().get_help_record(ctx)
+        return record and (record[0].replace(" [=", "[="), record[1])
+
+
+_option = functools.partial(click.option, cls=SharedOption, expose_value=False, callback=_remember)
+_GLOBAL_OPTIONS: Final = (
+    _option("--region", "region_name", metavar="NAME", help="AWS region, such as us-west-2."),
+    _option("--profile", "profile_name", metavar="NAME", help="Profile in AWS's files."),
+    _option("--endpoint-url", metavar="URL", help="Where requests go, in place of AWS's own host."),
+    _option(
+        "--local",
+        # The value is optional; see `spell_out_local`.
+        metavar="[=FILE]",
+        help="Run the embedded endpoint inside this command, with a sample studio. FILE keeps its "
+        "sessions; without it they are gone afterwards.",
+    ),
+    _option(
+        "--output",
+        type=click.Choice(Output, case_sensitive=False),
+        help="What to write: a table for people (the default), JSON, or a JSON line each.",
+    ),
+    _option("--debug", is_flag=True, help="Show log lines, and tracebacks of errors. No secrets."),
+)
+
+
+def global_options(function: _Function) -> _Function:
+    """Give a command the options that every command has."""
+    for option in reversed(_GLOBAL_OPTIONS):
+        function = option(function)
+    return function
+
+
+def spell_out_local(arguments: list[str]) -> list[str]:
+    """Give ``--local`` its value where it has none.
+
+    click would take the next word for it, be it the command's name.
+    """
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    return [
+        f"--local={_IN_MEMORY}" if word == "--local" and place < end else word
+        for place, word in enumerate(arguments)
+    ]
 
 
 class Command(click.Command):
     """A command whose help lists the options of every command apart."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the command's words."""
+        """Parse the words; the program, which comes first, keeps them as they are."""
+        ctx.meta.setdefault(_WORDS, tuple(args))
         return super().parse_args(ctx, spell_out_local(args))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the options in the command's help."""
-        _write_options(self, ctx, formatter)
+        """List the command's own options, then those of every command."""
+        own: list[tuple[str, str]] = []
+        shared: list[tuple[str, str]] = []
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None and isinstance(parameter, click.Option):
+                (shared if isinstance(parameter, SharedOption) else own).append(record)
+        # In a narrow terminal the texts need the room more than the names do.
+        name_width = min(_WIDEST_NAME, formatter.width // 3)
+        for title, records in (("Options", own), ("Options of every command", shared)):
+            with formatter.section(title):
+                formatter.write_dl(records, col_max=name_width)
 
 
-class Group(click.Group):
+class Group(Command, click.Group):
     """The program itself, whose options are parsed and listed as those of its commands."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the whole line's words, and keep them as they are."""
-        remember_words(ctx, args)
-        return super().parse_args(ctx, spell_out_local(args))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands and the options in the program's help."""
         self.format_commands(ctx, formatter)
-        _write_options(self, ctx, formatter)
-
-
-def _write_options(
-    command: click.Command, context: click.Context, formatter: click.HelpFormatter
-) -> None:
-    own: list[tuple[str, str]] = []
-    shared: list[tuple[str, str]] = []
-    for parameter in command.get_params(context):
-        record = parameter.get_help_record(context)
-        if record is not None and isinstance(parameter, click.Option):
-            (shared if isinstance(parameter, SharedOption) else own).append(record)
-    # In a narrow terminal the texts need the room more than the names do.
-    name_width = min(_WIDEST_NAME, formatter.width // 3)
-    with formatter.section("Options"):
-        formatter.write_dl(own, col_max=name_width)
-    with formatter.section("Options of every command"):
-        formatter.write_dl(shared, col_max=name_width)
+        super().format_options(ctx, formatter)

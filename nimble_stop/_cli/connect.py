@@ -24,15 +24,13 @@ if TYPE_CHECKING:
 
     from nimble_stop import NimbleClient
     from nimble_stop._call.deadline import Deadline
-    from nimble_stop._cli.global_options import GlobalOptions
+    from nimble_stop._cli.command import GlobalOptions
 
 # Long enough for a person to see STOP_IN_PROGRESS, short enough to wait for.
-LOCAL_TRANSITION_SECONDS: Final = 2.0
+_LOCAL_TRANSITION_SECONDS: Final = 2.0
 # So that the wait for it does not outlast it by much.
 _LOCAL_POLL_SECONDS: Final = 0.5
 _HINT: Final = "Here they are --region and --profile. To try without AWS, add --local."
-_FILE_VARIABLES: Final = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
-_PROXY_EXCEPTIONS: Final = ("NO_PROXY", "no_proxy")
 
 
 @contextmanager
@@ -61,10 +59,10 @@ def open_client(
             }
         else:
             stack.enter_context(_without_aws_configuration())
-            arguments |= stack.enter_context(_local_endpoint(options))
+            arguments |= stack.enter_context(_local_endpoint(options.local, options.region_name))
         try:
             client = stack.enter_context(NimbleClient(**arguments))
-            with _answers_explained(client):
+            with _explained_answers(client):
                 yield client if deadline is None else bounded(client, deadline)
         except ConfigurationError as error:
             if options.local is None:
@@ -73,7 +71,7 @@ def open_client(
 
 
 @contextmanager
-def _answers_explained(client: NimbleClient) -> Generator[None]:
+def _explained_answers(client: NimbleClient) -> Generator[None]:
     try:
         yield
     except NimbleStopError as error:
@@ -91,11 +89,9 @@ def explain_answer(error: NimbleStopError, client: NimbleClient) -> None:
 
     if not isinstance(error, (ServiceError, ResponseDecodeError)) or error.request_id is not None:
         return
-    if hasattr(error, "__notes__"):
-        # It is explained already.
-        return
     proxy = proxy_for(parse_endpoint(client.endpoint_url, "endpoint_url"))
-    if proxy is not None:
+    # One that has a note is explained already.
+    if proxy is not None and not hasattr(error, "__notes__"):
         error.add_note(
             f"The answer has no request id: it is the proxy's, {proxy.url}, and not the service's. "
             "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY."
@@ -113,15 +109,15 @@ def poll_seconds(options: GlobalOptions) -> float:
 
 
 @contextmanager
-def _local_endpoint(options: GlobalOptions) -> Generator[dict[str, Any]]:
+def _local_endpoint(db: str, region_name: str | None) -> Generator[dict[str, Any]]:
     from nimble_stop.local import LocalNimble
     from nimble_stop.local.endpoint_options import DEFAULT_REGION_NAME
 
     with LocalNimble(
-        db=options.local or "",
-        transition_seconds=LOCAL_TRANSITION_SECONDS,
+        db=db,
+        transition_seconds=_LOCAL_TRANSITION_SECONDS,
         sample=True,
-        region_name=options.region_name or DEFAULT_REGION_NAME,
+        region_name=region_name or DEFAULT_REGION_NAME,
     ) as local:
         yield {
             "endpoint_url": local.endpoint_url,
@@ -133,19 +129,17 @@ def _local_endpoint(options: GlobalOptions) -> Generator[dict[str, Any]]:
 @contextmanager
 def _without_aws_configuration() -> Generator[None]:
     """Hide AWS's variables and files from this process, and proxies from the loopback."""
-    hidden = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-    exceptions = {name: os.environ.get(name) for name in _PROXY_EXCEPTIONS}
-    for name in hidden:
-        del os.environ[name]
-    for name in _FILE_VARIABLES:
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith("AWS_"):
+            del os.environ[name]
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         # No file can be there.
-        os.environ[name] = os.path.join(os.devnull, "none")  # noqa: PTH118  # it is no path to open
-    for name, value in exceptions.items():
-        os.environ[name] = f"127.0.0.1,{value}" if value else "127.0.0.1"
+        os.environ[name] = f"{os.devnull}/none"
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, ("127.0.0.1", before.get(name))))
     try:
         yield
     finally:
-        for name in (*_FILE_VARIABLES, *_PROXY_EXCEPTIONS):
-            os.environ.pop(name, None)
-        os.environ.update(hidden)
-        os.environ.update({name: value for name, value in exceptions.items() if value is not None})
+        os.environ.clear()
+        os.environ.update(before)

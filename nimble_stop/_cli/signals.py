@@ -1,8 +1,4 @@
-"""Ending early without losing anything: Ctrl-C, SIGTERM and the deadline.
-
-In a run over many sessions the first signal lets the stops in flight end and shows their results;
-the second one ends the program at once.
-"""
+"""Ending early without losing anything: Ctrl-C, SIGTERM and the deadline."""
 
 from __future__ import annotations
 
@@ -29,16 +25,21 @@ class Ending:
 
 @contextmanager
 def ending_early(
-    cancel: Callable[[], object], deadline: Deadline | None, say: Callable[[str], object]
-) -> Generator[Ending]:
+    ending: Ending,
+    cancel: Callable[[], object],
+    deadline: Deadline | None,
+    say: Callable[[str], object],
+) -> Generator[None]:
     """Call ``cancel``, in another thread, at the first signal or when the deadline is over.
 
+    The second signal ends the program at once.
+
     Args:
+        ending: Keeps why.
         cancel: Keeps further stops from beginning; may be called in any thread.
         deadline: When it is over; None for never.
         say: Shows a line of text; may be called in any thread.
     """
-    ending = Ending()
 
     def over() -> None:
         ending.deadline_exceeded = True
@@ -55,19 +56,17 @@ def ending_early(
         # Not in the handler: whatever was interrupted may hold the locks that this needs.
         threading.Thread(target=interrupt, daemon=True).start()
 
-    timer = None
+    # No lock waits longer than that: some 292 years.
+    remaining = threading.TIMEOUT_MAX if deadline is None else deadline.remaining
+    timer = threading.Timer(min(max(remaining, 0.0), threading.TIMEOUT_MAX), over)
+    timer.daemon = True
     if deadline is not None:
-        # No lock waits longer than that: some 292 years.
-        seconds = min(max(deadline.remaining, 0.0), threading.TIMEOUT_MAX)
-        timer = threading.Timer(seconds, over)
-        timer.daemon = True
         timer.start()
     try:
         with _handling(on_signal, signal.SIGINT, signal.SIGTERM):
-            yield ending
+            yield
     finally:
-        if timer is not None:
-            timer.cancel()
+        timer.cancel()
 
 
 @contextmanager

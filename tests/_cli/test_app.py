@@ -77,7 +77,7 @@ def test_whatever_click_lets_through_is_caught(
 ) -> None:
     """An interrupt outside of a command, and help that cannot be written, show no traceback."""
 
-    def fail(**_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(app.program, "main", fail)

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
 
-from nimble_stop._cli.command import command
-from nimble_stop._cli.global_options import GlobalOptions
+from nimble_stop._cli.command import GlobalOptions, Group, command, global_options
 from nimble_stop._cli.terminal.writing import Output
 
 if TYPE_CHECKING:
@@ -17,11 +16,84 @@ if TYPE_CHECKING:
 def run_failing(error: BaseException, *words: str) -> object:
     """Run a command that raises an error, and give its exit code."""
 
-    @command("fail")
+    @command("fail", examples=())
     def fail(_: GlobalOptions) -> int:
         raise error
 
     return fail.main(list(words), standalone_mode=False)
+
+
+def parse(*words: str) -> GlobalOptions:
+    """Read the options of a command line of a program with one command."""
+    read: list[GlobalOptions] = []
+
+    @click.group(cls=Group)
+    @global_options
+    def program() -> None:
+        pass
+
+    @command("inspect", examples=())
+    @click.argument("names", nargs=-1)
+    def inspect(options: GlobalOptions, names: tuple[str, ...]) -> int:
+        del names
+        read.append(options)
+        return 0
+
+    program.add_command(inspect)
+    program.main(args=list(words), standalone_mode=False)
+    return read[0]
+
+
+ALL: list[tuple[list[str], dict[str, Any]]] = [
+    (["--region", "us-east-1"], {"region_name": "us-east-1"}),
+    (["--profile", "night"], {"profile_name": "night"}),
+    (["--endpoint-url", "http://h"], {"endpoint_url": "http://h"}),
+    (["--local"], {"local": ":memory:"}),
+    (["--local=x.db"], {"local": "x.db"}),
+    (["--output", "JSONL"], {"output": Output.JSONL}),
+    (["--debug"], {"debug": True}),
+]
+
+
+@pytest.mark.parametrize(("words", "expected"), ALL)
+def test_an_option_is_understood_before_and_after_the_command(
+    words: list[str], expected: dict[str, Any]
+) -> None:
+    """It does not matter where an option of every command stands."""
+    before, after = [*words, "inspect"], ["inspect", *words]
+    assert parse(*before) == GlobalOptions(words=tuple(before), **expected)
+    assert parse(*after) == GlobalOptions(words=tuple(after), **expected)
+
+
+def test_the_later_of_two_wins() -> None:
+    """An option behind the command's name overrides one before it."""
+    assert parse("--output", "json", "inspect", "--output", "table").output is Output.TABLE
+
+
+def test_local_does_not_swallow_what_follows() -> None:
+    """A word behind --local is not its value, and behind -- it is no option."""
+    assert parse("--local", "inspect", "x").local == ":memory:"
+    assert parse("inspect", "--", "--local").local is None
+
+
+def test_the_endpoint_in_memory_is_in_memory() -> None:
+    """Only an endpoint without a file ends with the command for good."""
+    assert parse("inspect", "--local").in_memory
+    assert not parse("inspect", "--local=x.db").in_memory
+    assert not parse("inspect").in_memory
+
+
+@pytest.mark.parametrize("other", ["--profile", "--endpoint-url"])
+def test_local_excludes_other_endpoints(other: str) -> None:
+    """The message names the option to leave out."""
+    with pytest.raises(click.UsageError, match=f"leave {other} out"):
+        parse("--local", "inspect", other, "x")
+
+
+def test_local_without_a_file_behind_its_sign_is_refused() -> None:
+    """An empty name would be a file that nobody finds again."""
+    with pytest.raises(click.BadParameter, match="file name"):
+        parse("--local=", "inspect")
 
 
 def test_a_function_becomes_a_command() -> None:
@@ -38,7 +110,7 @@ def test_a_function_becomes_a_command() -> None:
     assert inspect.name == "inspect"
     assert inspect.help == "Inspect something."
     assert inspect.main(["x", "--output", "json"], standalone_mode=False) == 7
-    assert seen == [(GlobalOptions(output=Output.JSON), "x")]
+    assert seen == [(GlobalOptions(output=Output.JSON, words=("x", "--output", "json")), "x")]
 
 
 def test_an_error_becomes_a_sentence_and_an_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,7 +143,7 @@ def test_what_others_handle_passes(error: Exception) -> None:
 def test_debug_shows_the_log_and_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     """Without it there is neither."""
 
-    @command("fail")
+    @command("fail", examples=())
     def fail(_: GlobalOptions) -> int:
         logging.getLogger("nimble_stop").debug("logged")
         raise RuntimeError

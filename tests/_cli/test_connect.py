@@ -8,8 +8,8 @@ import pytest
 
 import nimble_stop
 from nimble_stop._call.deadline import Deadline
+from nimble_stop._cli.command import GlobalOptions
 from nimble_stop._cli.connect import open_client, poll_seconds
-from nimble_stop._cli.global_options import GlobalOptions
 from nimble_stop._config.options import POLL_SECONDS
 from nimble_stop.local import Latency
 from tests._cli.support import STUDIO

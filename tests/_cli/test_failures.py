@@ -1,18 +1,27 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING
 
 import pytest
 
 import nimble_stop
-from nimble_stop._cli.failures import CommandError, ExitCode, exit_code, report
-from nimble_stop._cli.global_options import GlobalOptions
+from nimble_stop._cli.failures import (
+    CommandError,
+    ExitCode,
+    exit_code,
+    log_lines,
+    report,
+    without_secrets,
+)
 from nimble_stop._cli.terminal.wording import SomeFailedError
 from nimble_stop._cli.terminal.writing import Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+SECRET = "hush-hush-" * 4
 
 
 def refused() -> nimble_stop.ConflictException:
@@ -53,7 +62,7 @@ def test_every_exit_code_has_a_meaning() -> None:
 
 def test_an_error_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     """It says what, which request and what to do next, on one line."""
-    assert report(CommandError(refused(), "Then smile."), GlobalOptions()) == 254
+    assert report(CommandError(refused(), "Then smile.")) == 254
     out, err = capsys.readouterr()
     assert out == ""
     assert err == (
@@ -65,7 +74,7 @@ def test_an_error_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_an_error_for_programs_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     """With JSON output the same comes as one JSON object on one line of standard error."""
-    assert report(CommandError(refused(), "Smile."), GlobalOptions(output=Output.JSONL)) == 254
+    assert report(CommandError(refused(), "Smile."), Output.JSONL) == 254
     out, err = capsys.readouterr()
     assert out == ""
     shown = json.loads(err)
@@ -78,7 +87,7 @@ def test_debug_shows_no_traceback_where_nothing_was_raised(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """That some sessions failed was written of each."""
-    assert report(SomeFailedError("Of 2 sessions: 1 failed."), GlobalOptions(debug=True)) == 1
+    assert report(SomeFailedError("Of 2 sessions: 1 failed."), debug=True) == 1
     assert capsys.readouterr().err == "nimble-stop: Of 2 sessions: 1 failed.\n"
 
 
@@ -88,9 +97,46 @@ def test_in_a_terminal_the_next_command_stands_alone(
     """The sentence is broken between words, the command to be copied is not."""
     as_terminal("stderr", columns=40)
     command = "To resume: nimble-stop stop studio-1 --all --run-id run-1"
-    report(CommandError(refused(), command), GlobalOptions())
+    report(CommandError(refused(), command))
     *sentence, last = capsys.readouterr().err.splitlines()
     assert last == command
     assert all(len(line) <= 40 for line in sentence)
-    report(KeyboardInterrupt(), GlobalOptions())
+    report(KeyboardInterrupt())
     assert capsys.readouterr().err == "nimble-stop: Interrupted.\n"
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda: logging.getLogger("nimble_stop").debug("quoting %s", SECRET),
+        lambda: report(RuntimeError(f"quoting {SECRET}")),
+    ],
+)
+def test_no_secret_is_written(
+    write: Callable[[], object],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A secret of the environment is struck out of log lines and errors."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    with log_lines():
+        write()
+    _, err = capsys.readouterr()
+    assert "quoting (AWS_SECRET_ACCESS_KEY)" in err
+    assert "hush" not in err
+
+
+def test_the_logger_is_put_back() -> None:
+    """The lines are shown while the command runs."""
+    logger = logging.getLogger("nimble_stop")
+    before = logger.level, list(logger.handlers)
+    with log_lines():
+        assert (logger.level, list(logger.handlers)) != before
+    assert (logger.level, list(logger.handlers)) == before
+
+
+@pytest.mark.parametrize("secret", ["", "test"])
+def test_text_without_secrets_is_left_alone(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret as short as those of tests is no reason to break a command that is to be copied."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+    assert without_secrets("nimble-stop stop studio test-1") == "nimble-stop stop studio test-1"

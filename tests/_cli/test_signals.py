@@ -7,7 +7,7 @@ import time
 import pytest
 
 from nimble_stop._call.deadline import Deadline
-from nimble_stop._cli.signals import ending_early, sigterm_as_interrupt
+from nimble_stop._cli.signals import Ending, ending_early, sigterm_as_interrupt
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -15,7 +15,8 @@ def test_the_first_signal_lets_the_run_end(number: int) -> None:
     """The run is cancelled from another thread, the person is shown, and nothing is raised."""
     cancelled = threading.Event()
     said: list[str] = []
-    with ending_early(cancelled.set, None, said.append) as ending:
+    ending = Ending()
+    with ending_early(ending, cancelled.set, None, said.append):
         signal.raise_signal(number)
         assert cancelled.wait(30)
     assert ending.interrupted
@@ -25,7 +26,8 @@ def test_the_first_signal_lets_the_run_end(number: int) -> None:
 
 def test_the_second_signal_ends_at_once() -> None:
     """Whoever is in a hurry gets the interrupt."""
-    with ending_early(lambda: None, None, lambda _: None) as ending:
+    ending = Ending()
+    with ending_early(ending, lambda: None, None, lambda _: None):
         signal.raise_signal(signal.SIGINT)
         assert ending.interrupted
         with pytest.raises(KeyboardInterrupt):
@@ -35,7 +37,8 @@ def test_the_second_signal_ends_at_once() -> None:
 def test_the_handlers_are_put_back() -> None:
     """After the run a signal does what it did before."""
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with ending_early(lambda: None, Deadline(1000, time.monotonic), lambda _: None):
+    ending = Ending()
+    with ending_early(ending, lambda: None, Deadline(1000, time.monotonic), lambda _: None):
         assert signal.getsignal(signal.SIGINT) != before[0]
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
@@ -43,7 +46,8 @@ def test_the_handlers_are_put_back() -> None:
 def test_the_deadline_cancels_too() -> None:
     """When the time is over, no further stop begins."""
     cancelled = threading.Event()
-    with ending_early(cancelled.set, Deadline(0.01, time.monotonic), lambda _: None) as ending:
+    ending = Ending()
+    with ending_early(ending, cancelled.set, Deadline(0.01, time.monotonic), lambda _: None):
         assert cancelled.wait(30)
     assert ending.deadline_exceeded
     assert not ending.interrupted
@@ -52,7 +56,8 @@ def test_the_deadline_cancels_too() -> None:
 def test_a_deadline_that_was_met_does_nothing() -> None:
     """The timer ends with the run."""
     before = threading.active_count()
-    with ending_early(lambda: None, Deadline(1000, time.monotonic), lambda _: None):
+    ending = Ending()
+    with ending_early(ending, lambda: None, Deadline(1000, time.monotonic), lambda _: None):
         assert threading.active_count() == before + 1
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer):
@@ -73,19 +78,20 @@ def test_other_threads_leave_signals_alone() -> None:
     ended: list[bool] = []
 
     def run() -> None:
-        with ending_early(lambda: None, None, lambda _: None) as ending:
-            ended.append(ending.interrupted)
+        with ending_early(Ending(), lambda: None, None, lambda _: None):
+            ended.append(True)
 
     thread = threading.Thread(target=run)
     thread.start()
     thread.join()
-    assert ended == [False]
+    assert ended == [True]
 
 
 @pytest.mark.parametrize("seconds", [1e10, 1e300])
 def test_a_deadline_may_be_as_long_as_anybody_likes(seconds: float) -> None:
     """A timer that no lock could wait for is as long as one can be, and fails in no thread."""
-    with ending_early(lambda: None, Deadline(seconds, time.monotonic), lambda _: None) as ending:
+    ending = Ending()
+    with ending_early(ending, lambda: None, Deadline(seconds, time.monotonic), lambda _: None):
         timers = [each for each in threading.enumerate() if isinstance(each, threading.Timer)]
         assert [timer.interval for timer in timers] == [threading.TIMEOUT_MAX]
         timers[0].join(0.05)

@@ -14,13 +14,12 @@ from click.shell_completion import (
     add_completion_class,
 )
 
-from nimble_stop._cli.command import command
+from nimble_stop._cli.command import command, spell_out_local
 from nimble_stop._cli.failures import PROGRAM
-from nimble_stop._cli.global_options import spell_out_local
 from nimble_stop._cli.terminal.writing import write
 
 if TYPE_CHECKING:
-    from nimble_stop._cli.global_options import GlobalOptions
+    from nimble_stop._cli.command import GlobalOptions
 
 
 class _LocalAware(ShellComplete):
@@ -31,19 +30,10 @@ class _LocalAware(ShellComplete):
         return super().get_completions(spell_out_local(args), incomplete)
 
 
-class _Bash(_LocalAware, BashComplete):
-    pass
-
-
-class _Zsh(_LocalAware, ZshComplete):
-    pass
-
-
-class _Fish(_LocalAware, FishComplete):
-    pass
-
-
-_SHELLS: Final[dict[str, type[ShellComplete]]] = {"bash": _Bash, "zsh": _Zsh, "fish": _Fish}
+_SHELLS: Final = {
+    kind.name: type(kind.__name__, (_LocalAware, kind), {})
+    for kind in (BashComplete, ZshComplete, FishComplete)
+}
 for _name, _kind in _SHELLS.items():
     add_completion_class(_kind, _name)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -11,17 +12,16 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import click
 
-from nimble_stop._cli.child_process import child_runner, find_program
+from nimble_stop._cli.child_process import child_runner
 from nimble_stop._cli.command import Command, command
-from nimble_stop._cli.global_options import usage_error
-from nimble_stop._cli.terminal.documents import SCHEMA_VERSION, request_document
+from nimble_stop._cli.terminal.documents import SCHEMA_VERSION, document_of
 from nimble_stop._cli.terminal.writing import Output, note, write
 from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
-    from nimble_stop._cli.global_options import GlobalOptions
+    from nimble_stop._cli.command import GlobalOptions
     from nimble_stop.local import LocalNimble, RequestRecord
 
 # What is checked before anything is loaded; the rest is the endpoint's own to check.
@@ -31,8 +31,6 @@ _TYPES: Final[dict[str, click.ParamType[Any, Any]]] = {
     "seed": click.Path(exists=True, dir_okay=False),
     "faults": click.Path(exists=True, dir_okay=False),
 }
-
-
 # A line in the place of requests that a slow reader has lost.
 _DROPPED: Final = f'{{{{"schemaVersion": {SCHEMA_VERSION}, "dropped": {{count}}}}}}'
 
@@ -42,7 +40,7 @@ class ServeCommand(Command):
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """List the command's parameters."""
-        return [*endpoint_options(), *super().get_params(ctx)]
+        return [*_endpoint_options(), *super().get_params(ctx)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the command's words; those of COMMAND are not ours to parse."""
@@ -53,27 +51,24 @@ class ServeCommand(Command):
         return rest
 
 
-def endpoint_options() -> list[click.Parameter]:
+def _endpoint_options() -> list[click.Parameter]:
     """Make an option of each of the endpoint's own that the command line offers."""
     from nimble_stop.local import EndpointOptions, EnvironmentFormat
 
-    options = [_option(field) for field in attrs.fields(EndpointOptions) if _is_offered(field)]
-    formats = click.Choice([str(each) for each in EnvironmentFormat])
-    return [
-        *options,
-        click.Option(
-            ["--env-format"],
-            type=formats,
-            default=str(EnvironmentFormat.EXPORT),
-            show_default=True,
-            help="How the environment is written.",
-        ),
-    ]
-
-
-def _is_offered(field: attrs.Attribute[Any]) -> bool:
+    environment = click.Option(
+        ["--env-format"],
+        type=click.Choice([str(each) for each in EnvironmentFormat]),
+        default=str(EnvironmentFormat.EXPORT),
+        show_default=True,
+        help="How the environment is written.",
+    )
     # --region is an option of every command.
-    return "help" in field.metadata and field.name != "region_name"
+    offered = [
+        _option(field)
+        for field in attrs.fields(EndpointOptions)
+        if "help" in field.metadata and field.name != "region_name"
+    ]
+    return [*offered, environment]
 
 
 def _option(field: attrs.Attribute[Any]) -> click.Option:
@@ -126,9 +121,9 @@ def serve(
     a signal has ended it.
     """
     _check(shared, command_words)
+    options |= {"access_key_id": access_key_id, "secret_access_key": secret_access_key}
     if shared.region_name is not None:
         options["region_name"] = shared.region_name
-    options |= {"access_key_id": access_key_id, "secret_access_key": secret_access_key}
     given = {name: value for name, value in options.items() if value is not None}
     if command_words:
         return _serve_program(given, command_words)
@@ -138,22 +133,25 @@ def serve(
 
 def _check(shared: GlobalOptions, command_words: Sequence[str]) -> None:
     if shared.local is not None or shared.endpoint_url or shared.profile_name:
-        raise usage_error(
+        raise click.UsageError(
             "serve is an endpoint itself: --local, --endpoint-url and --profile are for the "
             "other commands. To keep the sessions in a file, use --db FILE."
         )
     if shared.output is Output.JSON:
-        raise usage_error("requests have no end, so they are written one a line: --output jsonl.")
+        raise click.UsageError(
+            "requests have no end, so they are written one a line: --output jsonl."
+        )
     if shared.output is Output.JSONL and command_words:
-        raise usage_error("COMMAND has standard output for itself; leave --output jsonl out.")
+        raise click.UsageError("COMMAND has standard output for itself; leave --output jsonl out.")
 
 
 def _serve_program(given: dict[str, Any], command_words: Sequence[str]) -> int:
-    program = find_program(command_words)
+    program = shutil.which(command_words[0])
+    if program is None:
+        raise click.UsageError(f"there is no program {command_words[0]!r} that can be run.")
     with child_runner() as run, _setting_up(), _make_endpoint(given) as local:
         _note_address(local)
-        environment = local.environment_changes().applied_to(os.environ)
-        return run(program, command_words, environment)
+        return run(program, command_words, local.environment_changes().applied_to(os.environ))
 
 
 def _serve_until_signal(given: dict[str, Any], output: Output, env_format: str) -> None:
@@ -161,16 +159,16 @@ def _serve_until_signal(given: dict[str, Any], output: Output, env_format: str) 
 
     for_programs = output is Output.JSONL
     lines = LineWriter(sys.stdout, dropped=_DROPPED) if for_programs else LineWriter(sys.stderr)
-    describe = _json_line if for_programs else _text_line
 
     def write_environment(local: LocalNimble) -> None:
         text = local.environment_changes().render(env_format)
-        write(text, sys.stderr if for_programs else sys.stdout, end="")
+        write(text, sys.stderr if for_programs else sys.stdout, end=False)
         _note_address(local)
         note("Stop with Ctrl-C.")
 
     def write_record(record: RequestRecord) -> None:
-        lines.write_line(describe(record))
+        text = f"{record.time:%H:%M:%S} {record} ({record.seconds * 1000:.1f} ms)"
+        lines.write_line(json.dumps(document_of(record)) if for_programs else text)
 
     try:
         with _setting_up():
@@ -193,7 +191,7 @@ def _make_endpoint(
         )
         return LocalNimble(**options, credentials=key, on_request=on_request)
     except (TypeError, ValueError) as error:
-        raise usage_error(f"{error}.") from error
+        raise click.UsageError(f"{error}.") from error
     except ConfigurationError as error:
         if "host" in options:
             error.add_note("Here these are --admin-token TOKEN and --no-admin.")
@@ -219,11 +217,3 @@ def _note_address(local: LocalNimble) -> None:
     note(f"Serving on {local.endpoint_url}")
     if local.options.admin:
         note(f"Live page: {local.endpoint_url}/_nimble-stop/")
-
-
-def _json_line(record: RequestRecord) -> str:
-    return json.dumps(request_document(record))
-
-
-def _text_line(record: RequestRecord) -> str:
-    return f"{record.time:%H:%M:%S} {record} ({record.seconds * 1000:.1f} ms)"

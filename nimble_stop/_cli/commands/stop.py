@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nimble_stop._cli.command import command
 from nimble_stop._cli.connect import endpoint_name, open_client, poll_seconds
 from nimble_stop._cli.failures import ExitCode
-from nimble_stop._cli.filters import Filters, filter_options
-from nimble_stop._cli.parameters import deadline_option, one_of, quiet_option
-from nimble_stop._cli.stopping.confirmation import check_confirmable, confirm_deletion
-from nimble_stop._cli.stopping.dry_run import show_dry_run
+from nimble_stop._cli.options import Filters, Words, deadline_option, filter_options, quiet_option
 from nimble_stop._cli.stopping.presentation import Presentation
+from nimble_stop._cli.stopping.preview import check_confirmable, confirm_deletion, show_dry_run
 from nimble_stop._cli.stopping.resuming import ResumeHint, RunId
-from nimble_stop._cli.stopping.run import ManyStops, RunOptions
+from nimble_stop._cli.stopping.run import Run
 from nimble_stop._cli.stopping.run_record import RunRecord
 from nimble_stop._cli.stopping.selection import Selection, select
-from nimble_stop._cli.stopping.single import OneStop
+from nimble_stop._cli.stopping.single import StopOptions
 from nimble_stop._cli.terminal.writing import note
 from nimble_stop._config.options import DEADLINE_SECONDS, MAX_CONCURRENCY, WAIT_SECONDS
 from nimble_stop.models import VolumeRetentionMode
 
 if TYPE_CHECKING:
     from nimble_stop._call.deadline import Deadline
-    from nimble_stop._cli.global_options import GlobalOptions
+    from nimble_stop._cli.command import GlobalOptions
 
 
 @command(
@@ -44,7 +42,7 @@ if TYPE_CHECKING:
 @filter_options
 @click.option(
     "--retention",
-    **one_of(VolumeRetentionMode),
+    type=Words(VolumeRetentionMode),
     metavar="|".join(VolumeRetentionMode),
     help="Keep or delete the volumes; else each session's own setting decides.",
 )
@@ -86,7 +84,7 @@ def stop(
     fail_fast: bool,
     quiet: bool,
     run_id: str | None,
-    **filters: tuple[str, ...] | str | None,
+    **filters: Any,  # noqa: ANN401  # those of `Filters`
 ) -> int:
     """Stop sessions.
 
@@ -99,13 +97,13 @@ def stop(
         studio_id=studio_id,
         session_ids=session_ids,
         everything=everything,
-        filters=Filters.from_options(filters),
+        filters=Filters(**filters),
         resumed=run.given,
     )
     to_confirm = retention == VolumeRetentionMode.DELETE and not yes and not dry_run
     if to_confirm:
         check_confirmable(from_stdin=selection.from_stdin)
-    options = RunOptions(
+    options = StopOptions(
         run_id=run,
         retention=retention,
         wait=wait,
@@ -139,5 +137,5 @@ def stop(
         if (run.given or everything) and not shared.in_memory:
             record.add(targets.session_ids)
         if selection.single is not None:
-            return presentation.one(OneStop(client, studio_id, selection.single, options))
-        return presentation.many(ManyStops(client, targets, options))
+            return presentation.one(client, studio_id, selection.single, options)
+        return presentation.many(Run(client, targets, options))

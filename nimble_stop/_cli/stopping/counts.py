@@ -6,9 +6,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from nimble_stop._cli.terminal.progress import Snapshot
 from nimble_stop._cli.terminal.text import duration, printable, volumes
-from nimble_stop._cli.terminal.wording import advice, headline
 from nimble_stop.exceptions import DeadlineExceededError, StopFailedError, UnexpectedStateError
 from nimble_stop.models import StreamingSession
 
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
 
 # From fewer sessions nothing is to be learned about the others.
 _ENOUGH: Final = 5
-# What a session came to that no repetition of the run can change.
-_FINAL: Final = (StopFailedError, UnexpectedStateError)
 
 
 class Counts:
@@ -68,7 +64,7 @@ class Counts:
         """Count a result."""
         if result.error is not None:
             self.failed += 1
-            self.final += isinstance(result.error, _FINAL)
+            self.final += isinstance(result.error, (StopFailedError, UnexpectedStateError))
             self.deadline_exceeded |= isinstance(result.error, DeadlineExceededError)
             return
         self._time_left.succeed(result.session_id, self._clock())
@@ -78,19 +74,19 @@ class Counts:
         self.repeated += result.repeated
 
     @property
+    def stopped(self) -> int:
+        """How many have ended well."""
+        return self.states.total()
+
+    @property
     def ended(self) -> int:
         """How many have ended, well or not."""
-        return self.failed + self.states.total()
+        return self.failed + self.stopped
 
     @property
     def left(self) -> int:
         """How many have not begun."""
         return self.total - self.begun
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """How far the run is now."""
-        return Snapshot(self.total, self.ended, self.pace, self.in_words)
 
     @property
     def pace(self) -> str:
@@ -118,20 +114,18 @@ class Counts:
         )
         return ", ".join(f"{number:,} {name}" for number, name in counts if number)
 
-    def rows(self, studio_id: str, run_id: str) -> Iterator[tuple[str, str]]:
+    def rows(self, studio_id: str, run_id: str) -> list[tuple[str, str]]:
         """Describe the whole run, a label and a text each."""
-        yield "studio", printable(studio_id)
-        yield "sessions", self.in_words
-        yield (
-            "volumes",
-            ", ".join(f"{number:,} {words}" for words, number in sorted(self.retentions.items())),
-        )
-        yield (
-            "repeated",
-            f"{self.repeated:,} that this run had stopped before" * bool(self.repeated),
-        )
-        yield "took", duration(self._seconds)
-        yield "run id", printable(run_id)
+        retentions = (f"{number:,} {words}" for words, number in sorted(self.retentions.items()))
+        repeated = f"{self.repeated:,} that this run had stopped before" if self.repeated else ""
+        return [
+            ("studio", printable(studio_id)),
+            ("sessions", self.in_words),
+            ("volumes", ", ".join(retentions)),
+            ("repeated", repeated),
+            ("took", duration(self._seconds)),
+            ("run id", printable(run_id)),
+        ]
 
     @property
     def _seconds(self) -> float:
@@ -154,12 +148,10 @@ class _TimeLeft:
         self._begun_since = 0
 
     def begin(self, session_id: str, now: float) -> None:
-        """Note that a session's stop begins."""
         self._begun_at[session_id] = self._last_begin = now
         self._begun_since += bool(self._successes) and now > self._first_success
 
     def succeed(self, session_id: str, now: float) -> None:
-        """Note that a session has ended well."""
         began = self._begun_at.pop(session_id, None)
         if began is not None:
             self._first_success = self._first_success if self._successes else now
@@ -174,13 +166,3 @@ class _TimeLeft:
         if not not_begun:
             return max(one - (now - self._last_begin), 0.0)
         return not_begun * (now - self._first_success) / self._begun_since + one
-
-
-def result_line(result: StopResult) -> str:
-    """Describe one session's result on one line."""
-    name = printable(result.session_id)
-    if result.error is not None:
-        return f"{name}: failed: {headline(result.error)} {advice(result.error)}"
-    session = result.session or StreamingSession()
-    again = ", by this run before" if result.repeated else ""
-    return f"{name}: {printable(session.state or 'UNKNOWN')}{again}, volumes {volumes(session)}"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import attrs
+import click
 
 from nimble_stop._cli.failures import PROGRAM
-from nimble_stop._cli.global_options import usage_error
-from nimble_stop._cli.terminal.text import printable, shell_command
+from nimble_stop._cli.terminal.text import printable
 from nimble_stop.exceptions import UnexpectedStateError
 from nimble_stop.models import StreamingSessionState as State
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nimble_stop.exceptions import NimbleStopError
-    from nimble_stop.models import StreamingSession
 
 
 @attrs.frozen
@@ -35,14 +35,12 @@ class RunId:
 
     @classmethod
     def from_option(cls, given: str | None) -> RunId:
-        """Take the id that was given, or make a new one.
-
-        Raises:
-            UsageError: It is empty.
-        """
+        """Take the id that was given, or make a new one that says when the run began."""
         if given == "":
-            raise usage_error("--run-id must not be empty.")
-        return cls(new_run_id(), given=False) if given is None else cls(given, given=True)
+            raise click.UsageError("--run-id must not be empty.")
+        if given is not None:
+            return cls(given, given=True)
+        return cls(f"stop-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}", given=False)
 
     def explain(self, error: NimbleStopError) -> None:
         """Advise another id, where a session that was stopped with this one is READY again."""
@@ -52,22 +50,6 @@ class RunId:
                 f"Run {printable(self.text)} had stopped it before, and it was started again: "
                 "stop it with another --run-id."
             )
-
-
-def still_ready(session: StreamingSession) -> UnexpectedStateError:
-    """Make the error of a session that is READY although its stop was answered.
-
-    The service moves a session to STOP_IN_PROGRESS before it answers its stop, and repeats its
-    answer when the token comes again, whatever the session has become.
-    """
-    return UnexpectedStateError(
-        f"Session {session.session_id!r} is READY and was not stopped.", session=session
-    )
-
-
-def new_run_id(now: datetime | None = None) -> str:
-    """Make a run id that says when the run began."""
-    return f"stop-{now or datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 @attrs.frozen(kw_only=True)
@@ -91,18 +73,27 @@ class ResumeHint:
         if self.in_memory:
             return "The embedded endpoint was in memory and is gone; --local=FILE keeps it."
         source = " with the same ids on standard input" if self.from_stdin else ""
-        return f"{purpose}{source}: {resume_command(self.words, self.run_id)}"
+        return f"{purpose}{source}: {self.command}"
+
+    @property
+    def command(self) -> str:
+        """The command line that continues the run: the same, with the run's id."""
+        kept = [PROGRAM]
+        rest = iter(self.words)
+        for word in rest:
+            if word == "--":
+                rest = iter(("--", *rest))
+                break
+            if word == "--run-id":
+                next(rest, None)
+            elif not word.startswith("--run-id="):
+                kept.append(word)
+        return " ".join(_shell_word(word) for word in (*kept, "--run-id", self.run_id, *rest))
 
 
-def resume_command(words: Sequence[str], run_id: str) -> str:
-    """Write the command line that continues a run: the same, with the run's id."""
-    kept: list[str] = []
-    rest = iter(words)
-    for word in rest:
-        if word == "--":
-            return shell_command([PROGRAM, *kept, "--run-id", run_id, "--", *rest])
-        if word == "--run-id":
-            next(rest, None)
-        elif not word.startswith("--run-id="):
-            kept.append(word)
-    return shell_command([PROGRAM, *kept, "--run-id", run_id])
+def _shell_word(word: str) -> str:
+    """Quote a word so that a shell takes it as it is; bash, zsh and ksh for odd characters."""
+    if word.isprintable():
+        return shlex.quote(word)
+    escaped = word.replace("\\", "\\\\").replace("'", "\\'")
+    return f"$'{printable(escaped)}'"

@@ -2,7 +2,8 @@
 
 The rule of this module: the ids are on disk before a stop is sent. Each command writes a file of
 its own, whole or not at all, and a run's sessions are those of all its files. So neither
-``kill -9`` nor two commands at the same time lose any, and no lock is needed.
+``kill -9`` nor two commands at the same time lose any, and no lock is needed. A record that cannot
+be used is no reason to let sessions run: that is noted.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import shutil
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -25,7 +26,7 @@ from nimble_stop._cli.terminal.text import printable
 from nimble_stop._cli.terminal.writing import folded, note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable
 
 _SUFFIX: Final = ".json"
 # A run belongs to one night; the rest is a margin for questions afterwards.
@@ -61,55 +62,36 @@ class RunRecord:
 
     @classmethod
     def of(cls, endpoint: str, studio_id: str, run_id: str) -> RunRecord:
-        """Find the record of a run.
-
-        Args:
-            endpoint: The service's name: a URL.
-            studio_id: The studio.
-            run_id: The run's id.
-        """
+        """Find the record of a run."""
         about = {"endpoint": endpoint, "studioId": studio_id, "runId": run_id}
         name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
         return cls(state_folder() / "runs" / name, about)
 
     def read(self) -> tuple[str, ...]:
-        """Give the ids of all sessions that the run has named, the oldest first.
-
-        A record that cannot be read is no reason to let sessions run: that is noted.
-        """
-        try:
+        """Give the ids of all sessions that the run has named, the oldest first."""
+        with _failure_noted("read"):
             return self._read()
-        except (OSError, ValueError) as error:
-            _note_failure("read", error)
-            return ()
+        return ()
 
     def add(self, session_ids: Iterable[str]) -> None:
-        """Keep ids, if there are new ones among them, and drop the records of long ago.
-
-        A record that cannot be written is no reason to let sessions run: that is noted.
-        """
-        try:
-            self._add(session_ids)
-        except (OSError, ValueError) as error:
-            _note_failure("written", error)
+        """Keep ids, if there are new ones among them, and drop the records of long ago."""
+        with _failure_noted("written"):
+            known = set(self._read())
+            new = [session_id for session_id in session_ids if session_id not in known]
+            if new:
+                self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._write({"schemaVersion": 1, **self.about, "sessionIds": new})
+            if self.folder.is_dir():
+                os.utime(self.folder)
+                _drop_old(self.folder.parent)
 
     def _read(self) -> tuple[str, ...]:
-        files = sorted(self._files(), key=lambda file: file.stat().st_mtime_ns)
+        try:
+            files = [file for file in self.folder.iterdir() if file.suffix == _SUFFIX]
+        except FileNotFoundError:
+            return ()
+        files.sort(key=lambda file: file.stat().st_mtime_ns)
         return tuple(dict.fromkeys(id_ for file in files for id_ in _ids_in(file)))
-
-    def _add(self, session_ids: Iterable[str]) -> None:
-        known = set(self._read())
-        new = [session_id for session_id in session_ids if session_id not in known]
-        if new:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._write({"schemaVersion": 1, **self.about, "sessionIds": new})
-        if self.folder.is_dir():
-            os.utime(self.folder)
-            _drop_old(self.folder.parent)
-
-    def _files(self) -> Iterator[Path]:
-        with suppress(FileNotFoundError):
-            yield from (file for file in self.folder.iterdir() if file.suffix == _SUFFIX)
 
     def _write(self, document: dict[str, Any]) -> None:
         descriptor, name = tempfile.mkstemp(dir=self.folder)
@@ -121,13 +103,18 @@ class RunRecord:
         Path(name).replace(f"{name}{_SUFFIX}")
 
 
-def _note_failure(what: str, error: Exception) -> None:
-    note(
-        folded(
-            f"The record of the run cannot be {what}: {printable(str(error))}. A repetition may "
-            "not account for every session; let XDG_STATE_HOME name a folder that can be used."
+@contextmanager
+def _failure_noted(what: str) -> Generator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        note(
+            folded(
+                f"The record of the run cannot be {what}: {printable(str(error))}. A repetition "
+                "may not account for every session; let XDG_STATE_HOME name a folder that can be "
+                "used."
+            )
         )
-    )
 
 
 def _ids_in(file: Path) -> list[str]:

@@ -6,10 +6,10 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 import attrs
+import click
 
 from nimble_stop._api.arguments import checked_id
-from nimble_stop._cli.filters import Filters
-from nimble_stop._cli.global_options import usage_error
+from nimble_stop._cli.options import Filters
 from nimble_stop._cli.terminal.text import printable
 from nimble_stop._cli.terminal.writing import note
 from nimble_stop.exceptions import (
@@ -50,17 +50,16 @@ class Selection:
     resumed: bool
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what contradicts itself."""
         if self.everything and self.session_ids:
-            raise usage_error("Name sessions or give --all, not both.")
+            raise click.UsageError("Name sessions or give --all, not both.")
         if not self.everything and not self.session_ids:
-            raise usage_error("Name at least one session, '-' to read ids, or give --all.")
+            raise click.UsageError("Name at least one session, '-' to read ids, or give --all.")
         if not self.everything and self.filters != Filters():
-            raise usage_error(
+            raise click.UsageError(
                 "--state, --owned-by, --created-by and --tag choose among --all sessions."
             )
         if _STDIN in self.session_ids and len(self.session_ids) > 1:
-            raise usage_error("'-' reads all ids from standard input; name no others.")
+            raise click.UsageError("'-' reads all ids from standard input; name no others.")
 
     @property
     def from_stdin(self) -> bool:
@@ -75,12 +74,6 @@ class Selection:
     def named(self) -> tuple[str, ...]:
         """Give the ids that are named or come on standard input, each once."""
         return tuple(dict.fromkeys(_stdin_ids() if self.from_stdin else self.session_ids))
-
-    def sessions(self, client: NimbleClient) -> Iterator[StreamingSession]:
-        """Read the sessions that ``--all`` means."""
-        states = self.filters.states or (_TO_STOP if self.resumed else (State.READY,))
-        filters = attrs.evolve(self.filters, states=states)
-        return filters.sessions(client, self.studio_id)
 
     def __str__(self) -> str:
         """Describe the sessions, to be put behind the word."""
@@ -126,45 +119,45 @@ def select(client: NimbleClient, selection: Selection, named_before: Sequence[st
     Raises:
         NimbleStopError: The studio's sessions cannot be read.
     """
-    studio_id = selection.studio_id
+    studio_id, before = selection.studio_id, frozenset(named_before)
     if not selection.everything:
-        return Targets(
-            studio_id=studio_id,
-            session_ids=selection.named(),
-            named_before=frozenset(named_before),
-        )
+        return Targets(studio_id=studio_id, session_ids=selection.named(), named_before=before)
+    states = selection.filters.states or (_TO_STOP if selection.resumed else (State.READY,))
+    filters = attrs.evolve(selection.filters, states=states)
     listed = {
-        session.session_id: session for session in selection.sessions(client) if session.session_id
+        session.session_id: session
+        for session in filters.sessions(client, studio_id)
+        if session.session_id
     }
     others = [session_id for session_id in named_before if session_id not in listed]
     settled: dict[str, StreamingSession | NimbleStopError] = {}
     for session_id, found in read_sessions(client, studio_id, others).items():
-        if isinstance(found, NimbleStopError) or found.state not in _TO_STOP:
-            settled[session_id] = _settle(found)
-        else:
+        if isinstance(found, NimbleStopError):
+            settled[session_id] = found
+        elif found.state in _TO_STOP:
             listed[session_id] = found
+        else:
+            settled[session_id] = _settle(found)
     return Targets(
         studio_id=studio_id,
         session_ids=tuple(listed),
         listed=listed,
         settled=settled,
-        named_before=frozenset(named_before),
+        named_before=before,
     )
 
 
-def _settle(found: StreamingSession | NimbleStopError) -> StreamingSession | NimbleStopError:
+def _settle(session: StreamingSession) -> StreamingSession | NimbleStopError:
     """Give a session that has stopped, and an error for any other."""
     from nimble_stop._flows.waiting import has_stopped
 
-    if isinstance(found, NimbleStopError):
-        return found
     try:
-        if has_stopped(found):
-            return found
+        if has_stopped(session):
+            return session
     except NimbleStopError as error:
         return error
     return UnexpectedStateError(
-        f"Session {found.session_id!r} is {found.state} and was not stopped.", session=found
+        f"Session {session.session_id!r} is {session.state} and was not stopped.", session=session
     )
 
 

@@ -15,8 +15,6 @@ from nimble_stop.exceptions import NimbleStopError
 from nimble_stop.models import StreamingSession
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from nimble_stop import StopResult
     from nimble_stop.local import RequestRecord
 
@@ -28,14 +26,9 @@ _LONGEST_BODY: Final = 4096
 _OTHERS: Final = frozenset({*dir(Exception()), "message", "advice"})
 
 
-def session_document(session: StreamingSession) -> dict[str, Any]:
-    """Describe a session, in the API's own form."""
-    return {"schemaVersion": SCHEMA_VERSION, **session.to_dict()}
-
-
-def request_document(record: RequestRecord) -> dict[str, Any]:
-    """Describe a request that the embedded endpoint has answered."""
-    return {"schemaVersion": SCHEMA_VERSION, **record.to_dict()}
+def document_of(described: StreamingSession | RequestRecord) -> dict[str, Any]:
+    """Describe a session in the API's own form, or a request to the embedded endpoint."""
+    return {"schemaVersion": SCHEMA_VERSION, **described.to_dict()}
 
 
 def result_document(result: StopResult, run_id: str) -> dict[str, Any]:
@@ -62,21 +55,18 @@ def failure_document(error: BaseException, exit_code: int, next_step: str) -> di
 
 
 def error_document(error: BaseException) -> dict[str, Any]:
-    """Describe an error."""
+    """Describe an error; one of the library has its attributes, properties too."""
+    names = dir(error) if isinstance(error, NimbleStopError) else ()
     return {
         "type": type(error).__name__,
         "message": message(error),
         "advice": advice(error) or None,
-        **{_camel_case(name): _plain(value) for name, value in _attributes(error)},
+        **{
+            _camel_case(name): _plain(getattr(error, name))
+            for name in names
+            if not name.startswith("_") and name not in _OTHERS
+        },
     }
-
-
-def _attributes(error: BaseException) -> Iterator[tuple[str, object]]:
-    """Give the public attributes of an error of the library, properties too."""
-    if isinstance(error, NimbleStopError):
-        for name in dir(error):
-            if not name.startswith("_") and name not in _OTHERS:
-                yield name, getattr(error, name)
 
 
 def _camel_case(name: str) -> str:
@@ -90,6 +80,4 @@ def _plain(value: object) -> object:
         return value.to_dict()
     if isinstance(value, bytes):
         return value[:_LONGEST_BODY].decode(errors="backslashreplace")
-    if isinstance(value, Mapping):
-        return dict(cast("Mapping[str, str]", value))
-    return list(cast("tuple[str, ...]", value)) if isinstance(value, tuple) else value
+    return dict(cast("Mapping[str, str]", value)) if isinstance(value, Mapping) else value

@@ -31,7 +31,7 @@ class StateHistory:
         on_change: Callable[[str], object],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._session_id = session_id
+        self._name = printable(session_id)
         self._on_change = on_change
         self._clock = clock
         self._began = clock()
@@ -42,25 +42,26 @@ class StateHistory:
         state = printable(session.state or "UNKNOWN")
         if self._states[-1:] != [state]:
             self._states.append(state)
-            self._on_change(f"{self.latest} after {duration(self._seconds)}")
+            self._on_change(f"{self.latest} after {self._took}")
 
     @property
     def latest(self) -> str:
         """The session and the state that it was last read in."""
-        return ": ".join((printable(self._session_id), *self._states[-1:]))
+        return ": ".join((self._name, *self._states[-1:]))
 
-    def rows(self, session: StreamingSession) -> list[tuple[str, str]]:
-        """Describe what became of the session, a label and a text each."""
-        return [
-            ("session", printable(self._session_id)),
+    def write(self, session: StreamingSession) -> None:
+        """Write what became of the session, in a few lines."""
+        rows = [
+            ("session", self._name),
             ("states", " -> ".join(self._states) or "not read"),
             ("volumes", volumes(session)),
-            ("took", duration(self._seconds)),
+            ("took", self._took),
         ]
+        write_rows(rows, styles={"session": "bold", "states": state_style(session.state or "")})
 
     @property
-    def _seconds(self) -> float:
-        return self._clock() - self._began
+    def _took(self) -> str:
+        return duration(self._clock() - self._began)
 
 
 @contextmanager
@@ -96,11 +97,3 @@ def show_states(session_id: str, *, quiet: bool, plain: bool) -> Generator[State
             session_id, lambda _: progress.update(task, description=history.latest)
         )
         yield history
-
-
-def write_states(history: StateHistory, session: StreamingSession) -> None:
-    """Write what became of the session, in a few lines."""
-    write_rows(
-        history.rows(session),
-        styles={"session": "bold", "states": state_style(session.state or "")},
-    )

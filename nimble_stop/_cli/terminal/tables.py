@@ -1,13 +1,15 @@
-"""Sessions in tables: several with a line each, or one with a line for each of its members.
+"""Sessions, several with a line each, or one with a line for each of its members.
 
-Tables fit the terminal; in a pipe they are lines for other programs.
+Tables fit the terminal; in a pipe they are lines for other programs, or JSON.
 """
 
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
+from nimble_stop._cli.terminal.documents import document_of
 from nimble_stop._cli.terminal.text import (
     distance,
     moment,
@@ -16,13 +18,20 @@ from nimble_stop._cli.terminal.text import (
     state_style,
     volumes,
 )
-from nimble_stop._cli.terminal.writing import console, is_terminal, write, write_rich, write_rows
+from nimble_stop._cli.terminal.writing import (
+    Output,
+    console,
+    is_terminal,
+    json_writer,
+    write,
+    write_json,
+    write_rich,
+    write_rows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
-
-    from rich.table import Table
 
     from nimble_stop.models import StreamingSession, VolumeConfiguration
 
@@ -30,73 +39,66 @@ if TYPE_CHECKING:
 _COLUMNS: Final = (("SESSION", 0), ("STATE", 0), ("OWNER", 50), ("INSTANCE", 65), ("CHANGED", 78))
 
 
-def write_sessions(sessions: Iterable[StreamingSession], now: datetime) -> int:
+def write_sessions(sessions: Iterable[StreamingSession], output: Output, now: datetime) -> int:
     """Write sessions, one a line, and give their number.
 
     In a terminal the columns are those that there is room for, and ids are never cut. In a pipe
     the fields are all there, separated by tabs, and there is no heading.
     """
-    if not is_terminal(sys.stdout):
-        count = 0
+    if output is Output.TABLE and is_terminal(sys.stdout):
+        return _write_table(sessions, now)
+    count = 0
+    with nullcontext() if output is Output.TABLE else json_writer(output) as write_object:
         for session in sessions:
             count += 1
-            write("\t".join((*_fields(session), _time(session))))
-        return count
+            changed = session.updated_at or session.created_at
+            if write_object is not None:
+                write_object(document_of(session))
+            else:
+                write("\t".join((*_fields(session), changed.isoformat() if changed else "")))
+    return count
+
+
+def _fields(session: StreamingSession) -> list[str]:
+    values = (session.session_id, session.state, session.owned_by, session.ec2_instance_type)
+    return [printable(value or "") for value in values]
+
+
+def _write_table(sessions: Iterable[StreamingSession], now: datetime) -> int:
+    from rich.table import Table
+    from rich.text import Text
+
     width = console(sys.stdout).width
-    table = _empty_table(width)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title, least_width in _COLUMNS:
+        if width >= least_width:
+            table.add_column(title, overflow="fold", no_wrap=title == "STATE")
     for session in sessions:
+        session_id, state, *others = _fields(session)
         changed = session.updated_at or session.created_at
-        cells = (*_fields(session), distance(changed, now) if changed else "")
-        _add_row(table, cells[: len(table.columns)])
+        cells = (*others, distance(changed, now) if changed else "")
+        styled = Text(state, state_style(state))
+        table.add_row(session_id, styled, *cells[: len(table.columns) - 2])
     if table.row_count:
         write_rich(table)
     return table.row_count
 
 
-def _fields(session: StreamingSession) -> tuple[str, str, str, str]:
-    return (
-        printable(session.session_id or ""),
-        printable(session.state or ""),
-        printable(session.owned_by or ""),
-        printable(session.ec2_instance_type or ""),
-    )
-
-
-def _time(session: StreamingSession) -> str:
-    time = session.updated_at or session.created_at
-    return time.isoformat() if time else ""
-
-
-def _empty_table(width: int) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title, least_width in _COLUMNS:
-        if width >= least_width:
-            table.add_column(title, overflow="fold", no_wrap=title == "STATE")
-    return table
-
-
-def _add_row(table: Table, cells: tuple[str, ...]) -> None:
-    from rich.text import Text
-
-    session_id, state, *others = cells
-    table.add_row(session_id, Text(state, state_style(state)), *others)
-
-
-def write_session(session: StreamingSession, now: datetime) -> None:
+def write_session(session: StreamingSession, output: Output, now: datetime) -> None:
     """Write all that is known of one session, a label and a text each."""
-    write_rows(
-        session_rows(session, now),
-        styles={"session": "bold", "state": state_style(session.state or "")},
-    )
+    if output is not Output.TABLE:
+        write_json(document_of(session), output)
+        return
+    styles = {"session": "bold", "state": state_style(session.state or "")}
+    write_rows(session_rows(session, now), styles=styles)
 
 
 def session_rows(session: StreamingSession, now: datetime) -> Iterator[tuple[str, str]]:
     """Describe every member of a session; those that the service did not send are empty."""
     yield "session", printable(session.session_id or "not given by the service")
     yield "state", printable(session.state or "")
-    yield "status", _sentence(session.status_code, session.status_message)
+    status = (session.status_code, session.status_message)
+    yield "status", one_line(": ".join(part for part in status if part))
     yield "owner", printable(session.owned_by or "")
     yield "instance", printable(session.ec2_instance_type or "")
     yield "volumes", _volume(session.volume_configuration) + volumes(session)
@@ -118,10 +120,6 @@ def session_rows(session: StreamingSession, now: datetime) -> Iterator[tuple[str
     yield "arn", printable(session.arn or "")
 
 
-def _sentence(code: str | None, message: str | None) -> str:
-    return one_line(": ".join(part for part in (code, message) if part))
-
-
 def _volume(configuration: VolumeConfiguration | None) -> str:
     if configuration is None:
         return ""
@@ -134,13 +132,11 @@ def _volume(configuration: VolumeConfiguration | None) -> str:
 
 
 def _backups(session: StreamingSession) -> str:
-    kept = session.max_backups_to_retain
+    kept, backup = session.max_backups_to_retain, session.started_from_backup_id
     parts = (
         session.backup_mode,
         f"at most {kept} kept" if kept is not None else None,
-        f"started from {session.started_from_backup_id}"
-        if session.started_from_backup_id
-        else None,
+        f"started from {backup}" if backup else None,
     )
     return printable(", ".join(part for part in parts if part))
 

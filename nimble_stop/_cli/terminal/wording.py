@@ -34,7 +34,6 @@ _ADVICE: Final = (
     (DeadlineExceededError, "Allow more time with --deadline, or repeat the command."),
     (TransportError, "Check the network and --endpoint-url, then repeat the command."),
 )
-_CONFIGURATION: Final = "Here --region, --profile and --endpoint-url take the arguments' place."
 
 
 class SomeFailedError(Exception):
@@ -46,7 +45,7 @@ def message(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "Interrupted."
     if isinstance(error, NimbleStopError):
-        return _with_cause(error, _with_option(error, error.message))
+        return _in_our_words(error, error.message)
     if isinstance(error, SomeFailedError):
         return str(error)
     if isinstance(error, OSError):
@@ -58,7 +57,7 @@ def message(error: BaseException) -> str:
 def headline(error: BaseException) -> str:
     """Say what happened on one line, with the details of the request if there was one."""
     if isinstance(error, NimbleStopError):
-        return _closed(one_line(_with_cause(error, _with_option(error, str(error)))))
+        return _closed(one_line(_in_our_words(error, str(error))))
     return message(error)
 
 
@@ -79,24 +78,17 @@ def advice(error: BaseException) -> str:
     return "This is a mistake in nimble-stop: please report it with what --debug shows."
 
 
-def _with_option(error: NimbleStopError, text: str) -> str:
-    """Put the option in the place of the argument's name that an error begins with."""
-    argument = error.argument if isinstance(error, RequestValidationError) else None
-    if argument is None or argument not in _OPTIONS or not text.startswith(argument):
-        return text
-    return f"{_OPTIONS[argument]}{text.removeprefix(argument)}"
-
-
-def _with_cause(error: NimbleStopError, text: str) -> str:
-    """Add why the last attempt failed, where the time was over before one succeeded."""
-    if not isinstance(error, DeadlineExceededError):
-        return text
+def _in_our_words(error: NimbleStopError, text: str) -> str:
+    """Name the option instead of the argument, and say why the last attempt failed."""
+    argument = isinstance(error, RequestValidationError) and error.argument
+    if argument and argument in _OPTIONS and text.startswith(argument):
+        return f"{_OPTIONS[argument]}{text.removeprefix(argument)}"
     cause: BaseException | None = error
     while isinstance(cause, DeadlineExceededError):
         cause = cause.__cause__
-    return (
-        f"{text} The last attempt failed: {cause}" if isinstance(cause, NimbleStopError) else text
-    )
+    if cause is not error and isinstance(cause, NimbleStopError):
+        return f"{text} The last attempt failed: {cause}"
+    return text
 
 
 def _closed(text: str) -> str:

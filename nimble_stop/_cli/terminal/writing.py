@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TextIO
 
+import click
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
 
@@ -28,8 +30,8 @@ class Output(StrEnum):
     JSONL = "jsonl"
 
 
-def write(text: str, stream: TextIO | None = None, *, end: str = "\n") -> None:
-    """Write results, as a rule a line, to standard output if no other stream is given.
+def write(text: str, stream: TextIO | None = None, *, end: bool = True) -> None:
+    """Write results to standard output if no other stream is given, as a rule whole lines.
 
     Raises:
         BrokenPipeError: Nobody reads any more.
@@ -37,17 +39,16 @@ def write(text: str, stream: TextIO | None = None, *, end: str = "\n") -> None:
     """
     target: TextIO = stream or sys.stdout
     try:
-        target.write(f"{text}{end}")
-        target.flush()
+        click.echo(text, target, nl=end)
     except OSError:
         _discard(target)
         raise
 
 
-def note(text: str, *, end: str = "\n") -> None:
+def note(text: str) -> None:
     """Write a line for the person at the terminal, or for the log."""
     with suppress(OSError):
-        write(text, sys.stderr, end=end)
+        write(text, sys.stderr)
 
 
 def folded(text: str) -> str:
@@ -126,7 +127,7 @@ def write_rows(
 
 def write_json(document: Mapping[str, Any], output: Output) -> None:
     """Write one JSON object: on one line for jsonl, to be read by people too for json."""
-    write(_line(document) if output is Output.JSONL else json.dumps(document, indent=2))
+    write(json.dumps(document, indent=2 if output is Output.JSON else None))
 
 
 @contextmanager
@@ -136,13 +137,13 @@ def json_writer(output: Output) -> Generator[Callable[[Mapping[str, Any]], None]
     The array is closed whatever happens, so that what was written can be read.
     """
     if output is Output.JSONL:
-        yield lambda document: write(_line(document))
+        yield lambda document: write_json(document, output)
         return
     before, after = "[\n", "[]"
 
     def write_element(document: Mapping[str, Any]) -> None:
         nonlocal before, after
-        write(f"{before}{_line(document)}", end="")
+        write(f"{before}{json.dumps(document)}", end=False)
         before, after = ",\n", "\n]"
 
     try:
@@ -153,8 +154,3 @@ def json_writer(output: Output) -> Generator[Callable[[Mapping[str, Any]], None]
         write(after)
         raise
     write(after)
-
-
-def _line(document: Mapping[str, Any]) -> str:
-    # ASCII only: a program may read it in any encoding.
-    return json.dumps(document, separators=(", ", ": "))

@@ -81,6 +81,7 @@ def test_serve_serves_until_it_is_reported_to_end(
         ["true"],
         ["true", "--", "true"],
         ["--", "no-such-program"],
+        ["--", __file__],
     ],
 )
 def test_what_serve_cannot_use_is_a_usage_error(words: list[str], cli: Cli) -> None:

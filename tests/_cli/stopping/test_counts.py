@@ -5,7 +5,7 @@ import re
 from typing import TYPE_CHECKING
 
 import nimble_stop
-from nimble_stop._cli.stopping.counts import Counts, result_line
+from nimble_stop._cli.stopping.counts import Counts
 from tests._cli.support import make_result
 
 if TYPE_CHECKING:
@@ -30,18 +30,6 @@ def test_every_session_is_counted(clock: ManualClock) -> None:
     assert not counts.deadline_exceeded
     counts.add(make_result(error=nimble_stop.DeadlineExceededError("late")))
     assert counts.deadline_exceeded
-
-
-def test_a_result_without_session_and_error_is_reported_too() -> None:
-    """A session that was never read counts as ended."""
-    bare = nimble_stop.StopResult(
-        session_id="x", session=None, error=None, client_token=None, attempts=0
-    )
-    counts = Counts(1)
-    list(counts.feed(["x"]))
-    counts.add(bare)
-    assert counts.in_words == "1 UNKNOWN"
-    assert result_line(bare) == "x: UNKNOWN, volumes not given by the service"
 
 
 def test_the_pace_shows_how_far_and_how_fast(clock: ManualClock) -> None:
@@ -143,14 +131,3 @@ def test_failures_that_no_repetition_mends_are_counted() -> None:
     ):
         counts.add(make_result(error=error))
     assert (counts.failed, counts.final) == (3, 2)
-
-
-def test_a_result_is_a_line() -> None:
-    """A person reads the state and the volumes, or what went wrong and what to do."""
-    assert result_line(make_result("x\x1b")) == "x\\x1b: STOPPED, volumes retained"
-    assert result_line(make_result(repeated=True)) == (
-        "artist-1: STOPPED, by this run before, volumes retained"
-    )
-    assert result_line(make_result(error=nimble_stop.ConflictException("busy"))) == (
-        f"artist-1: failed: ConflictException: busy. {nimble_stop.ConflictException.advice}"
-    )

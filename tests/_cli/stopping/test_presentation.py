@@ -5,20 +5,75 @@ import os
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
 
+import attrs
 import pytest
 
+import nimble_stop
+from nimble_stop._cli.failures import CommandError, ExitCode
+from nimble_stop._cli.signals import Ending
+from nimble_stop._cli.stopping.counts import Counts
+from nimble_stop._cli.stopping.presentation import Presentation, result_line
+from nimble_stop._cli.stopping.resuming import ResumeHint
+from nimble_stop._cli.stopping.selection import Targets
+from nimble_stop._cli.terminal.writing import Output
 from nimble_stop.local import Latency, ServiceFailure, StopFails
-from tests._cli.support import STUDIO, Ran, plain, resume_of, run_in_terminal
+from tests._cli.support import (
+    STUDIO,
+    FakeStream,
+    Ran,
+    make_result,
+    plain,
+    resume_of,
+    run_in_terminal,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from pathlib import Path
 
+    from nimble_stop import StopResult
+    from nimble_stop._cli.stopping.run import Run
     from nimble_stop.local import LocalNimble
     from tests._cli.support import Cli
 
 STOP = "StopStreamingSession"
+DONE = make_result("artist-1")
+FAILED = make_result("artist-9", error=nimble_stop.ConflictException("busy"))
+
+
+@attrs.frozen
+class FinishedRun:
+    """A run that has its results already, and that says a word."""
+
+    targets: Targets
+    results: list[StopResult]
+    ending: Ending = attrs.field(factory=Ending)
+
+    @contextmanager
+    def begin(
+        self, feed: Callable[[Iterable[str]], Iterable[str]], say: Callable[[str], object]
+    ) -> Generator[Iterator[StopResult]]:
+        """Give the results."""
+        list(feed(self.targets.session_ids))
+        say("a word")
+        yield iter(self.results)
+
+
+def present(
+    total: int,
+    *results: StopResult,
+    output: Output = Output.TABLE,
+    quiet: bool = False,
+    debug: bool = False,
+) -> ExitCode:
+    """Present a run over so many sessions, some of which have ended."""
+    targets = Targets(studio_id=STUDIO, session_ids=tuple(str(each) for each in range(total)))
+    hint = ResumeHint(words=(), run_id="run-1", from_stdin=False, in_memory=False)
+    presentation = Presentation(output=output, quiet=quiet, debug=debug, hint=hint)
+    return presentation.many(cast("Run", FinishedRun(targets, list(results))))
 
 
 def test_all_are_stopped_and_reported(studio: LocalNimble, cli: Cli) -> None:
@@ -211,3 +266,128 @@ def test_only_those_that_can_be_stopped_are_tried_again(studio: LocalNimble, cli
     assert "Of 4 sessions: 2 failed. To try 1 of those again: " in ran.err
     assert cli(*resume_of(ran.err)).code == 1
     assert studio.sessions[STUDIO, "artist-4"].state == "STOPPED"
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_the_live_display_fits_the_terminal(
+    columns: int, as_terminal: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bar of the terminal's width, the pace and the counts, each on a line."""
+    as_terminal("stderr", columns=columns)
+    with pytest.raises(CommandError, match="1 failed, 38 under way"):
+        present(40, DONE, FAILED)
+    lines = plain(capsys.readouterr().err.replace("\r", "\n")).splitlines()
+    bars = [line for line in lines if "━" in line]
+    assert bars
+    assert set("".join(bars)) <= set("━╸╺ ")
+    assert all(len(line) <= columns for line in lines)
+    assert "1 STOPPED, 1 failed, 38 under way" in {line.strip() for line in lines}
+    assert any(line.startswith("2 of 40 in ") for line in lines)
+
+
+def test_in_a_pipe_every_result_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Results, failed ones too, are on standard output, and what is said on standard error."""
+    with pytest.raises(CommandError):
+        present(2, DONE, FAILED)
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [result_line(DONE), result_line(FAILED)]
+    assert err.splitlines()[:2] == ["Run run-1: 2 sessions to stop.", "a word"]
+
+
+@pytest.mark.parametrize("total", [20, 21])
+def test_a_terminal_has_a_live_display_with_the_results_above(
+    total: int, as_terminal: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of few sessions all results are shown, of many those that failed."""
+    as_terminal()
+    with pytest.raises(CommandError):
+        present(total, DONE, FAILED)
+    out, err = capsys.readouterr()
+    text = plain(err)
+    assert out == ""
+    assert ("artist-1: STOPPED" in text) is (total == 20)
+    assert "artist-9: failed" in text
+    assert "a word\n" in text
+    assert f"2 of {total}" in text
+
+
+@pytest.mark.parametrize("output", [Output.TABLE, Output.JSONL])
+def test_a_live_display_goes_along_with_results_in_a_file(
+    output: Output, as_terminal: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where standard output goes elsewhere, it has all results, for people or programs."""
+    as_terminal("stderr")
+    assert present(1, DONE, output=output) == 0
+    out, err = capsys.readouterr()
+    assert "artist-1" in out
+    assert "1 of 1" in err
+
+
+@pytest.mark.parametrize("options", [{"output": Output.JSON}, {"debug": True}])
+def test_a_live_display_does_not_mix_with_other_output(
+    options: dict[str, Any], as_terminal: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """JSON or log lines in the same terminal leave no room for it."""
+    as_terminal()
+    assert present(1, DONE, **options) == 0
+    out, err = capsys.readouterr()
+    assert "artist-1" in out
+    assert "1 of 1" not in err
+
+
+@pytest.mark.parametrize("output", list(Output))
+def test_a_reader_that_went_away_ends_the_results(
+    output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run goes on; nothing more is written."""
+    stream = FakeStream(BrokenPipeError())
+    monkeypatch.setattr(sys, "stdout", stream)
+    assert present(2, DONE, DONE, output=output) == 0
+    assert len(stream.written) == 1
+
+
+@pytest.mark.parametrize("output", list(Output))
+def test_results_that_cannot_be_written_are_an_error_after_the_run(
+    output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk keeps no session from being stopped, and is an error in the end."""
+    counted: list[StopResult] = []
+
+    def count(_: Counts, result: StopResult) -> None:
+        counted.append(result)
+
+    monkeypatch.setattr(Counts, "add", count)
+    monkeypatch.setattr(sys, "stdout", FakeStream(OSError(errno.ENOSPC, "No space left")))
+    with pytest.raises(CommandError) as raised:
+        present(2, DONE, DONE, output=output)
+    assert isinstance(raised.value.error, OSError)
+    assert len(counted) == 2
+
+
+@pytest.mark.parametrize("output", list(Output))
+def test_a_quiet_run_shows_a_person_the_failures_only(
+    output: Output, as_terminal: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is no live display either; a program gets every result all the same."""
+    as_terminal("stderr")
+    with pytest.raises(CommandError):
+        present(2, DONE, FAILED, output=output, quiet=True)
+    out, err = capsys.readouterr()
+    assert err == "a word\n"
+    assert ("artist-1" in out) is (output is not Output.TABLE)
+    assert "artist-9" in out
+
+
+def test_a_result_is_a_line() -> None:
+    """A person reads the state and the volumes, or what went wrong and what to do."""
+    assert result_line(make_result("x\x1b")) == "x\\x1b: STOPPED, volumes retained"
+    assert result_line(make_result(repeated=True)) == (
+        "artist-1: STOPPED, by this run before, volumes retained"
+    )
+    assert result_line(FAILED) == (
+        f"artist-9: failed: ConflictException: busy. {nimble_stop.ConflictException.advice}"
+    )
+    bare = nimble_stop.StopResult(
+        session_id="x", session=None, error=None, client_token=None, attempts=0
+    )
+    assert result_line(bare) == "x: UNKNOWN, volumes not given by the service"

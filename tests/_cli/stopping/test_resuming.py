@@ -2,21 +2,20 @@ from __future__ import annotations
 
 import re
 import shlex
-from datetime import UTC, datetime
 
 import click
 import pytest
 
 from nimble_stop import StreamingSession, StreamingSessionState, UnexpectedStateError
-from nimble_stop._cli.stopping.resuming import ResumeHint, RunId, new_run_id, resume_command
+from nimble_stop._cli.stopping.resuming import ResumeHint, RunId
 from nimble_stop._cli.terminal.wording import advice
 
 
-def hint(words: str, *, from_stdin: bool = False, in_memory: bool = False) -> ResumeHint:
+def hint(
+    *words: str, run_id: str = "run-1", from_stdin: bool = False, in_memory: bool = False
+) -> ResumeHint:
     """Make the hint of a run."""
-    return ResumeHint(
-        words=words.split(), run_id="run-1", from_stdin=from_stdin, in_memory=in_memory
-    )
+    return ResumeHint(words=words, run_id=run_id, from_stdin=from_stdin, in_memory=in_memory)
 
 
 def test_an_empty_run_id_is_refused() -> None:
@@ -33,11 +32,9 @@ def test_a_run_knows_whether_its_id_was_given() -> None:
 
 def test_a_run_id_says_when_and_is_new() -> None:
     """It is readable, short enough for any log, and two of the same second differ."""
-    now = datetime(2026, 11, 23, 20, 0, 1, tzinfo=UTC)
-    ids = {new_run_id(now) for _ in range(5)}
+    ids = {RunId.from_option(None).text for _ in range(5)}
     assert len(ids) > 1
-    assert all(re.fullmatch(r"stop-20261123-200001-[0-9a-f]{4}", run_id) for run_id in ids)
-    assert new_run_id().startswith("stop-2")
+    assert all(re.fullmatch(r"stop-\d{8}-\d{6}-[0-9a-f]{4}", run_id) for run_id in ids)
 
 
 @pytest.mark.parametrize(
@@ -53,18 +50,32 @@ def test_the_command_that_resumes_is_the_same_with_the_run_id(
     words: list[str], resumed: list[str]
 ) -> None:
     """A shell reads it back to the same words; an older run id is replaced."""
-    assert shlex.split(resume_command(words, "new id")) == ["nimble-stop", *resumed]
+    assert shlex.split(hint(*words, run_id="new id").command) == ["nimble-stop", *resumed]
+
+
+@pytest.mark.parametrize(
+    ("word", "quoted"),
+    [
+        ("studio-1", "studio-1"),
+        ("it's", "'it'\"'\"'s'"),
+        ("x\ny", "$'x\\ny'"),
+        ("\x1b'\\", "$'\\x1b\\'\\\\'"),
+    ],
+)
+def test_a_command_is_quoted_for_a_shell(word: str, quoted: str) -> None:
+    """A word goes through a shell as it is, and no control character is shown raw."""
+    assert hint("stop", word).command == f"nimble-stop stop {quoted} --run-id run-1"
 
 
 def test_the_hint_fits_the_run() -> None:
     """Ids on standard input are needed again, and an endpoint in memory has nothing to resume."""
-    assert hint("stop s -").text() == "To resume: nimble-stop stop s - --run-id run-1"
+    assert hint("stop", "s", "-").text() == "To resume: nimble-stop stop s - --run-id run-1"
     assert (
-        hint("stop s -", from_stdin=True)
+        hint("stop", "s", "-", from_stdin=True)
         .text("To go on")
         .startswith("To go on with the same ids on standard input: nimble-stop ")
     )
-    assert "nimble-stop" not in hint("stop s a", in_memory=True).text()
+    assert "nimble-stop" not in hint("stop", "s", "a", in_memory=True).text()
 
 
 def test_only_a_session_that_is_ready_again_needs_another_run_id() -> None:

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from nimble_stop import RequestValidationError, StreamingSession
-from nimble_stop._cli.filters import Filters
+from nimble_stop._cli.options import Filters
 from nimble_stop._cli.stopping.selection import Selection, select
 from tests._cli.support import STUDIO
 

@@ -11,10 +11,10 @@ import nimble_stop
 from nimble_stop import exceptions
 from nimble_stop._cli.terminal.documents import (
     SCHEMA_VERSION,
+    document_of,
     error_document,
     failure_document,
     result_document,
-    session_document,
 )
 from tests._cli.support import SCHEMA, STUDIO, check_document, make_result, validate
 
@@ -133,7 +133,7 @@ def test_a_session_is_in_the_apis_own_form() -> None:
     session = nimble_stop.StreamingSession(
         session_id="artist-1", state=nimble_stop.StreamingSessionState.READY, tags={"a": "b"}
     )
-    document = session_document(session)
+    document = document_of(session)
     assert document == {"schemaVersion": 1, **session.to_dict()}
     check_document(document, "session")
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nimble_stop import StreamingSession, StreamingSessionState
-from nimble_stop._cli.terminal.states import StateHistory, show_states, write_states
+from nimble_stop._cli.terminal.states import StateHistory, show_states
 from tests._cli.support import plain
 
 if TYPE_CHECKING:
@@ -19,19 +19,22 @@ def session(state: str | None) -> StreamingSession:
     return StreamingSession(state=None if state is None else StreamingSessionState(state))
 
 
-def test_the_history_keeps_the_states_in_their_order(clock: ManualClock) -> None:
+def test_the_history_keeps_the_states_in_their_order(
+    clock: ManualClock, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A state that is read again counts once, and every change is shown with its time."""
     shown: list[str] = []
     history = StateHistory("artist-1", shown.append, lambda: clock.monotonic)
     for state in ("READY", "STOP_IN_PROGRESS", "STOP_IN_PROGRESS", None, "STOPPED"):
         history.add(session(state))
         clock.advance(1)
-    assert dict(history.rows(session("STOPPED"))) == {
-        "session": "artist-1",
-        "states": "READY -> STOP_IN_PROGRESS -> UNKNOWN -> STOPPED",
-        "volumes": "not given by the service",
-        "took": "5.0 s",
-    }
+    history.write(session("STOPPED"))
+    assert capsys.readouterr().out == (
+        "session  artist-1\n"
+        "states   READY -> STOP_IN_PROGRESS -> UNKNOWN -> STOPPED\n"
+        "volumes  not given by the service\n"
+        "took     5.0 s\n"
+    )
     assert shown == [
         "artist-1: READY after 0.0 s",
         "artist-1: STOP_IN_PROGRESS after 1.0 s",
@@ -77,10 +80,7 @@ def test_other_lines_take_the_place_of_the_moving_line(
     assert "\x1b" not in capsys.readouterr().err
 
 
-def test_the_end_is_seen_at_a_glance(capsys: pytest.CaptureFixture[str]) -> None:
-    """Which session, its states, its volumes and the time."""
-    history = StateHistory("artist-1", lambda _: None, lambda: 0)
-    write_states(history, session("STOPPED"))
-    assert capsys.readouterr().out == (
-        "session  artist-1\nstates   not read\nvolumes  not given by the service\ntook     0.0 s\n"
-    )
+def test_a_session_that_was_not_read_has_no_states(capsys: pytest.CaptureFixture[str]) -> None:
+    """Which session, its volumes and the time are written all the same."""
+    StateHistory("artist-1", lambda _: None, lambda: 0).write(session("STOPPED"))
+    assert "states   not read\n" in capsys.readouterr().out

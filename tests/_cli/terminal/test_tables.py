@@ -17,6 +17,7 @@ from nimble_stop import (
     VolumeRetentionMode,
 )
 from nimble_stop._cli.terminal.tables import session_rows, write_session, write_sessions
+from nimble_stop._cli.terminal.writing import Output
 from tests._cli.support import plain
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ FULL = StreamingSession(
 
 def test_in_a_pipe_fields_are_separated_by_tabs(capsys: pytest.CaptureFixture[str]) -> None:
     """Every session is one line with all five fields, and there is no heading."""
-    assert write_sessions(iter(SESSIONS), NOW) == 3
+    assert write_sessions(iter(SESSIONS), Output.TABLE, NOW) == 3
     assert capsys.readouterr().out == (
         "artist-1\tSTOP_IN_PROGRESS\tamara\tg5.2xlarge\t2026-11-23T18:00:00+00:00\n"
         "x\\x1b[2J\t\t\t\t2026-11-22T20:00:00+00:00\n"
@@ -91,7 +92,7 @@ def test_a_terminal_gets_the_columns_that_fit(
 ) -> None:
     """A narrow terminal has fewer columns, and no line goes beyond it."""
     as_terminal("stdout", columns=columns)
-    assert write_sessions(SESSIONS, NOW) == 3
+    assert write_sessions(SESSIONS, Output.TABLE, NOW) == 3
     lines = plain(capsys.readouterr().out).splitlines()
     assert lines[0].split() == titles
     assert all(len(line) <= columns for line in lines)
@@ -103,7 +104,7 @@ def test_an_id_is_never_cut(
     """A long id goes on in the next line, so that it can be copied."""
     as_terminal("stdout", columns=40)
     name = "artist-" + "0123456789" * 6
-    write_sessions([StreamingSession(session_id=name)], NOW)
+    write_sessions([StreamingSession(session_id=name)], Output.TABLE, NOW)
     lines = plain(capsys.readouterr().out).splitlines()[1:]
     assert "".join("".join(lines).split()) == name
 
@@ -113,7 +114,7 @@ def test_no_sessions_make_no_table(
 ) -> None:
     """An empty table has no heading either."""
     as_terminal("stdout")
-    assert write_sessions([], NOW) == 0
+    assert write_sessions([], Output.TABLE, NOW) == 0
     assert capsys.readouterr().out == ""
 
 
@@ -153,6 +154,6 @@ def test_what_the_service_did_not_send_is_empty() -> None:
 
 def test_one_session_is_a_line_for_each_member(capsys: pytest.CaptureFixture[str]) -> None:
     """The first line says which session, the second what its state is."""
-    write_session(FULL, NOW)
+    write_session(FULL, Output.TABLE, NOW)
     first, second, *_ = capsys.readouterr().out.splitlines()
     assert (first.split(), second.split()) == (["session", "artist-1"], ["state", "READY"])

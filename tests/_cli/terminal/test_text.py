@@ -11,7 +11,6 @@ from nimble_stop._cli.terminal.text import (
     moment,
     one_line,
     printable,
-    shell_command,
     state_style,
     volumes,
 )
@@ -38,20 +37,6 @@ def test_nothing_reaches_a_terminal_raw(text: str, shown: str) -> None:
 def test_a_text_with_line_breaks_is_put_on_one_line() -> None:
     """Line breaks become spaces, other control characters are escaped."""
     assert one_line("one\n  two\r\nthree\x07") == "one two three\\x07"
-
-
-@pytest.mark.parametrize(
-    ("words", "command"),
-    [
-        (["stop", "studio-1"], "stop studio-1"),
-        (["a b", "it's"], "'a b' 'it'\"'\"'s'"),
-        (["x\ny"], "$'x\\ny'"),
-        (["\x1b'\\"], "$'\\x1b\\'\\\\'"),
-    ],
-)
-def test_a_command_is_quoted_for_a_shell(words: list[str], command: str) -> None:
-    """A word goes through a shell as it is, and no control character is shown raw."""
-    assert shell_command(words) == command
 
 
 @pytest.mark.parametrize(

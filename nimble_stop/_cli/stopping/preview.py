@@ -1,17 +1,19 @@
-"""``stop --dry-run``: what would be stopped, without stopping it."""
+"""What is shown before anything is stopped: a dry run, and the question whether to delete."""
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import click
 
 from nimble_stop._cli.failures import ExitCode
 from nimble_stop._cli.stopping.selection import read_sessions, select
-from nimble_stop._cli.terminal.documents import session_document
 from nimble_stop._cli.terminal.tables import write_sessions
 from nimble_stop._cli.terminal.text import counted, printable
 from nimble_stop._cli.terminal.wording import headline
-from nimble_stop._cli.terminal.writing import Output, folded, json_writer, note
+from nimble_stop._cli.terminal.writing import folded, note
 from nimble_stop.exceptions import NimbleStopError, ResourceNotFoundException
 from nimble_stop.models import StreamingSessionState as State
 
@@ -19,8 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from nimble_stop import NimbleClient
-    from nimble_stop._cli.stopping.selection import Selection
+    from nimble_stop._cli.stopping.selection import Selection, Targets
+    from nimble_stop._cli.terminal.writing import Output
     from nimble_stop.models import StreamingSession
+
+# More ids than that in a question hide the question.
+_NAMED: Final = 5
 
 
 def show_dry_run(
@@ -33,12 +39,7 @@ def show_dry_run(
     """Show the sessions that are selected, and those of them that could not be stopped."""
     found = _find(client, selection, named_before)
     sessions = [each for each in found.values() if not isinstance(each, NimbleStopError)]
-    if output is Output.TABLE:
-        write_sessions(sessions, datetime.now(UTC))
-    else:
-        with json_writer(output) as write_object:
-            for session in sessions:
-                write_object(session_document(session))
+    write_sessions(sessions, output, datetime.now(UTC))
     problems = list(_problems(found, resumed=selection.resumed))
     for problem in problems:
         note(folded(printable(problem)))
@@ -71,3 +72,37 @@ def _problems(
             yield f"{session_id}: {headline(each)}"
         elif each.state != State.READY and not (resumed and each.state == State.STOP_IN_PROGRESS):
             yield f"{session_id}: a stop would be refused, because it is {each.state}"
+
+
+def check_confirmable(*, from_stdin: bool) -> None:
+    """Refuse to delete volumes when nobody can be asked, before anything else happens.
+
+    Args:
+        from_stdin: Whether standard input holds the sessions' ids.
+
+    Raises:
+        UsageError: There is no terminal to ask at.
+    """
+    if from_stdin or not sys.stdin.isatty():
+        raise click.UsageError(
+            "--retention DELETE deletes volumes for good, and without a terminal nobody can be "
+            "asked; confirm with --yes."
+        )
+
+
+def confirm_deletion(targets: Targets) -> bool:
+    """Ask whether the volumes of these sessions may be deleted.
+
+    Raises:
+        Abort: The question was interrupted, or standard input ended.
+    """
+    ids = targets.session_ids
+    named = ", ".join(printable(session_id) for session_id in ids[:_NAMED])
+    more = f" and {len(ids) - _NAMED:,} more" if len(ids) > _NAMED else ""
+    note(
+        folded(
+            f"The volumes of {counted(len(ids), 'session')} of {printable(targets.studio_id)} "
+            f"will be deleted, with all data on them: {named}{more}."
+        )
+    )
+    return click.confirm("Delete them?", err=True)

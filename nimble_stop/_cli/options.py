@@ -1,18 +1,21 @@
-"""The filters that ``list`` and ``stop --all`` have in common."""
+"""Options that several commands have: the filters of sessions, and one deadline for the command."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+import math
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 import click
 
-from nimble_stop._cli.parameters import one_of
+from nimble_stop._call.deadline import Deadline
 from nimble_stop._cli.terminal.text import printable
+from nimble_stop._config.options import DEADLINE_SECONDS
 from nimble_stop.models import StreamingSessionState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from nimble_stop import NimbleClient
     from nimble_stop.models import StreamingSession
@@ -20,10 +23,56 @@ if TYPE_CHECKING:
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 
+class Words(click.Choice[str]):
+    """One of these words, which are in capitals; they are taken in any case."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        super().__init__([str(word) for word in words], case_sensitive=False)
+
+    def normalize_choice(self, choice: object, ctx: click.Context | None) -> str:
+        """Spell a word in capitals."""
+        del ctx
+        return str(choice).upper()
+
+    def get_invalid_choice_message(self, value: object, ctx: click.Context | None) -> str:
+        """Name the words that there are."""
+        del ctx
+        return f"{value!r} is none of {', '.join(self.choices)}."
+
+
+def deadline_option(meaning: str, default: float | None = None) -> Callable[[_Function], _Function]:
+    """Give a command the option ``--deadline``: a `Deadline` that runs from now, or None."""
+    return click.option(
+        "--deadline",
+        type=click.FloatRange(min=0, min_open=True),
+        default=default,
+        metavar="SECONDS",
+        callback=_begin_deadline,
+        help=meaning,
+    )
+
+
+def _begin_deadline(
+    context: click.Context, parameter: click.Parameter, seconds: float | None
+) -> Deadline | None:
+    if seconds is None:
+        return None
+    if not math.isfinite(seconds):
+        raise click.BadParameter(f"{seconds} is no number of seconds.", context, parameter)
+    return Deadline(seconds, time.monotonic)
+
+
+requests_deadline_option = deadline_option(
+    f"How long the requests may take in all.  [default: {DEADLINE_SECONDS:.0f}]"
+)
+quiet_option = click.option(
+    "-q", "--quiet", is_flag=True, help="Write only what failed, and why; JSON is written whole."
+)
+
+
 def _read_tags(
     context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 ) -> tuple[tuple[str, str], ...]:
-    """Split ``KEY=VALUE``."""
     tags: list[tuple[str, str]] = []
     for value in values:
         key, equals, text = value.partition("=")
@@ -34,7 +83,7 @@ def _read_tags(
 
 
 def filter_options(function: _Function) -> _Function:
-    """Give a command the filters."""
+    """Give a command an option for each of the `Filters`."""
     for option in (
         click.option(
             "--tag",
@@ -49,7 +98,7 @@ def filter_options(function: _Function) -> _Function:
         click.option(
             "--state",
             "states",
-            **one_of(StreamingSessionState),
+            type=Words(StreamingSessionState),
             metavar="STATE",
             multiple=True,
             help="Only sessions in this state, such as READY; may be given several times.",
@@ -61,38 +110,23 @@ def filter_options(function: _Function) -> _Function:
 
 @attrs.frozen(kw_only=True)
 class Filters:
-    """What sessions must be like.
-
-    Args:
-        states: One of these states; none allows all.
-        owned_by: Their owner.
-        created_by: Who created them.
-        tags: All of these tags.
-    """
+    """What sessions must be like: in one of the states if there are any, with all of the tags."""
 
     states: tuple[str, ...] = ()
     owned_by: str | None = None
     created_by: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
 
-    @classmethod
-    def from_options(cls, options: Mapping[str, object]) -> Filters:
-        """Take the values of `filter_options`."""
-        return cls(**cast("dict[str, Any]", options))
-
     def sessions(self, client: NimbleClient, studio_id: str) -> Iterator[StreamingSession]:
         """Read the studio's sessions that fit."""
         for session in client.list_sessions(
             studio_id, owned_by=self.owned_by, created_by=self.created_by
         ):
-            if self._fits(session):
+            tags = session.tags or {}
+            if (not self.states or session.state in self.states) and all(
+                tags.get(key) == value for key, value in self.tags
+            ):
                 yield session
-
-    def _fits(self, session: StreamingSession) -> bool:
-        tags = session.tags or {}
-        return (not self.states or session.state in self.states) and all(
-            tags.get(key) == value for key, value in self.tags
-        )
 
     def __str__(self) -> str:
         """Describe the filters, to be put behind what they filter."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from nimble_stop._cli.parameters import deadline_option, one_of
+from nimble_stop._cli.options import Filters, Words, deadline_option
 
 if TYPE_CHECKING:
     from nimble_stop._call.deadline import Deadline
@@ -15,8 +15,8 @@ def parse(*words: str) -> object:
     """Read two options, one of them repeatable."""
 
     @click.command
-    @click.option("--one", **one_of(["READY", "STOPPED"]))
-    @click.option("--many", multiple=True, **one_of(["READY", "STOPPED"]))
+    @click.option("--one", type=Words(["READY", "STOPPED"]))
+    @click.option("--many", multiple=True, type=Words(["READY", "STOPPED"]))
     def command(**options: object) -> object:
         return options
 
@@ -69,8 +69,15 @@ def test_a_deadline_leaves_time(word: str) -> None:
         command.main(["--deadline", word], standalone_mode=False)
 
 
-def test_a_shell_completes_the_words_in_any_case() -> None:
-    """What was typed so far is completed to the words' own spelling."""
-    complete = one_of(["STOPPED", "STOP_FAILED", "READY"])["shell_complete"]
-    assert complete(None, None, "stop_") == ["STOP_FAILED"]
-    assert len(complete(None, None, "")) == 3
+def test_filters_are_reported_in_words() -> None:
+    """Every filter is named, and what a terminal would act on is escaped."""
+    filters = Filters(
+        states=("READY", "STOPPED"),
+        owned_by="amara",
+        created_by="x\x1b",
+        tags=(("a", "b"), ("c", "")),
+    )
+    assert str(filters) == (
+        " in READY or STOPPED owned by amara created by x\\x1b with a=b with c="
+    )
+    assert str(Filters()) == ""

@@ -1,0 +1,116 @@
+"""``nimble-stop list``, ``show`` and ``wait``: the commands that read sessions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nimble_stop._cli.command import command
+from nimble_stop._cli.connect import open_client, poll_seconds
+from nimble_stop._cli.options import (
+    Filters,
+    deadline_option,
+    filter_options,
+    quiet_option,
+    requests_deadline_option,
+)
+from nimble_stop._cli.stopping.single import read_if_allowed, wait_until_stopped
+from nimble_stop._cli.terminal.states import show_states
+from nimble_stop._cli.terminal.tables import write_session, write_sessions
+from nimble_stop._cli.terminal.text import printable
+from nimble_stop._cli.terminal.writing import Output, note
+from nimble_stop._config.options import WAIT_SECONDS
+
+if TYPE_CHECKING:
+    from nimble_stop._call.deadline import Deadline
+    from nimble_stop._cli.command import GlobalOptions
+
+
+@command(
+    "list",
+    examples=(
+        "nimble-stop list studio-1",
+        "nimble-stop list studio-1 --state READY --tag department=lighting",
+        "nimble-stop list studio-1 | cut -f1",
+    ),
+)
+@click.argument("studio_id")
+@filter_options
+@requests_deadline_option
+def list_(shared: GlobalOptions, studio_id: str, deadline: Deadline | None, **filters: Any) -> int:  # noqa: ANN401  # those of `Filters`
+    """List a studio's sessions.
+
+    In a pipe each session is one line, its fields separated by tabs: id, state, owner, instance
+    type, time of the last change.
+    """
+    chosen = Filters(**filters)
+    with open_client(shared, deadline=deadline) as client:
+        sessions = chosen.sessions(client, studio_id)
+        count = write_sessions(sessions, shared.output, datetime.now(UTC))
+    if not count and shared.output is Output.TABLE:
+        note(f"No sessions in {printable(studio_id)}{chosen}.")
+    return 0
+
+
+@command(
+    "show",
+    examples=(
+        "nimble-stop show studio-1 session-1",
+        "nimble-stop show studio-1 session-1 --output json",
+        "nimble-stop show --local demo-studio artist-1",
+    ),
+)
+@click.argument("studio_id")
+@click.argument("session_id")
+@requests_deadline_option
+def show(shared: GlobalOptions, studio_id: str, session_id: str, deadline: Deadline | None) -> int:
+    """Show a session."""
+    with open_client(shared, deadline=deadline) as client:
+        session = client.get_session(studio_id, session_id)
+    write_session(session, shared.output, datetime.now(UTC))
+    return 0
+
+
+@command(
+    "wait",
+    examples=(
+        "nimble-stop wait studio-1 session-1",
+        "nimble-stop wait studio-1 session-1 --deadline 60",
+    ),
+)
+@click.argument("studio_id")
+@click.argument("session_id")
+@deadline_option(f"How long to wait.  [default: {WAIT_SECONDS:.0f}]", WAIT_SECONDS)
+@quiet_option
+def wait(
+    shared: GlobalOptions, studio_id: str, session_id: str, *, deadline: Deadline, quiet: bool
+) -> int:
+    """Wait until a session that is being stopped has stopped.
+
+    Ends at once, with an error, when the session is in a state that does not lead to STOPPED.
+    """
+    programs = shared.output is not Output.TABLE
+    with (
+        open_client(shared, deadline=deadline) as client,
+        show_states(session_id, quiet=quiet or programs, plain=shared.debug) as history,
+    ):
+        # A wait outlasts outages, but not an endpoint that cannot be reached from the beginning.
+        session = read_if_allowed(client, studio_id, session_id)
+        if session is not None:
+            history.add(session)
+        session = wait_until_stopped(
+            client,
+            studio_id,
+            session_id,
+            deadline=deadline,
+            poll_seconds=poll_seconds(shared),
+            on_read=history.add,
+            known=session,
+        )
+    if programs:
+        write_session(session, shared.output, datetime.now(UTC))
+    elif not quiet:
+        history.write(session)
+    return 0

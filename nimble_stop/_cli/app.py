@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
-from nimble_stop._cli.command import Group, as_written, global_options
+from nimble_stop._cli.command import Group, as_written
 from nimble_stop._cli.commands.completion import completion
 from nimble_stop._cli.commands.serve import serve
 from nimble_stop._cli.commands.sessions import list_, show, wait
@@ -45,7 +45,6 @@ _CODES: Final = as_written("Exit codes", (f"{code:<4} {code.meaning}" for code i
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
-@global_options
 def program() -> None:
     """Stop Amazon Nimble Studio's streaming sessions."""
 

@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from nimble_stop._cli.signals import handling
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
@@ -34,16 +36,11 @@ def child_runner() -> Generator[Callable[[str, Sequence[str], Mapping[str, str]]
     It returns the exit code, or as a shell does 128 and the number of the signal that ended it.
     """
     received: list[int] = []
-    previous = {
-        number: signal.signal(number, lambda number, _: received.append(number))
-        for number in _PASSED_ON
-    }
-    try:
-        with _signals(blocked=True):
-            yield partial(_run, received)
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    with (
+        handling(lambda number, _: received.append(number), *_PASSED_ON),
+        _signals(blocked=True),
+    ):
+        yield partial(_run, received)
 
 
 @contextmanager

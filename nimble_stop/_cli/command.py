@@ -8,20 +8,20 @@ its exit code.
 from __future__ import annotations
 
 import functools
+import signal
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Concatenate, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Final
 
 import attrs
 import click
 
 from nimble_stop._cli.failures import ExitCode, log_lines, report
-from nimble_stop._cli.signals import sigterm_as_interrupt
+from nimble_stop._cli.signals import handling
 from nimble_stop._cli.terminal.writing import Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_Function = TypeVar("_Function", bound="Callable[..., Any]")
 _IN_MEMORY: Final = ":memory:"
 _OPTIONS: Final = "nimble_stop.global_options"
 _WORDS: Final = "nimble_stop.words"
@@ -30,12 +30,7 @@ _WIDEST_NAME: Final = 30
 
 @attrs.frozen(kw_only=True)
 class GlobalOptions:
-    """What the options that every command has were set to.
-
-    Args:
-        local: The embedded endpoint's store, or None when it is not asked for.
-        words: The whole command line as it was typed, behind the program's name.
-    """
+    """What the options that every command has were set to, and the line as it was typed."""
 
     region_name: str | None = None
     profile_name: str | None = None
@@ -47,58 +42,20 @@ class GlobalOptions:
 
     @property
     def in_memory(self) -> bool:
-        """Whether the endpoint and all its sessions end with the command."""
+        """Whether the embedded endpoint and all its sessions end with the command."""
         return self.local == _IN_MEMORY
 
 
-def command(
-    name: str,
-    *,
-    examples: Iterable[str],
-    kind: type[Command] | None = None,
-    context_settings: dict[str, Any] | None = None,
-) -> Callable[[Callable[Concatenate[GlobalOptions, ...], int]], click.Command]:
-    """Make a function a command of this name; its docstring is the help, closed by examples."""
+class SharedOption(click.Option):
+    """An option that every command has; help lists them apart."""
 
-    def decorate(function: Callable[Concatenate[GlobalOptions, ...], int]) -> click.Command:
-        @functools.wraps(function)
-        def run(**arguments: Any) -> int:  # noqa: ANN401  # click passes what the options are
-            options = _read_global_options(click.get_current_context())
-            with log_lines() if options.debug else nullcontext(), sigterm_as_interrupt():
-                try:
-                    return function(options, **arguments)
-                except BrokenPipeError:
-                    # The reader of our output has what it wanted.
-                    return ExitCode.OK
-                except (ModuleNotFoundError, click.ClickException, click.Abort):
-                    raise
-                except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # no traceback ever reaches a user
-                    return report(error, options.output, debug=options.debug)
+    def __init__(self, *names: str, **attributes: Any) -> None:  # noqa: ANN401  # those of click
+        super().__init__(names, expose_value=False, callback=_remember, **attributes)
 
-        make = click.command(
-            name,
-            cls=kind or Command,
-            epilog=as_written("Examples", examples),
-            context_settings=context_settings,
-        )
-        return make(global_options(run))
-
-    return decorate
-
-
-def as_written(heading: str, lines: Iterable[str]) -> str:
-    """Make a section of an epilog, whose lines click does not wrap."""
-    return "\n".join(("\b", f"{heading}:", *(f"  {line}" for line in lines)))
-
-
-def _read_global_options(context: click.Context) -> GlobalOptions:
-    options = GlobalOptions(**context.meta.get(_OPTIONS, {}), words=context.meta[_WORDS])
-    other = "--endpoint-url" if options.endpoint_url is not None else "--profile"
-    if options.local is not None and (options.endpoint_url or options.profile_name) is not None:
-        raise click.UsageError(
-            f"--local brings its own endpoint and credentials; leave {other} out."
-        )
-    return options
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Spell an optional value as it must be typed: without a space before its sign."""
+        record = super().get_help_record(ctx)
+        return record and (record[0].replace(" [=", "[="), record[1])
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:  # noqa: ANN401  # whatever the option's type makes
@@ -108,41 +65,28 @@ def _remember(context: click.Context, parameter: click.Parameter, value: Any) ->
         context.meta.setdefault(_OPTIONS, {})[parameter.name] = value
 
 
-class SharedOption(click.Option):
-    """An option that every command has; help lists them apart."""
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """Spell an optional value as it must be typed: without a space before its sign."""
-        record = super().get_help_record(ctx)
-        return record and (record[0].replace(" [=", "[="), record[1])
-
-
-_option = functools.partial(click.option, cls=SharedOption, expose_value=False, callback=_remember)
-_GLOBAL_OPTIONS: Final = (
-    _option("--region", "region_name", metavar="NAME", help="AWS region, such as us-west-2."),
-    _option("--profile", "profile_name", metavar="NAME", help="Profile in AWS's files."),
-    _option("--endpoint-url", metavar="URL", help="Where requests go, in place of AWS's own host."),
-    _option(
+_SHARED_OPTIONS: Final = (
+    SharedOption("--region", "region_name", metavar="NAME", help="AWS region, such as us-west-2."),
+    SharedOption("--profile", "profile_name", metavar="NAME", help="Profile in AWS's files."),
+    SharedOption(
+        "--endpoint-url", metavar="URL", help="Where requests go, in place of AWS's own host."
+    ),
+    SharedOption(
         "--local",
         # The value is optional; see `spell_out_local`.
         metavar="[=FILE]",
         help="Run the embedded endpoint inside this command, with a sample studio. FILE keeps its "
         "sessions; without it they are gone afterwards.",
     ),
-    _option(
+    SharedOption(
         "--output",
         type=click.Choice(Output, case_sensitive=False),
         help="What to write: a table for people (the default), JSON, or a JSON line each.",
     ),
-    _option("--debug", is_flag=True, help="Show log lines, and tracebacks of errors. No secrets."),
+    SharedOption(
+        "--debug", is_flag=True, help="Show log lines, and tracebacks of errors. No secrets."
+    ),
 )
-
-
-def global_options(function: _Function) -> _Function:
-    """Give a command the options that every command has."""
-    for option in reversed(_GLOBAL_OPTIONS):
-        function = option(function)
-    return function
 
 
 def spell_out_local(arguments: list[str]) -> list[str]:
@@ -158,15 +102,18 @@ def spell_out_local(arguments: list[str]) -> list[str]:
 
 
 class Command(click.Command):
-    """A command whose help lists the options of every command apart."""
+    """A command that has the options of every command."""
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:  # noqa: ANN401  # those of click
+        super().__init__(*args, **attributes)
+        self.params.extend(_SHARED_OPTIONS)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the words; the program, which comes first, keeps them as they are."""
+        # The program comes first; its words are the whole line.
         ctx.meta.setdefault(_WORDS, tuple(args))
         return super().parse_args(ctx, spell_out_local(args))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the command's own options, then those of every command."""
         own: list[tuple[str, str]] = []
         shared: list[tuple[str, str]] = []
         for parameter in self.get_params(ctx):
@@ -184,6 +131,53 @@ class Group(Command, click.Group):
     """The program itself, whose options are parsed and listed as those of its commands."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands and the options in the program's help."""
         self.format_commands(ctx, formatter)
         super().format_options(ctx, formatter)
+
+
+def command(
+    name: str,
+    *,
+    examples: Iterable[str],
+    kind: type[Command] = Command,
+    context_settings: dict[str, Any] | None = None,
+) -> Callable[[Callable[Concatenate[GlobalOptions, ...], int]], click.Command]:
+    """Make a function a command of this name; its docstring is the help, closed by examples."""
+
+    def decorate(function: Callable[Concatenate[GlobalOptions, ...], int]) -> click.Command:
+        @functools.wraps(function)
+        def run(**arguments: Any) -> int:  # noqa: ANN401  # click passes what the options are
+            options = _read_global_options(click.get_current_context())
+            # SIGTERM ends a command as Ctrl-C does: with a message, and the terminal as it was.
+            interrupted = handling(signal.default_int_handler, signal.SIGTERM)
+            with log_lines() if options.debug else nullcontext(), interrupted:
+                try:
+                    return function(options, **arguments)
+                except BrokenPipeError:
+                    # The reader of our output has what it wanted.
+                    return ExitCode.OK
+                except (ModuleNotFoundError, click.ClickException, click.Abort):
+                    raise
+                except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # no traceback ever reaches a user
+                    return report(error, options.output, debug=options.debug)
+
+        epilog = as_written("Examples", examples)
+        make = click.command(name, cls=kind, epilog=epilog, context_settings=context_settings)
+        return make(run)
+
+    return decorate
+
+
+def as_written(heading: str, lines: Iterable[str]) -> str:
+    """Make a section of an epilog, whose lines click does not wrap."""
+    return "\n".join(("\b", f"{heading}:", *(f"  {line}" for line in lines)))
+
+
+def _read_global_options(context: click.Context) -> GlobalOptions:
+    options = GlobalOptions(**context.meta.get(_OPTIONS, {}), words=context.meta[_WORDS])
+    other = "--endpoint-url" if options.endpoint_url is not None else "--profile"
+    if options.local is not None and (options.endpoint_url or options.profile_name) is not None:
+        raise click.UsageError(
+            f"--local brings its own endpoint and credentials; leave {other} out."
+        )
+    return options

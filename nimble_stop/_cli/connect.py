@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from nimble_stop import NimbleClient
     from nimble_stop._call.deadline import Deadline
     from nimble_stop._cli.command import GlobalOptions
+    from nimble_stop.local import LocalNimble
 
 # Long enough for a person to see STOP_IN_PROGRESS, short enough to wait for.
 _LOCAL_TRANSITION_SECONDS: Final = 2.0
@@ -39,12 +40,7 @@ def open_client(
 ) -> Generator[NimbleClient]:
     """Make the client that the options ask for, and its endpoint if it is the embedded one.
 
-    Args:
-        options: The global options.
-        deadline: When the command must be over; None for the client's own limit of each call.
-
-    Raises:
-        ConfigurationError: There is no region, or a setting is invalid.
+    Without a deadline each call has the client's own limit.
     """
     from nimble_stop import NimbleClient
     from nimble_stop._client.base import bounded
@@ -59,24 +55,23 @@ def open_client(
             }
         else:
             stack.enter_context(_without_aws_configuration())
-            arguments |= stack.enter_context(_local_endpoint(options.local, options.region_name))
+            local = stack.enter_context(_local_endpoint(options.local, options.region_name))
+            arguments |= {
+                "region_name": local.region_name,
+                "credentials": local.credentials,
+                "endpoint_url": local.endpoint_url,
+            }
         try:
             client = stack.enter_context(NimbleClient(**arguments))
-            with _explained_answers(client):
+            try:
                 yield client if deadline is None else bounded(client, deadline)
+            except NimbleStopError as error:
+                explain_answer(error, client)
+                raise
         except ConfigurationError as error:
             if options.local is None:
                 error.add_note(_HINT)
             raise
-
-
-@contextmanager
-def _explained_answers(client: NimbleClient) -> Generator[None]:
-    try:
-        yield
-    except NimbleStopError as error:
-        explain_answer(error, client)
-        raise
 
 
 def explain_answer(error: NimbleStopError, client: NimbleClient) -> None:
@@ -108,22 +103,16 @@ def poll_seconds(options: GlobalOptions) -> float:
     return POLL_SECONDS if options.local is None else _LOCAL_POLL_SECONDS
 
 
-@contextmanager
-def _local_endpoint(db: str, region_name: str | None) -> Generator[dict[str, Any]]:
+def _local_endpoint(db: str, region_name: str | None) -> LocalNimble:
     from nimble_stop.local import LocalNimble
     from nimble_stop.local.endpoint_options import DEFAULT_REGION_NAME
 
-    with LocalNimble(
+    return LocalNimble(
         db=db,
         transition_seconds=_LOCAL_TRANSITION_SECONDS,
         sample=True,
         region_name=region_name or DEFAULT_REGION_NAME,
-    ) as local:
-        yield {
-            "endpoint_url": local.endpoint_url,
-            "region_name": local.region_name,
-            "credentials": local.credentials,
-        }
+    )
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 The rule of this module: whatever happens, standard error gets one sentence that says what, which
 request and what to do next, and never a traceback unless ``--debug`` asks for it. With JSON output
-the sentence comes as one JSON object on one line. No secret is in anything that is written.
+the sentence comes as one JSON object on one line. It names options of the command line where the
+library names arguments, and no secret is in anything that is written.
 """
 
 from __future__ import annotations
@@ -12,24 +13,49 @@ import logging
 import os
 import sys
 import traceback
+from collections.abc import Mapping
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
-from nimble_stop._cli.terminal.documents import failure_document
-from nimble_stop._cli.terminal.wording import SomeFailedError, advice, headline
-from nimble_stop._cli.terminal.writing import Output, folded, is_terminal, note
+from nimble_stop._cli.terminal.text import one_line
+from nimble_stop._cli.terminal.writing import SCHEMA_VERSION, Output, folded, is_terminal, note
 from nimble_stop.exceptions import (
     ConfigurationError,
     DeadlineExceededError,
+    NimbleStopError,
     RequestValidationError,
     ServiceError,
+    TransportError,
 )
+from nimble_stop.models import StreamingSession, member_name
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
 PROGRAM: Final = "nimble-stop"
+_OPTIONS: Final = {
+    "region_name": "--region",
+    "profile_name": "--profile",
+    "endpoint_url": "--endpoint-url",
+    "studio_id": "STUDIO_ID",
+    "session_id": "SESSION_ID",
+    "session_ids": "SESSION_ID",
+    "owned_by": "--owned-by",
+    "created_by": "--created-by",
+    "retention": "--retention",
+    "run_id": "--run-id",
+    "max_concurrency": "--max-concurrency",
+    "deadline": "--deadline",
+}
+_ADVICE: Final = (
+    (DeadlineExceededError, "Allow more time with --deadline, or repeat the command."),
+    (TransportError, "Check the network and --endpoint-url, then repeat the command."),
+)
+# What every exception has; and what is written under the same names, in the command line's words.
+_NO_ATTRIBUTES: Final = frozenset({*dir(Exception()), "message", "advice"})
+# An answer that cannot be understood may be a whole page; its beginning says whose it is.
+_LONGEST_BODY: Final = 4096
 _SECRETS: Final = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 # AWS's have 40 characters and more. A short one, as tests use, may be a word of any sentence.
 _SHORTEST_SECRET: Final = 16
@@ -57,14 +83,8 @@ class ExitCode(IntEnum):
         return member
 
 
-_CODES: Final = (
-    (SomeFailedError, ExitCode.SOME_FAILED),
-    (RequestValidationError, ExitCode.USAGE),
-    (ConfigurationError, ExitCode.CONFIGURATION),
-    (DeadlineExceededError, ExitCode.DEADLINE),
-    (ServiceError, ExitCode.REFUSED),
-    (KeyboardInterrupt, ExitCode.INTERRUPTED),
-)
+class SomeFailedError(Exception):
+    """Some sessions of several failed; the result of each says why."""
 
 
 class CommandError(Exception):
@@ -76,9 +96,14 @@ class CommandError(Exception):
         self.next_step = next_step
 
 
-def exit_code(error: BaseException) -> ExitCode:
-    """Choose the exit code that an error stands for."""
-    return next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.OTHER)
+_CODES: Final = (
+    (SomeFailedError, ExitCode.SOME_FAILED),
+    (RequestValidationError, ExitCode.USAGE),
+    (ConfigurationError, ExitCode.CONFIGURATION),
+    (DeadlineExceededError, ExitCode.DEADLINE),
+    (ServiceError, ExitCode.REFUSED),
+    (KeyboardInterrupt, ExitCode.INTERRUPTED),
+)
 
 
 def report(
@@ -88,26 +113,100 @@ def report(
     error, next_step = failure, ""
     if isinstance(failure, CommandError):
         error, next_step = failure.error, failure.next_step
-    code = exit_code(error)
+    code = next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.OTHER)
     if debug and error.__traceback__ is not None:
-        _write("".join(traceback.format_exception(error)).rstrip())
-    sentence = _joined(f"{PROGRAM}: {headline(error)}", advice(error))
+        note(without_secrets("".join(traceback.format_exception(error)).rstrip()))
+    sentence = f"{PROGRAM}: {headline(error)} {advice(error)}".rstrip()
     if output is not Output.TABLE:
-        _write(json.dumps(failure_document(error, code, next_step)))
+        described = {**error_document(error), "next": next_step or None}
+        failure_document = {"schemaVersion": SCHEMA_VERSION, "error": described, "exitCode": code}
+        text = json.dumps(failure_document)
     elif is_terminal(sys.stderr):
         # A command to be copied stands on a line of its own, and whole.
-        _write("\n".join(part for part in (folded(sentence), next_step) if part))
+        text = f"{folded(sentence)}\n{next_step}"
     else:
-        _write(_joined(sentence, next_step))
+        text = f"{sentence} {next_step}"
+    note(without_secrets(text.rstrip()))
     return code
 
 
-def _joined(*parts: str) -> str:
-    return " ".join(part for part in parts if part)
+def message(error: BaseException) -> str:
+    """Say what happened."""
+    if isinstance(error, KeyboardInterrupt):
+        return "Interrupted."
+    if isinstance(error, NimbleStopError):
+        return _in_our_words(error, error.message)
+    if isinstance(error, SomeFailedError):
+        return str(error)
+    if isinstance(error, OSError):
+        return _closed(f"Reading or writing failed: {error.strerror or one_line(str(error))}")
+    text = one_line(str(error))
+    return _closed(f"Unexpected {type(error).__name__}{f': {text}' if text else ''}")
 
 
-def _write(text: str) -> None:
-    note(without_secrets(text))
+def headline(error: BaseException) -> str:
+    """Say what happened on one line, with the details of the request if there was one."""
+    if isinstance(error, NimbleStopError):
+        return _closed(one_line(_in_our_words(error, str(error))))
+    return message(error)
+
+
+def advice(error: BaseException) -> str:
+    """Say what to do next."""
+    if isinstance(error, (KeyboardInterrupt, SomeFailedError)):
+        # The next step names the command to go on with; a note would name Python's arguments.
+        return ""
+    for kind, text in _ADVICE:
+        if isinstance(error, kind) and type(error).advice == kind.advice:
+            return text
+    if notes := getattr(error, "__notes__", None):
+        return " ".join(notes)
+    if isinstance(error, NimbleStopError):
+        return error.advice.replace("with the same client token", "with the same --run-id")
+    if isinstance(error, OSError):
+        return "Check where its input comes from and its output goes to, then repeat the command."
+    return "This is a mistake in nimble-stop: please report it with what --debug shows."
+
+
+def _in_our_words(error: NimbleStopError, text: str) -> str:
+    """Name the option instead of the argument, and say why the last attempt failed."""
+    argument = isinstance(error, RequestValidationError) and error.argument
+    if argument and argument in _OPTIONS and text.startswith(argument):
+        return f"{_OPTIONS[argument]}{text.removeprefix(argument)}"
+    cause: BaseException | None = error
+    while isinstance(cause, DeadlineExceededError):
+        cause = cause.__cause__
+    if cause is not error and isinstance(cause, NimbleStopError):
+        return f"{text} The last attempt failed: {cause}"
+    return text
+
+
+def _closed(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def error_document(error: BaseException) -> dict[str, Any]:
+    """Describe an error; one of the library has its attributes, properties too."""
+    names = dir(error) if isinstance(error, NimbleStopError) else ()
+    return {
+        "type": type(error).__name__,
+        "message": message(error),
+        "advice": advice(error) or None,
+        **{
+            member_name(name): _plain(getattr(error, name))
+            for name in names
+            if not name.startswith("_") and name not in _NO_ATTRIBUTES
+        },
+    }
+
+
+def _plain(value: object) -> object:
+    """Put a value into a form that JSON has."""
+    if isinstance(value, StreamingSession):
+        return value.to_dict()
+    if isinstance(value, bytes):
+        return value[:_LONGEST_BODY].decode(errors="backslashreplace")
+    return dict(cast("Mapping[str, str]", value)) if isinstance(value, Mapping) else value
 
 
 def without_secrets(text: str) -> str:

@@ -15,7 +15,7 @@ from nimble_stop._config.options import DEADLINE_SECONDS
 from nimble_stop.models import StreamingSessionState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from nimble_stop import NimbleClient
     from nimble_stop.models import StreamingSession
@@ -30,12 +30,10 @@ class Words(click.Choice[str]):
         super().__init__([str(word) for word in words], case_sensitive=False)
 
     def normalize_choice(self, choice: object, ctx: click.Context | None) -> str:
-        """Spell a word in capitals."""
         del ctx
         return str(choice).upper()
 
     def get_invalid_choice_message(self, value: object, ctx: click.Context | None) -> str:
-        """Name the words that there are."""
         del ctx
         return f"{value!r} is none of {', '.join(self.choices)}."
 
@@ -117,16 +115,16 @@ class Filters:
     created_by: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
 
-    def sessions(self, client: NimbleClient, studio_id: str) -> Iterator[StreamingSession]:
-        """Read the studio's sessions that fit."""
-        for session in client.list_sessions(
-            studio_id, owned_by=self.owned_by, created_by=self.created_by
-        ):
-            tags = session.tags or {}
-            if (not self.states or session.state in self.states) and all(
-                tags.get(key) == value for key, value in self.tags
-            ):
-                yield session
+    def list_sessions(self, client: NimbleClient, studio_id: str) -> Iterable[StreamingSession]:
+        """Read the sessions of the right persons; the service knows no other filters."""
+        return client.list_sessions(studio_id, owned_by=self.owned_by, created_by=self.created_by)
+
+    def fit(self, session: StreamingSession) -> bool:
+        """Whether a session's state and tags are right."""
+        tags = session.tags or {}
+        return (not self.states or session.state in self.states) and all(
+            tags.get(key) == value for key, value in self.tags
+        )
 
     def __str__(self) -> str:
         """Describe the filters, to be put behind what they filter."""

@@ -11,6 +11,7 @@ import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+    from types import FrameType
 
     from nimble_stop._call.deadline import Deadline
 
@@ -32,13 +33,7 @@ def ending_early(
 ) -> Generator[None]:
     """Call ``cancel``, in another thread, at the first signal or when the deadline is over.
 
-    The second signal ends the program at once.
-
-    Args:
-        ending: Keeps why.
-        cancel: Keeps further stops from beginning; may be called in any thread.
-        deadline: When it is over; None for never.
-        say: Shows a line of text; may be called in any thread.
+    The second signal ends the program at once. ``say`` shows a line of text, in any thread.
     """
 
     def over() -> None:
@@ -56,28 +51,23 @@ def ending_early(
         # Not in the handler: whatever was interrupted may hold the locks that this needs.
         threading.Thread(target=interrupt, daemon=True).start()
 
+    remaining = 0.0 if deadline is None else max(deadline.remaining, 0.0)
     # No lock waits longer than that: some 292 years.
-    remaining = threading.TIMEOUT_MAX if deadline is None else deadline.remaining
-    timer = threading.Timer(min(max(remaining, 0.0), threading.TIMEOUT_MAX), over)
+    timer = threading.Timer(min(remaining, threading.TIMEOUT_MAX), over)
     timer.daemon = True
     if deadline is not None:
         timer.start()
     try:
-        with _handling(on_signal, signal.SIGINT, signal.SIGTERM):
+        with handling(on_signal, signal.SIGINT, signal.SIGTERM):
             yield
     finally:
         timer.cancel()
 
 
 @contextmanager
-def sigterm_as_interrupt() -> Generator[None]:
-    """Let SIGTERM end a command as Ctrl-C does: with a message, and the terminal as it was."""
-    with _handling(signal.default_int_handler, signal.SIGTERM):
-        yield
-
-
-@contextmanager
-def _handling(handler: Callable[..., object], *numbers: signal.Signals) -> Generator[None]:
+def handling(
+    handler: Callable[[int, FrameType | None], object], *numbers: signal.Signals
+) -> Generator[None]:
     """Handle signals; only the main thread may, and only there they arrive."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -24,7 +24,7 @@ from jsonschema import Draft202012Validator
 
 import nimble_stop
 from nimble_stop.__main__ import main
-from nimble_stop._cli.terminal import documents
+from nimble_stop._cli import terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 STUDIO = "studio-1"
 SCHEMA: dict[str, Any] = json.loads(
-    Path(documents.__file__).with_name("schema.json").read_text(encoding="utf-8")
+    Path(terminal.__file__).with_name("schema.json").read_text(encoding="utf-8")
 )
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
-from nimble_stop._cli.command import GlobalOptions, Group, command, global_options
+from nimble_stop._cli.command import GlobalOptions, Group, command
 from nimble_stop._cli.terminal.writing import Output
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ def parse(*words: str) -> GlobalOptions:
     read: list[GlobalOptions] = []
 
     @click.group(cls=Group)
-    @global_options
     def program() -> None:
         pass
 

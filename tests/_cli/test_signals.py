@@ -7,7 +7,7 @@ import time
 import pytest
 
 from nimble_stop._call.deadline import Deadline
-from nimble_stop._cli.signals import Ending, ending_early, sigterm_as_interrupt
+from nimble_stop._cli.signals import Ending, ending_early, handling
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -65,10 +65,13 @@ def test_a_deadline_that_was_met_does_nothing() -> None:
     assert threading.active_count() == before
 
 
-def test_sigterm_is_an_interrupt_to_a_command() -> None:
-    """Whatever waits is ended as by Ctrl-C, and afterwards the signal is what it was."""
+def test_a_handler_is_put_back() -> None:
+    """Whatever waits is ended by it, and afterwards the signal is what it was."""
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), sigterm_as_interrupt():
+    with (
+        pytest.raises(KeyboardInterrupt),
+        handling(signal.default_int_handler, signal.SIGTERM),
+    ):
         signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) == before
 

@@ -37,13 +37,16 @@ def test_it_serves_until_a_signal(number: signal.Signals) -> None:
     """It prints how to reach it, serves, logs, and ends cleanly, whatever is connected."""
     with serving(sample=True) as (process, environment):
         local = reach(environment)
+        assert process.stderr is not None
         assert stop(local, "demo-studio", "artist-1").status == 200
         with connect(local), connect(local) as half_open:
             half_open.sendall(b"GET / HT")
+            # A thread writes the log, so the signal waits for the line of the stop.
+            line = process.stderr.readline()
             process.send_signal(number)
-            output, log = process.communicate(timeout=10)
+            output, log = process.communicate(timeout=60)
     assert output == f"ended by {int(number)}\n"
-    assert "StopStreamingSession 'demo-studio'/'artist-1' -> 200 applied" in log
+    assert "StopStreamingSession 'demo-studio'/'artist-1' -> 200 applied" in line
     assert "Traceback" not in log
 
 

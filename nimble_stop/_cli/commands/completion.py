@@ -26,7 +26,6 @@ class _LocalAware(ShellComplete):
     """Completion that knows that ``--local`` takes no word of its own."""
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
-        """Complete the last word of a command line."""
         return super().get_completions(spell_out_local(args), incomplete)
 
 

@@ -14,8 +14,7 @@ import click
 
 from nimble_stop._cli.child_process import child_runner
 from nimble_stop._cli.command import Command, command
-from nimble_stop._cli.terminal.documents import SCHEMA_VERSION, document_of
-from nimble_stop._cli.terminal.writing import Output, note, write
+from nimble_stop._cli.terminal.writing import SCHEMA_VERSION, Output, document_of, note, write
 from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -39,11 +38,10 @@ class ServeCommand(Command):
     """A command that has the endpoint's options, which are loaded when somebody asks for them."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """List the command's parameters."""
         return [*_endpoint_options(), *super().get_params(ctx)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the command's words; those of COMMAND are not ours to parse."""
+        # Those of COMMAND are not ours to parse.
         words = args[args.index("--") + 1 :] if "--" in args else []
         rest = super().parse_args(ctx, args)
         if list(ctx.params["command_words"]) != words:

@@ -16,9 +16,8 @@ from nimble_stop._cli.options import (
     quiet_option,
     requests_deadline_option,
 )
-from nimble_stop._cli.stopping.single import read_if_allowed, wait_until_stopped
-from nimble_stop._cli.terminal.states import show_states
-from nimble_stop._cli.terminal.tables import write_session, write_sessions
+from nimble_stop._cli.stopping.single import OneSession
+from nimble_stop._cli.terminal.tables import show_states, write_session, write_sessions
 from nimble_stop._cli.terminal.text import printable
 from nimble_stop._cli.terminal.writing import Output, note
 from nimble_stop._config.options import WAIT_SECONDS
@@ -47,7 +46,7 @@ def list_(shared: GlobalOptions, studio_id: str, deadline: Deadline | None, **fi
     """
     chosen = Filters(**filters)
     with open_client(shared, deadline=deadline) as client:
-        sessions = chosen.sessions(client, studio_id)
+        sessions = filter(chosen.fit, chosen.list_sessions(client, studio_id))
         count = write_sessions(sessions, shared.output, datetime.now(UTC))
     if not count and shared.output is Output.TABLE:
         note(f"No sessions in {printable(studio_id)}{chosen}.")
@@ -96,19 +95,10 @@ def wait(
         open_client(shared, deadline=deadline) as client,
         show_states(session_id, quiet=quiet or programs, plain=shared.debug) as history,
     ):
+        waiting = OneSession(client, studio_id, session_id, history.add)
         # A wait outlasts outages, but not an endpoint that cannot be reached from the beginning.
-        session = read_if_allowed(client, studio_id, session_id)
-        if session is not None:
-            history.add(session)
-        session = wait_until_stopped(
-            client,
-            studio_id,
-            session_id,
-            deadline=deadline,
-            poll_seconds=poll_seconds(shared),
-            on_read=history.add,
-            known=session,
-        )
+        known = waiting.read_if_allowed()
+        session = waiting.wait_until_stopped(deadline, poll_seconds(shared), known)
     if programs:
         write_session(session, shared.output, datetime.now(UTC))
     elif not quiet:

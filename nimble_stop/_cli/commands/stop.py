@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,9 +12,8 @@ from nimble_stop._cli.command import command
 from nimble_stop._cli.connect import endpoint_name, open_client, poll_seconds
 from nimble_stop._cli.failures import ExitCode
 from nimble_stop._cli.options import Filters, Words, deadline_option, filter_options, quiet_option
-from nimble_stop._cli.stopping.presentation import Presentation
+from nimble_stop._cli.stopping.presentation import Presentation, ResumeHint
 from nimble_stop._cli.stopping.preview import check_confirmable, confirm_deletion, show_dry_run
-from nimble_stop._cli.stopping.resuming import ResumeHint, RunId
 from nimble_stop._cli.stopping.run import Run
 from nimble_stop._cli.stopping.run_record import RunRecord
 from nimble_stop._cli.stopping.selection import Selection, select
@@ -92,19 +93,24 @@ def stop(
     standard input is a line up to its first tab. Of one session that is named, the result is the
     session; of several, a result for each.
     """
-    run = RunId.from_option(run_id)
+    if run_id == "":
+        raise click.UsageError("--run-id must not be empty.")
+    resumed = run_id is not None
+    # A new one says when the run began.
+    run_id = run_id or f"stop-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     selection = Selection(
         studio_id=studio_id,
         session_ids=session_ids,
         everything=everything,
         filters=Filters(**filters),
-        resumed=run.given,
+        resumed=resumed,
     )
     to_confirm = retention == VolumeRetentionMode.DELETE and not yes and not dry_run
     if to_confirm:
         check_confirmable(from_stdin=selection.from_stdin)
     options = StopOptions(
-        run_id=run,
+        run_id=run_id,
+        resumed=resumed,
         retention=retention,
         wait=wait,
         max_concurrency=max_concurrency,
@@ -118,14 +124,14 @@ def stop(
         debug=shared.debug,
         hint=ResumeHint(
             words=shared.words,
-            run_id=run.text,
+            run_id=run_id,
             from_stdin=selection.from_stdin,
             in_memory=shared.in_memory,
         ),
     )
     with open_client(shared, deadline=deadline) as client:
-        record = RunRecord.of(endpoint_name(shared, client), studio_id, run.text)
-        named_before = record.read() if run.given and not shared.in_memory else ()
+        record = RunRecord(endpoint_name(shared, client), studio_id, run_id)
+        named_before = record.read() if resumed and not shared.in_memory else ()
         if dry_run:
             return show_dry_run(client, selection, named_before, retention, shared.output)
         targets = select(client, selection, named_before)
@@ -134,7 +140,7 @@ def stop(
         if to_confirm and targets.session_ids and not confirm_deletion(targets):
             note("Nothing was stopped.")
             return ExitCode.INTERRUPTED
-        if (run.given or everything) and not shared.in_memory:
+        if (resumed or everything) and not shared.in_memory:
             record.add(targets.session_ids)
         if selection.single is not None:
             return presentation.one(client, studio_id, selection.single, options)

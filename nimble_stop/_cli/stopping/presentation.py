@@ -6,23 +6,30 @@ everything ends in a `CommandError` that has the command to go on with.
 
 from __future__ import annotations
 
+import shlex
 import sys
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final, TypeAlias
+from contextlib import contextmanager, nullcontext, suppress
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
 
-from nimble_stop._cli.connect import explain_answer
-from nimble_stop._cli.failures import CommandError, ExitCode
-from nimble_stop._cli.stopping.counts import Counts
-from nimble_stop._cli.stopping.single import stop_one
-from nimble_stop._cli.terminal.documents import document_of, result_document
-from nimble_stop._cli.terminal.states import show_states
+from nimble_stop._cli.failures import (
+    PROGRAM,
+    CommandError,
+    ExitCode,
+    SomeFailedError,
+    advice,
+    error_document,
+    headline,
+)
+from nimble_stop._cli.stopping.single import OneSession, explain
+from nimble_stop._cli.terminal.tables import show_states
 from nimble_stop._cli.terminal.text import counted, printable, volumes
-from nimble_stop._cli.terminal.wording import SomeFailedError, advice, headline
 from nimble_stop._cli.terminal.writing import (
+    SCHEMA_VERSION,
     Output,
-    console,
+    document_of,
     folded,
     is_terminal,
     json_writer,
@@ -35,33 +42,64 @@ from nimble_stop.exceptions import DeadlineExceededError, NimbleStopError
 from nimble_stop.models import StreamingSession
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Sequence
 
-    from rich.console import Console, RenderableType
+    from rich.console import Console
 
     from nimble_stop import NimbleClient, StopResult
-    from nimble_stop._cli.stopping.resuming import ResumeHint
-    from nimble_stop._cli.stopping.run import Run
-    from nimble_stop._cli.stopping.selection import Selection, Targets
+    from nimble_stop._cli.stopping.live import RunProgress
+    from nimble_stop._cli.stopping.run import Counts, Run
+    from nimble_stop._cli.stopping.selection import Selection
     from nimble_stop._cli.stopping.single import StopOptions
 
 Show: TypeAlias = "Callable[[StopResult], None]"
 
 # Of more sessions than that a terminal shows the failures only; the counts have the rest.
 _MOST_LINES: Final = 20
-_REFRESH_PER_SECOND: Final = 5
+
+
+@attrs.frozen(kw_only=True)
+class ResumeHint:
+    """Says how a run is resumed: with the same command line, and the run's id."""
+
+    words: Sequence[str]
+    run_id: str
+    from_stdin: bool
+    in_memory: bool
+
+    def text(self, purpose: str = "To resume") -> str:
+        """Give the command that resumes the run, if it can be resumed."""
+        if self.in_memory:
+            return "The embedded endpoint was in memory and is gone; --local=FILE keeps it."
+        source = " with the same ids on standard input" if self.from_stdin else ""
+        return f"{purpose}{source}: {self.command}"
+
+    @property
+    def command(self) -> str:
+        kept = [PROGRAM]
+        rest = iter(self.words)
+        for word in rest:
+            if word == "--":
+                rest = iter(("--", *rest))
+                break
+            if word == "--run-id":
+                next(rest, None)
+            elif not word.startswith("--run-id="):
+                kept.append(word)
+        return " ".join(_shell_word(word) for word in (*kept, "--run-id", self.run_id, *rest))
+
+
+def _shell_word(word: str) -> str:
+    """Quote a word so that a shell takes it as it is; bash, zsh and ksh for odd characters."""
+    if word.isprintable():
+        return shlex.quote(word)
+    escaped = word.replace("\\", "\\\\").replace("'", "\\'")
+    return f"$'{printable(escaped)}'"
 
 
 @attrs.frozen(kw_only=True)
 class Presentation:
-    """How results are shown.
-
-    Args:
-        output: What standard output is written for.
-        quiet: Whether a person reads only what failed.
-        debug: Whether log lines are written too.
-        hint: Says how the run is resumed.
-    """
+    """How results are shown; ``quiet`` leaves a person only what failed."""
 
     output: Output
     quiet: bool
@@ -73,30 +111,30 @@ class Presentation:
         """Whether a person reads what is going on."""
         return self.output is Output.TABLE and not self.quiet
 
+    def _say(self, text: str) -> None:
+        if self._talks:
+            note(folded(text))
+
     def nothing(self, selection: Selection) -> ExitCode:
         """Say that there is nothing to stop."""
         if not self.quiet:
             note(folded(f"Nothing to stop: no session{selection}."))
         if self.output is Output.JSON:
-            with json_writer(self.output):
-                pass
+            write("[]")
         return ExitCode.OK
 
     def one(
         self, client: NimbleClient, studio_id: str, session_id: str, options: StopOptions
     ) -> ExitCode:
         """Stop a session, show the states that it goes through, and what became of it."""
-        say = note if self._talks else _say_nothing
         try:
             with show_states(session_id, quiet=not self._talks, plain=self.debug) as history:
-                session = stop_one(
-                    client, studio_id, session_id, options, on_read=history.add, say=say
-                )
+                one = OneSession(client, studio_id, session_id, history.add)
+                session = one.stop(options, self._say)
         except KeyboardInterrupt as error:
             raise CommandError(error, self.hint.text()) from error
         except NimbleStopError as error:
-            options.run_id.explain(error)
-            explain_answer(error, client)
+            explain(error, client, options)
             if error.outcome_unknown or error.retryable:
                 raise CommandError(error, self.hint.text()) from error
             raise
@@ -107,51 +145,45 @@ class Presentation:
         return ExitCode.OK
 
     def many(self, run: Run) -> ExitCode:
-        """Make a run, show how it goes on, and what became of the sessions."""
-        targets = run.targets
-        counts = Counts(len(targets), len(targets.settled))
-        if self._talks:
-            # Should the program be killed, this is what the run can be resumed with.
-            note(folded(f"Run {printable(self.hint.run_id)}: {_extent(targets)}."))
+        """Make a run, show how it goes on, and what became of the sessions.
+
+        It goes on when results cannot be written any more, and its summary still comes.
+        """
+        targets, began = run.targets, monotonic()
+        before = f", {len(targets.settled):,} named before to account for"
+        # Should the program be killed, this is what the run can be resumed with.
+        self._say(
+            f"Run {printable(self.hint.run_id)}: {counted(len(targets.session_ids), 'session')} "
+            f"to stop{before if targets.settled else ''}."
+        )
         try:
-            with (
-                self._live_console(counts) as live,
-                self._results(counts.total, live) as show,
-                run.begin(counts.feed, note if live is None else live.print) as results,
-            ):
-                for result in results:
-                    counts.add(result)
-                    show(result)
+            self._show(run)
         except (KeyboardInterrupt, OSError) as error:
             raise CommandError(error, self.hint.text()) from error
         finally:
             if self._talks:
                 with suppress(OSError):
-                    rows = counts.rows(targets.studio_id, self.hint.run_id)
+                    took = monotonic() - began
+                    rows = run.counts.rows(targets.studio_id, self.hint.run_id, took)
                     write_rows(rows, stream=sys.stderr)
-        return self._conclude(run, counts)
+        return self._conclude(run)
 
-    @contextmanager
-    def _results(self, total: int, live: Console | None) -> Generator[Show]:
-        """Show results while that is possible.
-
-        The run goes on when they cannot be written any more, and its summary still comes.
-
-        Raises:
-            OSError: Results could not be written although somebody reads them; after the run.
-        """
+    def _show(self, run: Run) -> None:
+        progress = self._live_display(run.counts)
+        live = progress.console if progress else None
         failure: OSError | None = None
-
-        def show_while_possible(result: StopResult) -> None:
-            nonlocal failure
-            if failure is None:
-                try:
-                    show(result)
-                except OSError as error:
-                    failure = error
-
-        with suppress(BrokenPipeError), self._writer(total, live) as show:
-            yield show_while_possible
+        with (
+            progress or nullcontext(),
+            suppress(BrokenPipeError),
+            self._writer(run.counts.total, live) as show,
+            run.begin(live.print if live else note) as results,
+        ):
+            for result in results:
+                if failure is None:
+                    try:
+                        show(result)
+                    except OSError as error:
+                        failure = error
             if failure is not None:
                 raise failure
 
@@ -169,46 +201,18 @@ class Presentation:
                 )
             )
 
-    @contextmanager
-    def _live_console(self, counts: Counts) -> Generator[Console | None]:
-        """Show the live display, if there is a terminal that nothing else is written to."""
+    def _live_display(self, counts: Counts) -> RunProgress | None:
+        """Make the live display, if there is a terminal that nothing else is written to."""
         mixed = self.output is not Output.TABLE and is_terminal(sys.stdout)
         if self.debug or self.quiet or mixed or not is_terminal(sys.stderr):
-            yield None
-            return
-        from rich.progress import BarColumn, Progress
-        from rich.text import Text
+            return None
+        from nimble_stop._cli.stopping.live import RunProgress
 
-        class RunProgress(Progress):
-            """A bar with the pace and the counts below it, as they are at each refresh."""
+        return RunProgress(counts)
 
-            def get_renderables(self) -> Iterator[RenderableType]:
-                for task in self.task_ids:
-                    self.update(task, completed=counts.ended)
-                yield self.make_tasks_table(self.tasks)
-                yield Text(counts.pace)
-                yield Text(counts.in_words, "dim")
-
-        terminal = console(sys.stderr)
-        progress = RunProgress(
-            BarColumn(bar_width=None),
-            console=terminal,
-            expand=True,
-            refresh_per_second=_REFRESH_PER_SECOND,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        progress.add_task("", total=counts.total)
-        with progress:
-            yield terminal
-
-    def _conclude(self, run: Run, counts: Counts) -> ExitCode:
-        """Choose the exit code, or the error that says what to do next.
-
-        Raises:
-            CommandError: Not everything is done.
-        """
+    def _conclude(self, run: Run) -> ExitCode:
+        """Choose the exit code, or raise the error that says what to do next."""
+        counts = run.counts
         if run.ending.interrupted:
             raise CommandError(KeyboardInterrupt(), self.hint.text())
         if run.ending.deadline_exceeded or counts.deadline_exceeded:
@@ -227,17 +231,11 @@ class Presentation:
         return self.hint.text(f"To try {which} again") if hopeful else ""
 
 
-def _say_nothing(text: str) -> None:
-    del text
-
-
 def _print_above(live: Console, result: StopResult, total: int) -> None:
     from rich.text import Text
 
-    if result.error is not None:
-        live.print(Text(result_line(result), "red"))
-    elif total <= _MOST_LINES:
-        live.print(Text(result_line(result)))
+    if result.error is not None or total <= _MOST_LINES:
+        live.print(Text(result_line(result), "red" if result.error else ""))
 
 
 def result_line(result: StopResult) -> str:
@@ -250,9 +248,15 @@ def result_line(result: StopResult) -> str:
     return f"{name}: {printable(session.state or 'UNKNOWN')}{again}, volumes {volumes(session)}"
 
 
-def _extent(targets: Targets) -> str:
-    """Say how many sessions a run is about."""
-    text = f"{counted(len(targets.session_ids), 'session')} to stop"
-    if not targets.settled:
-        return text
-    return f"{text}, {len(targets.settled):,} named before to account for"
+def result_document(result: StopResult, run_id: str) -> dict[str, Any]:
+    """Describe one session's result for a program."""
+    return {
+        "schemaVersion": SCHEMA_VERSION,
+        "sessionId": result.session_id,
+        "session": result.session.to_dict() if result.session else None,
+        "error": error_document(result.error) if result.error else None,
+        "runId": run_id,
+        "clientToken": result.client_token,
+        "attempts": result.attempts,
+        "repeated": result.repeated,
+    }

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from nimble_stop._cli.failures import ExitCode
-from nimble_stop._cli.stopping.selection import read_sessions, select
+from nimble_stop._cli.failures import ExitCode, headline
+from nimble_stop._cli.stopping.selection import read_session, select
 from nimble_stop._cli.terminal.tables import write_sessions
 from nimble_stop._cli.terminal.text import counted, printable
-from nimble_stop._cli.terminal.wording import headline
 from nimble_stop._cli.terminal.writing import folded, note
 from nimble_stop.exceptions import NimbleStopError, ResourceNotFoundException
 from nimble_stop.models import StreamingSessionState as State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from nimble_stop import NimbleClient
     from nimble_stop._cli.stopping.selection import Selection, Targets
@@ -40,49 +39,45 @@ def show_dry_run(
     found = _find(client, selection, named_before)
     sessions = [each for each in found.values() if not isinstance(each, NimbleStopError)]
     write_sessions(sessions, output, datetime.now(UTC))
-    problems = list(_problems(found, resumed=selection.resumed))
-    for problem in problems:
-        note(folded(printable(problem)))
-    stoppable = counted(len(found) - len(problems), "session")
+    stoppable = 0
+    for session_id, each in found.items():
+        problem = _problem(each, resumed=selection.resumed)
+        if problem:
+            note(folded(printable(f"{session_id}: {problem}")))
+        else:
+            stoppable += 1
     volumes = f" with --retention {retention}" if retention else ""
-    note(folded(f"Dry run: {stoppable} would be stopped{volumes}; nothing was."))
-    return ExitCode.SOME_FAILED if problems else ExitCode.OK
+    would_be = f"{counted(stoppable, 'session')} would be stopped{volumes}"
+    note(folded(f"Dry run: {would_be}; nothing was."))
+    return ExitCode.OK if stoppable == len(found) else ExitCode.SOME_FAILED
 
 
 def _find(
     client: NimbleClient, selection: Selection, named_before: Sequence[str]
 ) -> Mapping[str, StreamingSession | NimbleStopError]:
+    studio_id = selection.studio_id
     if selection.single is not None:
-        return {selection.single: client.get_session(selection.studio_id, selection.single)}
+        return {selection.single: client.get_session(studio_id, selection.single)}
     if not selection.everything:
-        return read_sessions(client, selection.studio_id, selection.named())
+        return {each: read_session(client, studio_id, each) for each in selection.named()}
     targets = select(client, selection, named_before)
     failed = {id_: each for id_, each in targets.settled.items() if isinstance(each, Exception)}
     return {**targets.listed, **failed}
 
 
-def _problems(
-    found: Mapping[str, StreamingSession | NimbleStopError], *, resumed: bool
-) -> Iterator[str]:
-    """Say which sessions would not be stopped, and why."""
-    for session_id, each in found.items():
-        if isinstance(each, ResourceNotFoundException):
-            yield f"{session_id}: there is no such session"
-        elif isinstance(each, NimbleStopError):
-            yield f"{session_id}: {headline(each)}"
-        elif each.state != State.READY and not (resumed and each.state == State.STOP_IN_PROGRESS):
-            yield f"{session_id}: a stop would be refused, because it is {each.state}"
+def _problem(found: StreamingSession | NimbleStopError, *, resumed: bool) -> str:
+    """Say why a session would not be stopped, if it would not."""
+    if isinstance(found, ResourceNotFoundException):
+        return "there is no such session"
+    if isinstance(found, NimbleStopError):
+        return headline(found)
+    if found.state == State.READY or (resumed and found.state == State.STOP_IN_PROGRESS):
+        return ""
+    return f"a stop would be refused, because it is {found.state}"
 
 
 def check_confirmable(*, from_stdin: bool) -> None:
-    """Refuse to delete volumes when nobody can be asked, before anything else happens.
-
-    Args:
-        from_stdin: Whether standard input holds the sessions' ids.
-
-    Raises:
-        UsageError: There is no terminal to ask at.
-    """
+    """Refuse to delete volumes when nobody can be asked, before anything else happens."""
     if from_stdin or not sys.stdin.isatty():
         raise click.UsageError(
             "--retention DELETE deletes volumes for good, and without a terminal nobody can be "
@@ -91,11 +86,7 @@ def check_confirmable(*, from_stdin: bool) -> None:
 
 
 def confirm_deletion(targets: Targets) -> bool:
-    """Ask whether the volumes of these sessions may be deleted.
-
-    Raises:
-        Abort: The question was interrupted, or standard input ended.
-    """
+    """Ask whether the volumes of these sessions may be deleted."""
     ids = targets.session_ids
     named = ", ".join(printable(session_id) for session_id in ids[:_NAMED])
     more = f" and {len(ids) - _NAMED:,} more" if len(ids) > _NAMED else ""

@@ -17,9 +17,8 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
-import attrs
 import click
 
 from nimble_stop._cli.terminal.text import printable
@@ -48,24 +47,13 @@ def state_folder() -> Path:
     return Path("~/.local/state/nimble-stop").expanduser()
 
 
-@attrs.frozen
 class RunRecord:
-    """The record of one run.
+    """The record of one run, in a folder of its own."""
 
-    Args:
-        folder: Where the run's files are.
-        about: What the run is; every file repeats it.
-    """
-
-    folder: Path
-    about: dict[str, str]
-
-    @classmethod
-    def of(cls, endpoint: str, studio_id: str, run_id: str) -> RunRecord:
-        """Find the record of a run."""
-        about = {"endpoint": endpoint, "studioId": studio_id, "runId": run_id}
-        name = hashlib.sha256(json.dumps(about).encode()).hexdigest()[:32]
-        return cls(state_folder() / "runs" / name, about)
+    def __init__(self, endpoint: str, studio_id: str, run_id: str) -> None:
+        self._about = {"endpoint": endpoint, "studioId": studio_id, "runId": run_id}
+        name = hashlib.sha256(json.dumps(self._about).encode()).hexdigest()[:32]
+        self.folder = state_folder() / "runs" / name
 
     def read(self) -> tuple[str, ...]:
         """Give the ids of all sessions that the run has named, the oldest first."""
@@ -80,7 +68,7 @@ class RunRecord:
             new = [session_id for session_id in session_ids if session_id not in known]
             if new:
                 self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._write({"schemaVersion": 1, **self.about, "sessionIds": new})
+                self._write({"schemaVersion": 1, **self._about, "sessionIds": new})
             if self.folder.is_dir():
                 os.utime(self.folder)
                 _drop_old(self.folder.parent)
@@ -118,13 +106,11 @@ def _failure_noted(what: str) -> Generator[None]:
 
 
 def _ids_in(file: Path) -> list[str]:
+    document: Any = json.loads(file.read_text(encoding="ascii"))
     try:
-        ids: object = json.loads(file.read_text(encoding="ascii"))["sessionIds"]
+        return [str(session_id) for session_id in document["sessionIds"]]
     except (KeyError, TypeError) as error:
-        raise ValueError(f"{file} has no sessionIds.") from error
-    if not isinstance(ids, list):
-        raise ValueError(f"The sessionIds of {file} are no list.")  # as any other wrong value
-    return [str(session_id) for session_id in cast("list[object]", ids)]
+        raise ValueError(f"{file} has no list of sessionIds.") from error
 
 
 def _drop_old(runs: Path) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 import attrs
 import click
 
-from nimble_stop._api.arguments import checked_id
 from nimble_stop._cli.options import Filters
 from nimble_stop._cli.terminal.text import printable
 from nimble_stop._cli.terminal.writing import note
@@ -18,13 +17,12 @@ from nimble_stop.exceptions import (
     ResourceNotFoundException,
     UnexpectedStateError,
 )
-from nimble_stop.models import StreamingSessionState as State
+from nimble_stop.models import StreamingSession, StreamingSessionState as State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from nimble_stop import NimbleClient
-    from nimble_stop.models import StreamingSession
 
 _STDIN: Final = "-"
 # Only a READY session can be stopped. One whose stop is under way is taken up by a repetition.
@@ -35,12 +33,8 @@ _TO_STOP: Final = (State.READY, State.STOP_IN_PROGRESS)
 class Selection:
     """What the command line says about the sessions, checked for contradictions.
 
-    Args:
-        studio_id: The studio.
-        session_ids: The sessions that are named; ``-`` alone stands for standard input.
-        everything: Whether all of the studio's sessions that fit the filters are meant.
-        filters: What they must be like.
-        resumed: Whether an earlier run may have had the same run id.
+    Without names it is everything that fits the filters; ``resumed`` is whether an earlier run may
+    have had the same run id.
     """
 
     studio_id: str
@@ -63,7 +57,6 @@ class Selection:
 
     @property
     def from_stdin(self) -> bool:
-        """Whether the sessions' ids come from standard input."""
         return self.session_ids == (_STDIN,)
 
     @property
@@ -85,15 +78,10 @@ class Selection:
 
 @attrs.frozen(kw_only=True)
 class Targets:
-    """The sessions of a run.
+    """The sessions of a run: those to stop, and as they were if they were read.
 
-    Args:
-        studio_id: Their studio.
-        session_ids: The ids of those to stop, each once.
-        listed: Those of them that were read, as they were.
-        settled: Other sessions that the run has named before, and that no stop is sent for: as
-            they are, or why they are not stopped.
-        named_before: All that the run has named before.
+    Those that are settled have been named before, and no stop is sent for them: each as it is, or
+    why it is not stopped.
     """
 
     studio_id: str
@@ -109,35 +97,28 @@ class Targets:
 
 
 def select(client: NimbleClient, selection: Selection, named_before: Sequence[str]) -> Targets:
-    """Read which sessions are meant.
-
-    Args:
-        client: Reads them.
-        selection: What the command line says.
-        named_before: The sessions that the run has named before; ``--all`` accounts for them too.
-
-    Raises:
-        NimbleStopError: The studio's sessions cannot be read.
-    """
+    """Read which sessions are meant; ``--all`` accounts for those too that were named before."""
     studio_id, before = selection.studio_id, frozenset(named_before)
     if not selection.everything:
         return Targets(studio_id=studio_id, session_ids=selection.named(), named_before=before)
     states = selection.filters.states or (_TO_STOP if selection.resumed else (State.READY,))
     filters = attrs.evolve(selection.filters, states=states)
-    listed = {
-        session.session_id: session
-        for session in filters.sessions(client, studio_id)
-        if session.session_id
-    }
-    others = [session_id for session_id in named_before if session_id not in listed]
+    listed: dict[str, StreamingSession] = {}
+    others: dict[str, StreamingSession | NimbleStopError] = {}
+    for session in filters.list_sessions(client, studio_id):
+        session_id = session.session_id or ""
+        if session_id and filters.fit(session):
+            listed[session_id] = session
+        elif session_id in before:
+            others[session_id] = session
     settled: dict[str, StreamingSession | NimbleStopError] = {}
-    for session_id, found in read_sessions(client, studio_id, others).items():
-        if isinstance(found, NimbleStopError):
-            settled[session_id] = found
-        elif found.state in _TO_STOP:
-            listed[session_id] = found
-        else:
-            settled[session_id] = _settle(found)
+    for session_id in named_before:
+        if session_id not in listed:
+            found = others.get(session_id) or read_session(client, studio_id, session_id)
+            if isinstance(found, StreamingSession) and found.state in _TO_STOP:
+                listed[session_id] = found
+            else:
+                settled[session_id] = _settle(found)
     return Targets(
         studio_id=studio_id,
         session_ids=tuple(listed),
@@ -147,49 +128,29 @@ def select(client: NimbleClient, selection: Selection, named_before: Sequence[st
     )
 
 
-def _settle(session: StreamingSession) -> StreamingSession | NimbleStopError:
+def _settle(found: StreamingSession | NimbleStopError) -> StreamingSession | NimbleStopError:
     """Give a session that has stopped, and an error for any other."""
     from nimble_stop._flows.waiting import has_stopped
 
+    if isinstance(found, NimbleStopError):
+        return found
     try:
-        if has_stopped(session):
-            return session
+        if has_stopped(found):
+            return found
     except NimbleStopError as error:
         return error
     return UnexpectedStateError(
-        f"Session {session.session_id!r} is {session.state} and was not stopped.", session=session
+        f"Session {found.session_id!r} is {found.state} and was not stopped.", session=found
     )
 
 
-def read_sessions(
-    client: NimbleClient, studio_id: str, session_ids: Sequence[str]
-) -> dict[str, StreamingSession | NimbleStopError]:
-    """Read sessions, or why each of the others cannot be read.
-
-    Raises:
-        NimbleStopError: The studio's sessions cannot be listed.
-    """
-    found: dict[str, StreamingSession | NimbleStopError] = {}
-    # Commas separate the ids in a list request, and an id that cannot be sent would spoil it.
-    listable = [session_id for session_id in session_ids if _is_listable(session_id)]
-    if listable:
-        for session in client.list_sessions(studio_id, session_ids=listable):
-            found[session.session_id or ""] = session
-    for session_id in session_ids:
-        if session_id not in found:
-            try:
-                # A deleted session is not listed.
-                found[session_id] = client.get_session(studio_id, session_id)
-            except (ResourceNotFoundException, RequestValidationError) as error:
-                found[session_id] = error
-    return {session_id: found[session_id] for session_id in session_ids}
-
-
-def _is_listable(session_id: str) -> bool:
+def read_session(
+    client: NimbleClient, studio_id: str, session_id: str
+) -> StreamingSession | NimbleStopError:
     try:
-        return "," not in checked_id("session_id", session_id)
-    except RequestValidationError:
-        return False
+        return client.get_session(studio_id, session_id)
+    except (ResourceNotFoundException, RequestValidationError) as error:
+        return error
 
 
 def _stdin_ids() -> Iterator[str]:

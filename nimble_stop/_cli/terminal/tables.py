@@ -1,4 +1,4 @@
-"""Sessions, several with a line each, or one with a line for each of its members.
+"""Sessions: several with a line each, one with all its members, or one as its state changes.
 
 Tables fit the terminal; in a pipe they are lines for other programs, or JSON.
 """
@@ -6,12 +6,13 @@ Tables fit the terminal; in a pipe they are lines for other programs, or JSON.
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from nimble_stop._cli.terminal.documents import document_of
 from nimble_stop._cli.terminal.text import (
     distance,
+    duration,
     moment,
     one_line,
     printable,
@@ -21,8 +22,10 @@ from nimble_stop._cli.terminal.text import (
 from nimble_stop._cli.terminal.writing import (
     Output,
     console,
+    document_of,
     is_terminal,
     json_writer,
+    note,
     write,
     write_json,
     write_rich,
@@ -30,7 +33,7 @@ from nimble_stop._cli.terminal.writing import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from datetime import datetime
 
     from nimble_stop.models import StreamingSession, VolumeConfiguration
@@ -144,3 +147,73 @@ def _backups(session: StreamingSession) -> str:
 def _event(time: datetime | None, person: str | None, now: datetime) -> str:
     by = f"by {printable(person)}" if person else ""
     return " ".join(part for part in (moment(time, now) if time else "", by) if part)
+
+
+class StateHistory:
+    """The states that a session was read in; `on_change` gets a line of text at each change."""
+
+    def __init__(
+        self,
+        session_id: str,
+        on_change: Callable[[str], object],
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._name = printable(session_id)
+        self._on_change = on_change
+        self._clock = clock
+        self._began = clock()
+        self._states: list[str] = []
+
+    def add(self, session: StreamingSession) -> None:
+        state = printable(session.state or "UNKNOWN")
+        if self._states[-1:] != [state]:
+            self._states.append(state)
+            self._on_change(f"{self.latest} after {self._took}")
+
+    @property
+    def latest(self) -> str:
+        return ": ".join((self._name, *self._states[-1:]))
+
+    def write(self, session: StreamingSession) -> None:
+        """Write what became of the session, in a few lines."""
+        rows = [
+            ("session", self._name),
+            ("states", " -> ".join(self._states) or "not read"),
+            ("volumes", volumes(session)),
+            ("took", self._took),
+        ]
+        write_rows(rows, styles={"session": "bold", "states": state_style(session.state or "")})
+
+    @property
+    def _took(self) -> str:
+        return duration(self._clock() - self._began)
+
+
+@contextmanager
+def show_states(session_id: str, *, quiet: bool, plain: bool) -> Generator[StateHistory]:
+    """Show a session's states while the caller reads it.
+
+    In a terminal the latest one stands beside a clock; elsewhere, and if ``plain``, each is a line.
+    """
+    if quiet:
+        yield StateHistory(session_id, lambda _: None)
+        return
+    if plain or not is_terminal(sys.stderr):
+        yield StateHistory(session_id, note)
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    with Progress(
+        SpinnerColumn("line"),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+        console=console(sys.stderr),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    ) as progress:
+        task = progress.add_task(printable(session_id), total=None)
+        history = StateHistory(
+            session_id, lambda _: progress.update(task, description=history.latest)
+        )
+        yield history

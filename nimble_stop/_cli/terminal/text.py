@@ -6,22 +6,14 @@ character that is not printable is escaped, so that an id can neither move the c
 
 from __future__ import annotations
 
-import shlex
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from nimble_stop.models import StreamingSessionState as State, VolumeRetentionMode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from nimble_stop.models import StreamingSession
 
-_MINUTE: Final = 60
-_HOUR: Final = 60 * _MINUTE
-_DAY: Final = 24 * _HOUR
-# From here on tenths of a second are noise.
-_WHOLE_SECONDS: Final = 10
 _STATE_STYLES: Final = {"STOPPED": "green", "READY": "cyan"}
 _VOLUMES_NOW: Final = {
     VolumeRetentionMode.RETAIN: "retained",
@@ -44,30 +36,18 @@ def one_line(text: str) -> str:
     return printable(" ".join(text.split()))
 
 
-def shell_command(words: Iterable[str]) -> str:
-    """Write a command so that a shell takes it as it is; bash, zsh and ksh for odd characters."""
-    return " ".join(_shell_word(word) for word in words)
-
-
-def _shell_word(word: str) -> str:
-    if word.isprintable():
-        return shlex.quote(word)
-    escaped = word.replace("\\", "\\\\").replace("'", "\\'")
-    return f"$'{printable(escaped)}'"
-
-
 def duration(seconds: float) -> str:
-    """Describe a length of time in at most two units."""
-    if seconds < _WHOLE_SECONDS:
+    """Describe a length of time in at most two units; from ten seconds on tenths are noise."""
+    if seconds < 10:  # noqa: PLR2004  # see above
         return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < _MINUTE:
-        return f"{whole} s"
-    if whole < _HOUR:
-        return f"{whole // _MINUTE} min {whole % _MINUTE} s"
-    if whole < _DAY:
-        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"
-    return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def distance(time: datetime, now: datetime) -> str:

@@ -12,7 +12,8 @@ import sys
 import textwrap
 from contextlib import contextmanager, suppress
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import click
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
 
     from rich.console import Console, RenderableType
+
+    from nimble_stop.local import RequestRecord
+    from nimble_stop.models import StreamingSession
+
+# ``schema.json`` beside this module is the contract. A change that breaks a reader raises this.
+SCHEMA_VERSION: Final = 1
 
 
 class Output(StrEnum):
@@ -31,12 +38,7 @@ class Output(StrEnum):
 
 
 def write(text: str, stream: TextIO | None = None, *, end: bool = True) -> None:
-    """Write results to standard output if no other stream is given, as a rule whole lines.
-
-    Raises:
-        BrokenPipeError: Nobody reads any more.
-        OSError: It cannot be written, as on a full disk.
-    """
+    """Write results to standard output if no other stream is given, as a rule whole lines."""
     target: TextIO = stream or sys.stdout
     try:
         click.echo(text, target, nl=end)
@@ -67,12 +69,8 @@ def _discard(stream: TextIO) -> None:
     """
     if stream not in (sys.__stdout__, sys.__stderr__):
         return
-    with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(nowhere, stream.fileno())
-        finally:
-            os.close(nowhere)
+    with suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -88,7 +86,6 @@ def console(stream: TextIO) -> Console:
 
 
 def write_rich(renderable: RenderableType, stream: TextIO | None = None) -> None:
-    """Write what rich renders to a terminal; standard output if None."""
     terminal = console(stream or sys.stdout)
     with terminal.capture() as capture:
         terminal.print(renderable)
@@ -101,13 +98,7 @@ def write_rows(
     styles: Mapping[str, str] | None = None,
     stream: TextIO | None = None,
 ) -> None:
-    """Write labels and values: wrapped beside their labels in a terminal, else a line each.
-
-    Args:
-        rows: The labels and values; values without text are left out.
-        styles: How rich shows the values of some labels.
-        stream: Where to; standard output if None.
-    """
+    """Write labels and values, if there is one: wrapped in a terminal, else a line each."""
     shown = [(label, value) for label, value in rows if value]
     target: TextIO = stream or sys.stdout
     if not is_terminal(target):
@@ -123,6 +114,11 @@ def write_rows(
     for label, value in shown:
         grid.add_row(Text(label, "dim"), Text(value, (styles or {}).get(label, "")))
     write_rich(grid, target)
+
+
+def document_of(described: StreamingSession | RequestRecord) -> dict[str, Any]:
+    """Describe a session in the API's own form, or a request to the embedded endpoint."""
+    return {"schemaVersion": SCHEMA_VERSION, **described.to_dict()}
 
 
 def write_json(document: Mapping[str, Any], output: Output) -> None:

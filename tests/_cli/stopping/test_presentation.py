@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,9 +15,8 @@ import pytest
 import nimble_stop
 from nimble_stop._cli.failures import CommandError, ExitCode
 from nimble_stop._cli.signals import Ending
-from nimble_stop._cli.stopping.counts import Counts
-from nimble_stop._cli.stopping.presentation import Presentation, result_line
-from nimble_stop._cli.stopping.resuming import ResumeHint
+from nimble_stop._cli.stopping.presentation import Presentation, ResumeHint, result_line
+from nimble_stop._cli.stopping.run import Counts
 from nimble_stop._cli.stopping.selection import Targets
 from nimble_stop._cli.terminal.writing import Output
 from nimble_stop.local import Latency, ServiceFailure, StopFails
@@ -31,7 +31,7 @@ from tests._cli.support import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
     from nimble_stop import StopResult
@@ -50,16 +50,14 @@ class FinishedRun:
 
     targets: Targets
     results: list[StopResult]
+    counts: Counts
     ending: Ending = attrs.field(factory=Ending)
 
     @contextmanager
-    def begin(
-        self, feed: Callable[[Iterable[str]], Iterable[str]], say: Callable[[str], object]
-    ) -> Generator[Iterator[StopResult]]:
+    def begin(self, say: Callable[[str], object]) -> Generator[Iterator[StopResult]]:
         """Give the results."""
-        list(feed(self.targets.session_ids))
         say("a word")
-        yield iter(self.results)
+        yield map(self.counts.add, self.results)
 
 
 def present(
@@ -73,7 +71,7 @@ def present(
     targets = Targets(studio_id=STUDIO, session_ids=tuple(str(each) for each in range(total)))
     hint = ResumeHint(words=(), run_id="run-1", from_stdin=False, in_memory=False)
     presentation = Presentation(output=output, quiet=quiet, debug=debug, hint=hint)
-    return presentation.many(cast("Run", FinishedRun(targets, list(results))))
+    return presentation.many(cast("Run", FinishedRun(targets, list(results), Counts(total, total))))
 
 
 def test_all_are_stopped_and_reported(studio: LocalNimble, cli: Cli) -> None:
@@ -131,7 +129,7 @@ def test_a_second_interrupt_leaves_at_once(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nimble_stop._cli.stopping.counts.Counts.add", interrupt)
+    monkeypatch.setattr("nimble_stop._cli.stopping.run.Counts.add", interrupt)
     ran = cli("stop", STUDIO, "--all", "--run-id", "run-1")
     assert ran.code == 130
     assert "sessions  " in ran.err
@@ -348,20 +346,14 @@ def test_a_reader_that_went_away_ends_the_results(
 
 @pytest.mark.parametrize("output", list(Output))
 def test_results_that_cannot_be_written_are_an_error_after_the_run(
-    output: Output, monkeypatch: pytest.MonkeyPatch
+    output: Output, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A full disk keeps no session from being stopped, and is an error in the end."""
-    counted: list[StopResult] = []
-
-    def count(_: Counts, result: StopResult) -> None:
-        counted.append(result)
-
-    monkeypatch.setattr(Counts, "add", count)
     monkeypatch.setattr(sys, "stdout", FakeStream(OSError(errno.ENOSPC, "No space left")))
     with pytest.raises(CommandError) as raised:
         present(2, DONE, DONE, output=output)
     assert isinstance(raised.value.error, OSError)
-    assert len(counted) == 2
+    assert capsys.readouterr().err.count("2 STOPPED") == (output is Output.TABLE)
 
 
 @pytest.mark.parametrize("output", list(Output))
@@ -391,3 +383,51 @@ def test_a_result_is_a_line() -> None:
         session_id="x", session=None, error=None, client_token=None, attempts=0
     )
     assert result_line(bare) == "x: UNKNOWN, volumes not given by the service"
+
+
+def hint(
+    *words: str, run_id: str = "run-1", from_stdin: bool = False, in_memory: bool = False
+) -> ResumeHint:
+    """Make the hint of a run."""
+    return ResumeHint(words=words, run_id=run_id, from_stdin=from_stdin, in_memory=in_memory)
+
+
+@pytest.mark.parametrize(
+    ("words", "resumed"),
+    [
+        (["stop", "s", "a"], ["stop", "s", "a", "--run-id", "new id"]),
+        (["stop", "s", "--run-id", "old", "a"], ["stop", "s", "a", "--run-id", "new id"]),
+        (["stop", "--run-id=old", "s", "a b"], ["stop", "s", "a b", "--run-id", "new id"]),
+        (["stop", "s", "--", "--run-id"], ["stop", "s", "--run-id", "new id", "--", "--run-id"]),
+    ],
+)
+def test_the_command_that_resumes_is_the_same_with_the_run_id(
+    words: list[str], resumed: list[str]
+) -> None:
+    """A shell reads it back to the same words; an older run id is replaced."""
+    assert shlex.split(hint(*words, run_id="new id").command) == ["nimble-stop", *resumed]
+
+
+@pytest.mark.parametrize(
+    ("word", "quoted"),
+    [
+        ("studio-1", "studio-1"),
+        ("it's", "'it'\"'\"'s'"),
+        ("x\ny", "$'x\\ny'"),
+        ("\x1b'\\", "$'\\x1b\\'\\\\'"),
+    ],
+)
+def test_a_command_is_quoted_for_a_shell(word: str, quoted: str) -> None:
+    """A word goes through a shell as it is, and no control character is shown raw."""
+    assert hint("stop", word).command == f"nimble-stop stop {quoted} --run-id run-1"
+
+
+def test_the_hint_fits_the_run() -> None:
+    """Ids on standard input are needed again, and an endpoint in memory has nothing to resume."""
+    assert hint("stop", "s", "-").text() == "To resume: nimble-stop stop s - --run-id run-1"
+    assert (
+        hint("stop", "s", "-", from_stdin=True)
+        .text("To go on")
+        .startswith("To go on with the same ids on standard input: nimble-stop ")
+    )
+    assert "nimble-stop" not in hint("stop", "s", "a", in_memory=True).text()

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import nimble_stop
+from nimble_stop._cli.stopping.run import Counts
 from nimble_stop.local import Latency, ServiceFailure, StopFails
-from tests._cli.support import STUDIO, resume_of, start_again
+from tests._cli.support import STUDIO, make_result, resume_of, start_again
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,14 +52,25 @@ def test_fail_fast_begins_nothing_after_a_failure(studio: LocalNimble, cli: Cli)
 
 
 @pytest.mark.nimble_local(transition_seconds=None)
-def test_the_deadline_ends_a_run(studio: LocalNimble, cli: Cli) -> None:
+def test_the_deadline_ends_a_run(
+    studio: LocalNimble, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is under way is reported as it is, and the exit code is 124."""
-    ran = cli("stop", STUDIO, "--all", "--wait", "--deadline", "1")
+
+    class TimerUntilAllAreStopping(threading.Timer):
+        """A deadline that is over when every session is being stopped, however long that takes."""
+
+        def run(self) -> None:
+            while any(session.state == "READY" for session in studio.sessions.values()):
+                time.sleep(0.01)
+            self.function()
+
+    monkeypatch.setattr(threading, "Timer", TimerUntilAllAreStopping)
+    ran = cli("stop", STUDIO, "--all", "--wait", "--deadline", "1000")
     assert ran.code == 124
     assert ran.out.count("STOP_IN_PROGRESS") == 3
-    assert "The deadline of 1 s is over: 3 STOP_IN_PROGRESS." in ran.err
+    assert "The deadline of 1000 s is over: 3 STOP_IN_PROGRESS." in ran.err
     assert resume_of(ran.err)[:4] == ["stop", STUDIO, "--all", "--wait"]
-    assert studio.requests
 
 
 def test_a_request_that_takes_too_long_ends_a_run_too(studio: LocalNimble, cli: Cli) -> None:
@@ -271,3 +284,60 @@ def test_one_deadline_is_for_the_whole_command(studio: LocalNimble, cli: Cli) ->
     assert ran.code == 124
     late = next(result for result in ran.lines if result["sessionId"] == "artist-2")
     assert late["error"]["message"].startswith("The deadline of 0.8 s is over")
+
+
+def test_every_session_is_counted() -> None:
+    """Every session is in exactly one of the counts, at any time."""
+    counts = Counts(10)
+    assert counts.in_words == "10 not begun"
+    ids = counts.feed(str(number) for number in range(10))
+    for _ in range(6):
+        next(ids)
+    counts.add(make_result())
+    counts.add(make_result(state="STOP_IN_PROGRESS", repeated=True))
+    counts.add(make_result(state=None))
+    counts.add(make_result(error=nimble_stop.ConflictException("busy")))
+    assert counts.in_words == (
+        "1 STOPPED, 1 STOP_IN_PROGRESS, 1 UNKNOWN, 1 failed, 2 under way, 4 not begun"
+    )
+    assert (counts.ended, counts.left, counts.repeated) == (4, 4, 1)
+    assert not counts.deadline_exceeded
+    counts.add(make_result(error=nimble_stop.DeadlineExceededError("late")))
+    assert counts.deadline_exceeded
+
+
+def test_the_summary_shows_the_whole() -> None:
+    """Studio, counts, volumes, what was repeated, the time, and the run's id."""
+    counts = Counts(2)
+    list(counts.feed(["a", "b"]))
+    counts.add(make_result())
+    counts.add(make_result(state="STOP_IN_PROGRESS", repeated=True))
+    assert dict(counts.rows("studio-1", "run-1", 61)) == {
+        "studio": "studio-1",
+        "sessions": "1 STOPPED, 1 STOP_IN_PROGRESS",
+        "volumes": "1 retained, 1 will be retained",
+        "repeated": "1 that this run had stopped before",
+        "took": "1 min 1 s",
+        "run id": "run-1",
+    }
+    assert dict(Counts(0).rows("s", "r", 0))["repeated"] == ""
+
+
+def test_what_no_stop_is_sent_for_has_begun_already() -> None:
+    """It is neither under way nor waiting to begin once its result is there."""
+    counts = Counts(2, begun=1)
+    assert counts.in_words == "1 under way, 1 not begun"
+    counts.add(make_result(repeated=True))
+    assert counts.in_words == "1 STOPPED, 1 not begun"
+
+
+def test_failures_that_no_repetition_mends_are_counted() -> None:
+    """A stop that failed, and a session that was started again, stay as they are."""
+    counts = Counts(3)
+    for error in (
+        nimble_stop.StopFailedError("x"),
+        nimble_stop.UnexpectedStateError("x"),
+        nimble_stop.ThrottlingException("x"),
+    ):
+        counts.add(make_result(error=error))
+    assert (counts.failed, counts.final) == (3, 2)

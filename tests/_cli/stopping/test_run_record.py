@@ -21,7 +21,7 @@ def record(
     endpoint: str = "http://h", studio_id: str = "studio-1", run_id: str = "run-1"
 ) -> RunRecord:
     """Find the record of a run."""
-    return RunRecord.of(endpoint, studio_id, run_id)
+    return RunRecord(endpoint, studio_id, run_id)
 
 
 def test_a_run_that_is_new_has_named_nothing() -> None:
@@ -74,20 +74,20 @@ def test_a_file_that_was_not_finished_does_not_count(monkeypatch: pytest.MonkeyP
     assert record().read() == ()
 
 
-def _add(folder: Path, ids: Sequence[str]) -> None:
-    RunRecord(folder, {}).add(ids)
+def _add(ids: Sequence[str]) -> None:
+    record().add(ids)
 
 
-def test_two_commands_at_once_lose_nothing(tmp_path: Path) -> None:
+def test_two_commands_at_once_lose_nothing() -> None:
     """Each writes a file of its own."""
     context = multiprocessing.get_context("spawn")
     groups = [[f"{writer}-{number}" for number in range(20)] for writer in range(3)]
-    processes = [context.Process(target=_add, args=(tmp_path, ids)) for ids in groups]
+    processes = [context.Process(target=_add, args=(ids,)) for ids in groups]
     for process in processes:
         process.start()
     for process in processes:
         process.join(60)
-    assert set(RunRecord(tmp_path, {}).read()) == {name for ids in groups for name in ids}
+    assert set(record().read()) == {name for ids in groups for name in ids}
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"sessionIds": 1}'])

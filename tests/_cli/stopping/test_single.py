@@ -9,7 +9,7 @@ import pytest
 
 import nimble_stop
 from nimble_stop._call.deadline import Deadline
-from nimble_stop._cli.stopping.single import wait_until_stopped
+from nimble_stop._cli.stopping.single import OneSession
 from nimble_stop._client.base import bounded
 from nimble_stop.local import ResetAfterChange, ServiceFailure, StopFails
 from tests._cli.support import STUDIO, start_again
@@ -156,19 +156,12 @@ def test_a_deadline_that_the_stop_used_up_ends_the_wait(
     deadline = Deadline(60, lambda: clock.monotonic)
     clock.advance(60)
     stopping = nimble_client.stop_session(STUDIO, "artist-1")
+    session = OneSession(bounded(nimble_client, deadline), STUDIO, "artist-1", lambda _: None)
     with pytest.raises(
         nimble_stop.DeadlineExceededError,
         match=r"The deadline of 60 s is over .* It was STOP_IN_PROGRESS when last read",
     ):
-        wait_until_stopped(
-            bounded(nimble_client, deadline),
-            STUDIO,
-            "artist-1",
-            deadline=deadline,
-            poll_seconds=1,
-            on_read=lambda _: None,
-            known=stopping,
-        )
+        session.wait_until_stopped(deadline, 1, stopping)
 
 
 def test_an_interrupt_shows_how_to_resume(
@@ -220,3 +213,8 @@ def test_the_librarys_own_deadline_is_reported(
     assert "The deadline of 900 s is over" in ran.err
     assert "--run-id" in ran.err
     assert studio.requests
+
+
+def test_an_empty_run_id_is_refused(cli: Cli) -> None:
+    """It would name nothing."""
+    assert cli("stop", STUDIO, "artist-1", "--run-id", "").code == 2

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +10,9 @@ from jsonschema import Draft202012Validator
 
 import nimble_stop
 from nimble_stop import exceptions
-from nimble_stop._cli.terminal.documents import (
-    SCHEMA_VERSION,
-    document_of,
-    error_document,
-    failure_document,
-    result_document,
-)
+from nimble_stop._cli.failures import CommandError, error_document, report
+from nimble_stop._cli.stopping.presentation import result_document
+from nimble_stop._cli.terminal.writing import SCHEMA_VERSION, Output, document_of
 from tests._cli.support import SCHEMA, STUDIO, check_document, make_result, validate
 
 if TYPE_CHECKING:
@@ -71,41 +68,24 @@ def test_the_schema_is_one() -> None:
 def test_every_attribute_of_an_error_is_there(
     kind: type[nimble_stop.NimbleStopError],
     make: Callable[[type[nimble_stop.NimbleStopError]], nimble_stop.NimbleStopError],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """It has its name in camelCase, a value or null, and its place in the schema."""
     error = make(kind)
     document = error_document(error)
+    report(CommandError(error, "Smile."), Output.JSON)
+    check_document(json.loads(capsys.readouterr().err), "failure")
     for name in vars(error):
         if not name.startswith("_"):
             assert re.sub(r"_(.)", lambda match: match[1].upper(), name) in document
     assert {"type", "message", "advice"} <= set(document)
     assert document["type"] == kind.__name__
-    check_document(failure_document(error, 254, "Smile."), "failure")
 
 
 def test_the_schema_names_no_attribute_that_there_is_not() -> None:
     """What a program may search for exists in some error."""
     written = {name for kind in ERRORS for name in error_document(kind())}
     assert set(SCHEMA["$defs"]["error"]["properties"]) == written | {"next"}
-
-
-def test_other_failures_have_only_what_they_say() -> None:
-    """An interrupt has no request, and a mistake of ours no advice of the service."""
-    assert error_document(KeyboardInterrupt()) == {
-        "type": "KeyboardInterrupt",
-        "message": "Interrupted.",
-        "advice": None,
-    }
-    check_document(failure_document(RuntimeError("x"), 255, ""), "failure")
-    assert failure_document(RuntimeError("x"), 255, "")["error"]["next"] is None
-
-
-def test_an_answer_that_cannot_be_understood_is_cut() -> None:
-    """Its beginning says who sent it; bytes that are no text are escaped."""
-    error = nimble_stop.ResponseDecodeError("x", body=b"\xff" + b"a" * 100_000)
-    body = error_document(error)["body"]
-    assert body.startswith("\\xffaaa")
-    assert len(body) < 5000
 
 
 def test_a_result_has_every_attribute() -> None:

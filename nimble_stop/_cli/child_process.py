@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from nimble_stop._cli.signals import handling
@@ -36,11 +35,25 @@ def child_runner() -> Generator[Callable[[str, Sequence[str], Mapping[str, str]]
     It returns the exit code, or as a shell does 128 and the number of the signal that ended it.
     """
     received: list[int] = []
+
+    def run(program: str, command: Sequence[str], environment: Mapping[str, str]) -> int:
+        with _signals(blocked=False):
+            child = subprocess.Popen(command, executable=program, env=environment)  # noqa: S603  # the user's own
+        while child.poll() is None:
+            _wait(child)
+            while received:
+                number = received.pop(0)
+                # Who has sent it is not known. A terminal sends Ctrl-C to the program too, as
+                # Windows does.
+                if number == signal.SIGTERM or not (os.name == "nt" or sys.stdin.isatty()):
+                    child.send_signal(number)
+        return child.returncode if child.returncode >= 0 else _SIGNALLED - child.returncode
+
     with (
         handling(lambda number, _: received.append(number), *_PASSED_ON),
         _signals(blocked=True),
     ):
-        yield partial(_run, received)
+        yield run
 
 
 @contextmanager
@@ -55,21 +68,6 @@ def _signals(*, blocked: bool) -> Generator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, previous)
-
-
-def _run(
-    received: list[int], program: str, command: Sequence[str], environment: Mapping[str, str]
-) -> int:
-    with _signals(blocked=False):
-        child = subprocess.Popen(command, executable=program, env=environment)  # noqa: S603  # the user's own
-    while child.poll() is None:
-        _wait(child)
-        while received:
-            number = received.pop(0)
-            # Who has sent it is not known. A terminal sends Ctrl-C to the program, and Windows too.
-            if number == signal.SIGTERM or not (os.name == "nt" or sys.stdin.isatty()):
-                child.send_signal(number)
-    return child.returncode if child.returncode >= 0 else _SIGNALLED - child.returncode
 
 
 def _wait(child: subprocess.Popen[bytes]) -> None:

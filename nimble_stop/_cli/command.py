@@ -40,6 +40,13 @@ class GlobalOptions:
     debug: bool = False
     words: tuple[str, ...] = ()
 
+    def __attrs_post_init__(self) -> None:
+        other = "--endpoint-url" if self.endpoint_url is not None else "--profile"
+        if self.local is not None and (self.endpoint_url or self.profile_name) is not None:
+            raise click.UsageError(
+                f"--local brings its own endpoint and credentials; leave {other} out."
+            )
+
     @property
     def in_memory(self) -> bool:
         """Whether the embedded endpoint and all its sessions end with the command."""
@@ -60,7 +67,7 @@ class SharedOption(click.Option):
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:  # noqa: ANN401  # whatever the option's type makes
     if value == "" and parameter.name == "local":
-        raise click.BadParameter("a file name is missing behind '='.", context, parameter)
+        raise click.BadParameter("a file name is missing behind '='.")
     if value is not None and value is not False:
         context.meta.setdefault(_OPTIONS, {})[parameter.name] = value
 
@@ -147,7 +154,8 @@ def command(
     def decorate(function: Callable[Concatenate[GlobalOptions, ...], int]) -> click.Command:
         @functools.wraps(function)
         def run(**arguments: Any) -> int:  # noqa: ANN401  # click passes what the options are
-            options = _read_global_options(click.get_current_context())
+            meta = click.get_current_context().meta
+            options = GlobalOptions(**meta.get(_OPTIONS, {}), words=meta[_WORDS])
             # SIGTERM ends a command as Ctrl-C does: with a message, and the terminal as it was.
             interrupted = handling(signal.default_int_handler, signal.SIGTERM)
             with log_lines() if options.debug else nullcontext(), interrupted:
@@ -171,13 +179,3 @@ def command(
 def as_written(heading: str, lines: Iterable[str]) -> str:
     """Make a section of an epilog, whose lines click does not wrap."""
     return "\n".join(("\b", f"{heading}:", *(f"  {line}" for line in lines)))
-
-
-def _read_global_options(context: click.Context) -> GlobalOptions:
-    options = GlobalOptions(**context.meta.get(_OPTIONS, {}), words=context.meta[_WORDS])
-    other = "--endpoint-url" if options.endpoint_url is not None else "--profile"
-    if options.local is not None and (options.endpoint_url or options.profile_name) is not None:
-        raise click.UsageError(
-            f"--local brings its own endpoint and credentials; leave {other} out."
-        )
-    return options

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from nimble_stop._config.options import POLL_SECONDS
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from nimble_stop import NimbleClient
     from nimble_stop._call.deadline import Deadline
     from nimble_stop._cli.command import GlobalOptions
-    from nimble_stop.local import LocalNimble
 
 # Long enough for a person to see STOP_IN_PROGRESS, short enough to wait for.
 _LOCAL_TRANSITION_SECONDS: Final = 2.0
@@ -54,8 +52,17 @@ def open_client(
                 "endpoint_url": options.endpoint_url,
             }
         else:
+            from nimble_stop.local import LocalNimble
+            from nimble_stop.local.endpoint_options import DEFAULT_REGION_NAME
+
+            endpoint = LocalNimble(
+                db=options.local,
+                transition_seconds=_LOCAL_TRANSITION_SECONDS,
+                sample=True,
+                region_name=options.region_name or DEFAULT_REGION_NAME,
+            )
             stack.enter_context(_without_aws_configuration())
-            local = stack.enter_context(_local_endpoint(options.local, options.region_name))
+            local = stack.enter_context(endpoint)
             arguments |= {
                 "region_name": local.region_name,
                 "credentials": local.credentials,
@@ -93,26 +100,9 @@ def explain_answer(error: NimbleStopError, client: NimbleClient) -> None:
         )
 
 
-def endpoint_name(options: GlobalOptions, client: NimbleClient) -> str:
-    """Name the service that a client calls; a store of --local keeps its name on every port."""
-    return client.endpoint_url if options.local is None else Path(options.local).resolve().as_uri()
-
-
 def poll_seconds(options: GlobalOptions) -> float:
     """Choose the longest time between two polls of a wait."""
     return POLL_SECONDS if options.local is None else _LOCAL_POLL_SECONDS
-
-
-def _local_endpoint(db: str, region_name: str | None) -> LocalNimble:
-    from nimble_stop.local import LocalNimble
-    from nimble_stop.local.endpoint_options import DEFAULT_REGION_NAME
-
-    return LocalNimble(
-        db=db,
-        transition_seconds=_LOCAL_TRANSITION_SECONDS,
-        sample=True,
-        region_name=region_name or DEFAULT_REGION_NAME,
-    )
 
 
 @contextmanager

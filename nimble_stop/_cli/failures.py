@@ -76,7 +76,6 @@ class ExitCode(IntEnum):
     OTHER = 255, "anything else"
 
     def __new__(cls, code: int, meaning: str) -> Self:
-        """Make a number that has a meaning."""
         member = int.__new__(cls, code)
         member._value_ = code
         member.meaning = meaning
@@ -131,7 +130,6 @@ def report(
 
 
 def message(error: BaseException) -> str:
-    """Say what happened."""
     if isinstance(error, KeyboardInterrupt):
         return "Interrupted."
     if isinstance(error, NimbleStopError):
@@ -152,7 +150,6 @@ def headline(error: BaseException) -> str:
 
 
 def advice(error: BaseException) -> str:
-    """Say what to do next."""
     if isinstance(error, (KeyboardInterrupt, SomeFailedError)):
         # The next step names the command to go on with; a note would name Python's arguments.
         return ""

@@ -50,14 +50,10 @@ def deadline_option(meaning: str, default: float | None = None) -> Callable[[_Fu
     )
 
 
-def _begin_deadline(
-    context: click.Context, parameter: click.Parameter, seconds: float | None
-) -> Deadline | None:
-    if seconds is None:
-        return None
-    if not math.isfinite(seconds):
-        raise click.BadParameter(f"{seconds} is no number of seconds.", context, parameter)
-    return Deadline(seconds, time.monotonic)
+def _begin_deadline(_: click.Context, __: click.Parameter, given: float | None) -> Deadline | None:
+    if given is not None and not math.isfinite(given):
+        raise click.BadParameter(f"{given} is no number of seconds.")
+    return None if given is None else Deadline(given, time.monotonic)
 
 
 requests_deadline_option = deadline_option(
@@ -68,16 +64,11 @@ quiet_option = click.option(
 )
 
 
-def _read_tags(
-    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
-) -> tuple[tuple[str, str], ...]:
-    tags: list[tuple[str, str]] = []
-    for value in values:
-        key, equals, text = value.partition("=")
-        if not (key and equals):
-            raise click.BadParameter(f"{value!r} is not of the form KEY=VALUE.", context, parameter)
-        tags.append((key, text))
-    return tuple(tags)
+def _read_tag(given: str) -> tuple[str, str]:
+    key, equals, value = given.partition("=")
+    if not (key and equals):
+        raise click.BadParameter(f"{given!r} is not of the form KEY=VALUE.")
+    return key, value
 
 
 def filter_options(function: _Function) -> _Function:
@@ -88,7 +79,7 @@ def filter_options(function: _Function) -> _Function:
             "tags",
             metavar="KEY=VALUE",
             multiple=True,
-            callback=_read_tags,
+            type=_read_tag,
             help="Only sessions with this tag; given several times, with all of them.",
         ),
         click.option("--created-by", metavar="USER", help="Only sessions that this user created."),
@@ -120,7 +111,6 @@ class Filters:
         return client.list_sessions(studio_id, owned_by=self.owned_by, created_by=self.created_by)
 
     def fit(self, session: StreamingSession) -> bool:
-        """Whether a session's state and tags are right."""
         tags = session.tags or {}
         return (not self.states or session.state in self.states) and all(
             tags.get(key) == value for key, value in self.tags

@@ -1,1 +1,1 @@
-"""The commands, one file each: the options of a command, and what it does with them."""
+"""The commands: their options, and what they do with them."""

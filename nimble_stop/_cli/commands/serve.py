@@ -123,10 +123,15 @@ def serve(
     if shared.region_name is not None:
         options["region_name"] = shared.region_name
     given = {name: value for name, value in options.items() if value is not None}
-    if command_words:
-        return _serve_program(given, command_words)
-    _serve_until_signal(given, shared.output, env_format)
-    return 0
+    if not command_words:
+        _serve_until_signal(given, shared.output, env_format)
+        return 0
+    program = shutil.which(command_words[0])
+    if program is None:
+        raise click.UsageError(f"there is no program {command_words[0]!r} that can be run.")
+    with child_runner() as run, _setting_up(), _make_endpoint(given) as local:
+        _note_address(local)
+        return run(program, command_words, local.environment_changes().applied_to(os.environ))
 
 
 def _check(shared: GlobalOptions, command_words: Sequence[str]) -> None:
@@ -141,15 +146,6 @@ def _check(shared: GlobalOptions, command_words: Sequence[str]) -> None:
         )
     if shared.output is Output.JSONL and command_words:
         raise click.UsageError("COMMAND has standard output for itself; leave --output jsonl out.")
-
-
-def _serve_program(given: dict[str, Any], command_words: Sequence[str]) -> int:
-    program = shutil.which(command_words[0])
-    if program is None:
-        raise click.UsageError(f"there is no program {command_words[0]!r} that can be run.")
-    with child_runner() as run, _setting_up(), _make_endpoint(given) as local:
-        _note_address(local)
-        return run(program, command_words, local.environment_changes().applied_to(os.environ))
 
 
 def _serve_until_signal(given: dict[str, Any], output: Output, env_format: str) -> None:

@@ -98,6 +98,8 @@ def wait(
         waiting = OneSession(client, studio_id, session_id, history.add)
         # A wait outlasts outages, but not an endpoint that cannot be reached from the beginning.
         known = waiting.read_if_allowed()
+        if known is not None:
+            history.add(known)
         session = waiting.wait_until_stopped(deadline, poll_seconds(shared), known)
     if programs:
         write_session(session, shared.output, datetime.now(UTC))

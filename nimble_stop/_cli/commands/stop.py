@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from nimble_stop._cli.command import command
-from nimble_stop._cli.connect import endpoint_name, open_client, poll_seconds
+from nimble_stop._cli.connect import open_client, poll_seconds
 from nimble_stop._cli.failures import ExitCode
 from nimble_stop._cli.options import Filters, Words, deadline_option, filter_options, quiet_option
 from nimble_stop._cli.stopping.presentation import Presentation, ResumeHint
-from nimble_stop._cli.stopping.preview import check_confirmable, confirm_deletion, show_dry_run
 from nimble_stop._cli.stopping.run import Run
 from nimble_stop._cli.stopping.run_record import RunRecord
-from nimble_stop._cli.stopping.selection import Selection, select
+from nimble_stop._cli.stopping.selection import Selection, confirm_deletion, select, show_dry_run
 from nimble_stop._cli.stopping.single import StopOptions
 from nimble_stop._cli.terminal.writing import note
 from nimble_stop._config.options import DEADLINE_SECONDS, MAX_CONCURRENCY, WAIT_SECONDS
@@ -106,8 +107,11 @@ def stop(
         resumed=resumed,
     )
     to_confirm = retention == VolumeRetentionMode.DELETE and not yes and not dry_run
-    if to_confirm:
-        check_confirmable(from_stdin=selection.from_stdin)
+    if to_confirm and (selection.from_stdin or not sys.stdin.isatty()):
+        raise click.UsageError(
+            "--retention DELETE deletes volumes for good, and without a terminal nobody can be "
+            "asked; confirm with --yes."
+        )
     options = StopOptions(
         run_id=run_id,
         resumed=resumed,
@@ -130,7 +134,9 @@ def stop(
         ),
     )
     with open_client(shared, deadline=deadline) as client:
-        record = RunRecord(endpoint_name(shared, client), studio_id, run_id)
+        # A store of --local keeps its name on every port.
+        store = None if shared.local is None else Path(shared.local).resolve().as_uri()
+        record = RunRecord(store or client.endpoint_url, studio_id, run_id)
         named_before = record.read() if resumed and not shared.in_memory else ()
         if dry_run:
             return show_dry_run(client, selection, named_before, retention, shared.output)

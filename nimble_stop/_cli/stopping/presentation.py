@@ -116,7 +116,6 @@ class Presentation:
             note(folded(text))
 
     def nothing(self, selection: Selection) -> ExitCode:
-        """Say that there is nothing to stop."""
         if not self.quiet:
             note(folded(f"Nothing to stop: no session{selection}."))
         if self.output is Output.JSON:
@@ -129,8 +128,8 @@ class Presentation:
         """Stop a session, show the states that it goes through, and what became of it."""
         try:
             with show_states(session_id, quiet=not self._talks, plain=self.debug) as history:
-                one = OneSession(client, studio_id, session_id, history.add)
-                session = one.stop(options, self._say)
+                named = OneSession(client, studio_id, session_id, history.add)
+                session = named.stop(options, self._say)
         except KeyboardInterrupt as error:
             raise CommandError(error, self.hint.text()) from error
         except NimbleStopError as error:
@@ -179,11 +178,11 @@ class Presentation:
             run.begin(live.print if live else note) as results,
         ):
             for result in results:
-                if failure is None:
-                    try:
+                try:
+                    if failure is None:
                         show(result)
-                    except OSError as error:
-                        failure = error
+                except OSError as error:
+                    failure = error
             if failure is not None:
                 raise failure
 
@@ -221,14 +220,12 @@ class Presentation:
             raise CommandError(error, self.hint.text())
         if counts.stopped < counts.total:
             text = f"Of {counted(counts.total, 'session')}: {counts.shortfall}."
-            raise CommandError(SomeFailedError(text), self._next_step(counts))
+            # Those that a repetition can stop are tried again.
+            hopeful = counts.total - counts.stopped - counts.final
+            which = f"{hopeful:,} of those" if counts.final else "those"
+            again = self.hint.text(f"To try {which} again") if hopeful else ""
+            raise CommandError(SomeFailedError(text), again)
         return ExitCode.OK
-
-    def _next_step(self, counts: Counts) -> str:
-        """Say how those are tried again that a repetition can stop."""
-        hopeful = counts.total - counts.stopped - counts.final
-        which = f"{hopeful:,} of those" if counts.final else "those"
-        return self.hint.text(f"To try {which} again") if hopeful else ""
 
 
 def _print_above(live: Console, result: StopResult, total: int) -> None:

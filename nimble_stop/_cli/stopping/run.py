@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from nimble_stop._cli.signals import Ending, ending_early
-from nimble_stop._cli.stopping.single import explain, ready_again
+from nimble_stop._cli.stopping.single import OneSession, explain
 from nimble_stop._cli.terminal.text import duration, printable, volumes
 from nimble_stop.exceptions import (
     ConfigurationError,
@@ -34,11 +34,8 @@ if TYPE_CHECKING:
 class Counts:
     """How many sessions of a run there are, have begun, and ended in which way.
 
-    Attributes:
-        begun: How many stops have begun, or were never needed.
-        final: How many of the failures no repetition of the run can mend.
-        retentions: What happens to how many sessions' volumes.
-        repeated: How many an earlier run with the same id had stopped before.
+    Those that no stop is sent for have begun, and `final` failures are those that no repetition of
+    the run can mend.
     """
 
     total: int
@@ -78,12 +75,7 @@ class Counts:
         return self.failed + self.stopped
 
     @property
-    def left(self) -> int:
-        return self.total - self.begun
-
-    @property
     def in_words(self) -> str:
-        """How many are in which state."""
         states = (f"{number:,} {state}" for state, number in sorted(self.states.items()))
         return ", ".join(part for part in (*states, self.shortfall) if part)
 
@@ -93,7 +85,7 @@ class Counts:
         counts = (
             (self.failed, "failed"),
             (self.begun - self.ended, "under way"),
-            (self.left, "not begun"),
+            (self.total - self.begun, "not begun"),
         )
         return ", ".join(f"{number:,} {name}" for number, name in counts if number)
 
@@ -176,7 +168,8 @@ class Run:
         again = result.session_id in self.targets.named_before and not result.repeated
         if result.error is None and again and not self.options.wait:
             # The answer may be an old one, but too recent to be recognised.
-            error = ready_again(self._client, self.targets.studio_id, result.session_id)
+            named = OneSession(self._client, self.targets.studio_id, result.session_id)
+            error = named.ready_again()
             if error is not None:
                 result = attrs.evolve(result, session=error.session, error=error, repeated=True)
         if result.error is not None:

@@ -33,11 +33,7 @@ _KEPT_SECONDS: Final = 90 * 24 * 3600
 
 
 def state_folder() -> Path:
-    r"""Say where the program keeps what must last from one command to the next.
-
-    ``$XDG_STATE_HOME/nimble-stop`` if that is set; else ``~/.local/state/nimble-stop``, on macOS
-    ``~/Library/Application Support/nimble-stop``, on Windows ``%APPDATA%\nimble-stop``.
-    """
+    """Say where the program keeps what must last from one command to the next."""
     given = os.environ.get("XDG_STATE_HOME", "")
     # A relative path is invalid: https://specifications.freedesktop.org/basedir-spec/latest/
     if Path(given).is_absolute():

@@ -23,13 +23,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class StopOptions:
-    """How sessions are stopped.
-
-    Args:
-        resumed: Whether an earlier run may have had the same run id.
-        poll_seconds: The longest time between two polls of a wait.
-        deadline: When everything must be over; None for the library's limits.
-    """
+    """How sessions are stopped; ``resumed`` is whether an earlier run may have had the run id."""
 
     run_id: str
     resumed: bool
@@ -48,25 +42,20 @@ class StopOptions:
 
 @attrs.frozen
 class OneSession:
-    """A session that is named.
-
-    Args:
-        client: Sends the requests; it is bounded by the command's deadline.
-        studio_id: The session's studio.
-        session_id: Its id.
-        on_read: Called with the session each time that it was read.
-    """
+    """A session that is named; ``on_read`` gets it each time that it was read."""
 
     client: NimbleClient
     studio_id: str
     session_id: str
-    on_read: Callable[[StreamingSession], object]
+    on_read: Callable[[StreamingSession], object] = lambda _: None
 
     def stop(self, options: StopOptions, say: Callable[[str], object]) -> StreamingSession:
         """Stop the session and give it as it was last read."""
         from nimble_stop._flows.waiting import has_stopped
 
         before = self.read_if_allowed()
+        if before is not None:
+            self.on_read(before)
         session = self.client.stop_session(
             self.studio_id,
             self.session_id,
@@ -79,20 +68,33 @@ class OneSession:
             name = printable(self.session_id)
             say(f"{name}: This run had stopped it before; nothing was done twice.")
         else:
-            if before is not None and options.resumed:
-                error = ready_again(self.client, self.studio_id, self.session_id)
-                if error is not None:
-                    raise error
+            error = self.ready_again() if before is not None and options.resumed else None
+            if error is not None:
+                raise error
             self.on_read(session)
         if not options.wait:
             return session
         return self.wait_until_stopped(options.deadline, options.poll_seconds, session)
 
     def read_if_allowed(self) -> StreamingSession | None:
-        session = _read_if_allowed(self.client, self.studio_id, self.session_id)
-        if session is not None:
-            self.on_read(session)
-        return session
+        """Read the session; a caller that may stop one need not be allowed to read it."""
+        try:
+            return self.client.get_session(self.studio_id, self.session_id)
+        except ServiceError:
+            return None
+
+    def ready_again(self) -> UnexpectedStateError | None:
+        """Read the session after its stop was answered; an error if it is READY all the same.
+
+        The service moves a session to STOP_IN_PROGRESS before it answers its stop, and repeats its
+        answer when the token comes again, whatever the session has become.
+        """
+        session = self.read_if_allowed()
+        if session is None or session.state != State.READY:
+            return None
+        return UnexpectedStateError(
+            f"Session {session.session_id!r} is READY and was not stopped.", session=session
+        )
 
     def wait_until_stopped(
         self, deadline: Deadline | None, poll_seconds: float, known: StreamingSession | None
@@ -113,32 +115,6 @@ class OneSession:
             over = f"The deadline of {seconds:g} s is over and the session has not stopped."
             last = f"It was {known.state} when last read."
             raise DeadlineExceededError(f"{over} {last}", session=known) from error
-
-
-def _read_if_allowed(
-    client: NimbleClient, studio_id: str, session_id: str
-) -> StreamingSession | None:
-    """Read a session; a caller that may stop one need not be allowed to read it."""
-    try:
-        return client.get_session(studio_id, session_id)
-    except ServiceError:
-        return None
-
-
-def ready_again(
-    client: NimbleClient, studio_id: str, session_id: str
-) -> UnexpectedStateError | None:
-    """Read a session whose stop was answered, and give an error if it is READY all the same.
-
-    The service moves a session to STOP_IN_PROGRESS before it answers its stop, and repeats its
-    answer when the token comes again, whatever the session has become.
-    """
-    session = _read_if_allowed(client, studio_id, session_id)
-    if session is None or session.state != State.READY:
-        return None
-    return UnexpectedStateError(
-        f"Session {session.session_id!r} is READY and was not stopped.", session=session
-    )
 
 
 def explain(error: NimbleStopError, client: NimbleClient, options: StopOptions) -> None:

@@ -175,7 +175,6 @@ class StateHistory:
         return ": ".join((self._name, *self._states[-1:]))
 
     def write(self, session: StreamingSession) -> None:
-        """Write what became of the session, in a few lines."""
         rows = [
             ("session", self._name),
             ("states", " -> ".join(self._states) or "not read"),
@@ -195,11 +194,8 @@ def show_states(session_id: str, *, quiet: bool, plain: bool) -> Generator[State
 
     In a terminal the latest one stands beside a clock; elsewhere, and if ``plain``, each is a line.
     """
-    if quiet:
-        yield StateHistory(session_id, lambda _: None)
-        return
-    if plain or not is_terminal(sys.stderr):
-        yield StateHistory(session_id, note)
+    if quiet or plain or not is_terminal(sys.stderr):
+        yield StateHistory(session_id, (lambda _: None) if quiet else note)
         return
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 

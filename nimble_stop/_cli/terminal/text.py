@@ -64,7 +64,6 @@ def moment(time: datetime, now: datetime) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Give a number and its noun."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 

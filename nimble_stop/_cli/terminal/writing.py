@@ -43,7 +43,11 @@ def write(text: str, stream: TextIO | None = None, *, end: bool = True) -> None:
     try:
         click.echo(text, target, nl=end)
     except OSError:
-        _discard(target)
+        # Let the interpreter's last flush of a stream of the process succeed. Any other stream
+        # belongs to the program that put it in place, and so does its descriptor.
+        if target in (sys.__stdout__, sys.__stderr__):
+            with suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), target.fileno())
         raise
 
 
@@ -60,17 +64,6 @@ def folded(text: str) -> str:
     return textwrap.fill(
         text, console(sys.stderr).width, break_long_words=False, break_on_hyphens=False
     )
-
-
-def _discard(stream: TextIO) -> None:
-    """Let the interpreter's last flush of a standard stream of the process succeed.
-
-    Any other stream belongs to the program that put it in place, and so does its descriptor.
-    """
-    if stream not in (sys.__stdout__, sys.__stderr__):
-        return
-    with suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def is_terminal(stream: TextIO) -> bool:

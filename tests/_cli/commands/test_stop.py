@@ -62,9 +62,18 @@ def test_a_state_replaces_ready_in_what_is_reported(studio: LocalNimble, cli: Cl
     assert studio.requests
 
 
-def test_volumes_are_not_deleted_without_a_word(studio: LocalNimble, cli: Cli) -> None:
-    """Without a terminal and without --yes it is a usage error, and nothing is sent."""
-    ran = cli("stop", STUDIO, "artist-1", "--retention", "DELETE")
+@pytest.mark.parametrize(("words", "terminals"), [("artist-1", []), ("-", ["stdin"])])
+def test_volumes_are_not_deleted_without_a_word(
+    words: str,
+    terminals: list[str],
+    studio: LocalNimble,
+    cli: Cli,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where nobody can be asked it is a usage error without --yes, and nothing is sent."""
+    for name in terminals:
+        monkeypatch.setattr(getattr(sys, name), "isatty", lambda: True)
+    ran = cli("stop", STUDIO, words, "--retention", "DELETE")
     assert ran.code == 2
     assert "--yes" in ran.err
     assert not studio.requests

@@ -97,10 +97,7 @@ _SHARED_OPTIONS: Final = (
 
 
 def spell_out_local(arguments: list[str]) -> list[str]:
-    """Give ``--local`` its value where it has none.
-
-    click would take the next word for it, be it the command's name.
-    """
+    """Give ``--local`` its value where it has none; click would take the next word for it."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     return [
         f"--local={_IN_MEMORY}" if word == "--local" and place < end else word

@@ -36,10 +36,7 @@ _HINT: Final = "Here they are --region and --profile. To try without AWS, add --
 def open_client(
     options: GlobalOptions, *, deadline: Deadline | None = None
 ) -> Generator[NimbleClient]:
-    """Make the client that the options ask for, and its endpoint if it is the embedded one.
-
-    Without a deadline each call has the client's own limit.
-    """
+    """Make the client that the options ask for, and its endpoint if it is the embedded one."""
     from nimble_stop import NimbleClient
     from nimble_stop._client.base import bounded
 
@@ -82,10 +79,7 @@ def open_client(
 
 
 def explain_answer(error: NimbleStopError, client: NimbleClient) -> None:
-    """Say whose an answer is that a proxy gave in the service's place.
-
-    The service names every request; a proxy does not.
-    """
+    """Say whose an answer is that a proxy gave: the service names every request, a proxy none."""
     from nimble_stop._config.endpoint_url import parse_endpoint
     from nimble_stop._config.network import proxy_for
 

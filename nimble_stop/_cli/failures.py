@@ -198,7 +198,6 @@ def error_document(error: BaseException) -> dict[str, Any]:
 
 
 def _plain(value: object) -> object:
-    """Put a value into a form that JSON has."""
     if isinstance(value, StreamingSession):
         return value.to_dict()
     if isinstance(value, bytes):

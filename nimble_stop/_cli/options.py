@@ -117,7 +117,6 @@ class Filters:
         )
 
     def __str__(self) -> str:
-        """Describe the filters, to be put behind what they filter."""
         parts = [
             f" in {' or '.join(self.states)}" if self.states else "",
             f" owned by {self.owned_by}" if self.owned_by is not None else "",

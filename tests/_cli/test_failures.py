@@ -186,21 +186,10 @@ def test_an_interrupt_is_reported_without_the_librarys_note() -> None:
     assert (headline(interrupt), advice(interrupt)) == ("Interrupted.", "")
 
 
-def test_some_failures_need_no_advice() -> None:
-    """The result of each session has its own."""
-    error = SomeFailedError("Of 2 sessions: 1 failed.")
-    assert (headline(error), advice(error)) == ("Of 2 sessions: 1 failed.", "")
-
-
 def test_an_unexpected_error_is_named() -> None:
     """Its type says more than nothing, where it has no message."""
     assert headline(RuntimeError()) == "Unexpected RuntimeError."
     assert headline(RuntimeError("two\nlines")) == "Unexpected RuntimeError: two lines."
-
-
-def test_an_error_of_the_system_is_its_reason() -> None:
-    """A full disk is no mistake of ours."""
-    assert headline(OSError(28, "No space left")) == "Reading or writing failed: No space left."
 
 
 def test_a_note_on_an_error_is_the_advice() -> None:

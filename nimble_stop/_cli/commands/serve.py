@@ -177,17 +177,16 @@ def _make_endpoint(
     from nimble_stop.local import AccessKey, LocalNimble
     from nimble_stop.local.endpoint_options import DEFAULT_KEY
 
-    options = dict(given)
     try:
         key = AccessKey(
-            options.pop("access_key_id", DEFAULT_KEY.access_key_id),
-            options.pop("secret_access_key", DEFAULT_KEY.secret_access_key),
+            given.pop("access_key_id", DEFAULT_KEY.access_key_id),
+            given.pop("secret_access_key", DEFAULT_KEY.secret_access_key),
         )
-        return LocalNimble(**options, credentials=key, on_request=on_request)
+        return LocalNimble(**given, credentials=key, on_request=on_request)
     except (TypeError, ValueError) as error:
         raise click.UsageError(f"{error}.") from error
     except ConfigurationError as error:
-        if "host" in options:
+        if "host" in given:
             error.add_note("Here these are --admin-token TOKEN and --no-admin.")
         raise
 

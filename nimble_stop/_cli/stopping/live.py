@@ -49,8 +49,7 @@ class RunProgress(Progress):
         self._stopped = self.add_task("", visible=False)
 
     def get_renderables(self) -> Iterator[RenderableType]:
-        if not self.tasks:
-            # It is still being made.
+        if not self.tasks:  # because it is still being made
             return
         self.update(self._ended, completed=self._counts.ended)
         self.update(self._stopped, completed=self._counts.stopped)

@@ -76,17 +76,16 @@ class ResumeHint:
 
     @property
     def command(self) -> str:
-        kept = [PROGRAM]
-        rest = iter(self.words)
-        for word in rest:
-            if word == "--":
-                rest = iter(("--", *rest))
-                break
+        end = self.words.index("--") if "--" in self.words else len(self.words)
+        options = iter(self.words[:end])
+        kept: list[str] = []
+        for word in options:
             if word == "--run-id":
-                next(rest, None)
+                next(options, None)
             elif not word.startswith("--run-id="):
                 kept.append(word)
-        return " ".join(_shell_word(word) for word in (*kept, "--run-id", self.run_id, *rest))
+        words = (PROGRAM, *kept, "--run-id", self.run_id, *self.words[end:])
+        return " ".join(map(_shell_word, words))
 
 
 def _shell_word(word: str) -> str:
@@ -108,7 +107,6 @@ class Presentation:
 
     @property
     def _talks(self) -> bool:
-        """Whether a person reads what is going on."""
         return self.output is Output.TABLE and not self.quiet
 
     def _say(self, text: str) -> None:
@@ -194,11 +192,11 @@ class Presentation:
         elif live is not None and is_terminal(sys.stdout):
             yield lambda result: _print_above(live, result, total)
         else:
-            yield (
-                lambda result: (
-                    None if self.quiet and result.error is None else write(result_line(result))
-                )
-            )
+            yield self._write_line
+
+    def _write_line(self, result: StopResult) -> None:
+        if result.error is not None or not self.quiet:
+            write(result_line(result))
 
     def _live_display(self, counts: Counts) -> RunProgress | None:
         """Make the live display, if there is a terminal that nothing else is written to."""

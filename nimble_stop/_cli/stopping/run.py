@@ -48,7 +48,7 @@ class Counts:
     retentions: Counter[str] = attrs.field(factory=Counter[str])
 
     def feed(self, session_ids: Iterable[str]) -> Iterator[str]:
-        """Give ids, counting them as begun when they are taken."""
+        """Count ids as begun when they are taken."""
         for session_id in session_ids:
             self.begun += 1
             yield session_id
@@ -90,7 +90,6 @@ class Counts:
         return ", ".join(f"{number:,} {name}" for number, name in counts if number)
 
     def rows(self, studio_id: str, run_id: str, seconds: float) -> list[tuple[str, str]]:
-        """Describe the whole run, a label and a text each."""
         retentions = (f"{number:,} {words}" for words, number in sorted(self.retentions.items()))
         repeated = f"{self.repeated:,} that this run had stopped before" if self.repeated else ""
         return [

@@ -1,13 +1,10 @@
-"""Which sessions a ``stop`` is for: those named, those on standard input, or a whole studio's.
-
-They are read, shown by a dry run, and confirmed before their volumes are deleted.
-"""
+"""Which sessions a ``stop`` is for, read, shown by a dry run, and confirmed for a deletion."""
 
 from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 import click
@@ -30,6 +27,9 @@ if TYPE_CHECKING:
 
     from nimble_stop import NimbleClient
     from nimble_stop._cli.terminal.writing import Output
+
+# A session as it is, or why it is not there or not stopped.
+Found: TypeAlias = "StreamingSession | NimbleStopError"
 
 _STDIN: Final = "-"
 # Only a READY session can be stopped. One whose stop is under way is taken up by a repetition.
@@ -75,7 +75,6 @@ class Selection:
         return tuple(dict.fromkeys(_stdin_ids() if self.from_stdin else self.session_ids))
 
     def __str__(self) -> str:
-        """Describe the sessions, to be put behind the word."""
         if not self.everything:
             return " named"
         ready = "" if self.filters.states else " READY"
@@ -93,9 +92,7 @@ class Targets:
     studio_id: str
     session_ids: tuple[str, ...]
     listed: dict[str, StreamingSession] = attrs.field(factory=dict["str", "StreamingSession"])
-    settled: dict[str, StreamingSession | NimbleStopError] = attrs.field(
-        factory=dict["str", "StreamingSession | NimbleStopError"]
-    )
+    settled: dict[str, Found] = attrs.field(factory=dict["str", "Found"])
     named_before: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
@@ -110,17 +107,17 @@ def select(client: NimbleClient, selection: Selection, named_before: Sequence[st
     states = selection.filters.states or (_TO_STOP if selection.resumed else (State.READY,))
     filters = attrs.evolve(selection.filters, states=states)
     listed: dict[str, StreamingSession] = {}
-    others: dict[str, StreamingSession | NimbleStopError] = {}
+    others: dict[str, StreamingSession] = {}
     for session in filters.list_sessions(client, studio_id):
         session_id = session.session_id or ""
         if session_id and filters.fit(session):
             listed[session_id] = session
         elif session_id in before:
             others[session_id] = session
-    settled: dict[str, StreamingSession | NimbleStopError] = {}
+    settled: dict[str, Found] = {}
     for session_id in named_before:
         if session_id not in listed:
-            found = others.get(session_id) or read_session(client, studio_id, session_id)
+            found = others.get(session_id) or _read_session(client, studio_id, session_id)
             if isinstance(found, StreamingSession) and found.state in _TO_STOP:
                 listed[session_id] = found
             else:
@@ -134,7 +131,7 @@ def select(client: NimbleClient, selection: Selection, named_before: Sequence[st
     )
 
 
-def _settle(found: StreamingSession | NimbleStopError) -> StreamingSession | NimbleStopError:
+def _settle(found: Found) -> Found:
     """Give a session that has stopped, and an error for any other."""
     from nimble_stop._flows.waiting import has_stopped
 
@@ -150,9 +147,7 @@ def _settle(found: StreamingSession | NimbleStopError) -> StreamingSession | Nim
     )
 
 
-def read_session(
-    client: NimbleClient, studio_id: str, session_id: str
-) -> StreamingSession | NimbleStopError:
+def _read_session(client: NimbleClient, studio_id: str, session_id: str) -> Found:
     try:
         return client.get_session(studio_id, session_id)
     except (ResourceNotFoundException, RequestValidationError) as error:
@@ -185,18 +180,18 @@ def show_dry_run(
 
 def _find(
     client: NimbleClient, selection: Selection, named_before: Sequence[str]
-) -> Mapping[str, StreamingSession | NimbleStopError]:
+) -> Mapping[str, Found]:
     studio_id = selection.studio_id
     if selection.single is not None:
         return {selection.single: client.get_session(studio_id, selection.single)}
     if not selection.everything:
-        return {each: read_session(client, studio_id, each) for each in selection.named()}
+        return {each: _read_session(client, studio_id, each) for each in selection.named()}
     targets = select(client, selection, named_before)
     failed = {id_: each for id_, each in targets.settled.items() if isinstance(each, Exception)}
     return {**targets.listed, **failed}
 
 
-def _problem(found: StreamingSession | NimbleStopError, *, resumed: bool) -> str:
+def _problem(found: Found, *, resumed: bool) -> str:
     """Say why a session would not be stopped, if it would not."""
     if isinstance(found, ResourceNotFoundException):
         return "there is no such session"

@@ -121,10 +121,7 @@ def write_json(document: Mapping[str, Any], output: Output) -> None:
 
 @contextmanager
 def json_writer(output: Output) -> Generator[Callable[[Mapping[str, Any]], None]]:
-    """Write JSON objects as they come: a line each for jsonl, one array for json.
-
-    The array is closed whatever happens, so that what was written can be read.
-    """
+    """Write JSON objects: a line each, or one array, which is closed whatever happens."""
     if output is Output.JSONL:
         yield lambda document: write_json(document, output)
         return

@@ -22,7 +22,6 @@ from nimble_stop._cli.terminal.writing import Output
 from nimble_stop.local import Latency, ServiceFailure, StopFails
 from tests._cli.support import (
     STUDIO,
-    FakeStream,
     Ran,
     make_result,
     plain,
@@ -283,15 +282,6 @@ def test_the_live_display_fits_the_terminal(
     assert any(line.startswith("2 of 40 in ") for line in lines)
 
 
-def test_in_a_pipe_every_result_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """Results, failed ones too, are on standard output, and what is said on standard error."""
-    with pytest.raises(CommandError):
-        present(2, DONE, FAILED)
-    out, err = capsys.readouterr()
-    assert out.splitlines() == [result_line(DONE), result_line(FAILED)]
-    assert err.splitlines()[:2] == ["Run run-1: 2 sessions to stop.", "a word"]
-
-
 @pytest.mark.parametrize("total", [20, 21])
 def test_a_terminal_has_a_live_display_with_the_results_above(
     total: int, as_terminal: Callable[..., None], capsys: pytest.CaptureFixture[str]
@@ -331,29 +321,6 @@ def test_a_live_display_does_not_mix_with_other_output(
     out, err = capsys.readouterr()
     assert "artist-1" in out
     assert "1 of 1" not in err
-
-
-@pytest.mark.parametrize("output", list(Output))
-def test_a_reader_that_went_away_ends_the_results(
-    output: Output, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The run goes on; nothing more is written."""
-    stream = FakeStream(BrokenPipeError())
-    monkeypatch.setattr(sys, "stdout", stream)
-    assert present(2, DONE, DONE, output=output) == 0
-    assert len(stream.written) == 1
-
-
-@pytest.mark.parametrize("output", list(Output))
-def test_results_that_cannot_be_written_are_an_error_after_the_run(
-    output: Output, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A full disk keeps no session from being stopped, and is an error in the end."""
-    monkeypatch.setattr(sys, "stdout", FakeStream(OSError(errno.ENOSPC, "No space left")))
-    with pytest.raises(CommandError) as raised:
-        present(2, DONE, DONE, output=output)
-    assert isinstance(raised.value.error, OSError)
-    assert capsys.readouterr().err.count("2 STOPPED") == (output is Output.TABLE)
 
 
 @pytest.mark.parametrize("output", list(Output))

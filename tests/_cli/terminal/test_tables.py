@@ -223,16 +223,6 @@ def test_in_a_terminal_one_line_moves(
     assert err.endswith("\x1b[2K")
 
 
-def test_other_lines_take_the_place_of_the_moving_line(
-    as_terminal: Callable[..., None], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """With log lines in it the terminal scrolls."""
-    as_terminal("stderr")
-    with show_states("artist-1", quiet=False, plain=True) as history:
-        history.add(session("READY"))
-    assert "\x1b" not in capsys.readouterr().err
-
-
 def test_a_session_that_was_not_read_has_no_states(capsys: pytest.CaptureFixture[str]) -> None:
     """Which session, its volumes and the time are written all the same."""
     StateHistory("artist-1", lambda _: None, lambda: 0).write(session("STOPPED"))

@@ -14,7 +14,6 @@ from nimble_stop._cli.terminal.writing import (
     folded,
     is_terminal,
     json_writer,
-    note,
     write,
     write_json,
     write_rows,
@@ -169,12 +168,6 @@ def test_a_note_that_nobody_reads_is_dropped() -> None:
     )
     os.close(written)
     assert (process.returncode, process.stdout) == (0, b"on\n")
-
-
-def test_notes_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
-    """Standard output is for results."""
-    note("for people")
-    assert capsys.readouterr() == ("", "for people\n")
 
 
 def test_a_closed_array_is_not_closed_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,13 +52,13 @@ def open_client(
             from nimble_stop.local import LocalNimble
             from nimble_stop.local.endpoint_options import DEFAULT_REGION_NAME
 
+            stack.enter_context(_without_aws_configuration())
             endpoint = LocalNimble(
                 db=options.local,
                 transition_seconds=_LOCAL_TRANSITION_SECONDS,
                 sample=True,
                 region_name=options.region_name or DEFAULT_REGION_NAME,
             )
-            stack.enter_context(_without_aws_configuration())
             local = stack.enter_context(endpoint)
             arguments |= {
                 "region_name": local.region_name,

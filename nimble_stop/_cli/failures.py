@@ -118,8 +118,7 @@ def report(
     sentence = f"{PROGRAM}: {headline(error)} {advice(error)}".rstrip()
     if output is not Output.TABLE:
         described = {**error_document(error), "next": next_step or None}
-        failure_document = {"schemaVersion": SCHEMA_VERSION, "error": described, "exitCode": code}
-        text = json.dumps(failure_document)
+        text = json.dumps({"schemaVersion": SCHEMA_VERSION, "error": described, "exitCode": code})
     elif is_terminal(sys.stderr):
         # A command to be copied stands on a line of its own, and whole.
         text = f"{folded(sentence)}\n{next_step}"

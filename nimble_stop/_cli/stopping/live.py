@@ -46,7 +46,7 @@ class RunProgress(Progress):
             redirect_stderr=False,
         )
         self._ended = self.add_task("", total=counts.total)
-        self._stopped = self.add_task("", visible=False)
+        self._stopped = self.add_task("", total=None, visible=False)
 
     def get_renderables(self) -> Iterator[RenderableType]:
         if not self.tasks:  # because it is still being made

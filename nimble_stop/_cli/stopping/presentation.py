@@ -10,7 +10,7 @@ import shlex
 import sys
 from contextlib import contextmanager, nullcontext, suppress
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -51,8 +51,6 @@ if TYPE_CHECKING:
     from nimble_stop._cli.stopping.run import Counts, Run
     from nimble_stop._cli.stopping.selection import Selection
     from nimble_stop._cli.stopping.single import StopOptions
-
-Show: TypeAlias = "Callable[[StopResult], None]"
 
 # Of more sessions than that a terminal shows the failures only; the counts have the rest.
 _MOST_LINES: Final = 20
@@ -185,7 +183,7 @@ class Presentation:
                 raise failure
 
     @contextmanager
-    def _writer(self, total: int, live: Console | None) -> Generator[Show]:
+    def _writer(self, total: int, live: Console | None) -> Generator[Callable[[StopResult], None]]:
         if self.output is not Output.TABLE:
             with json_writer(self.output) as write_object:
                 yield lambda result: write_object(result_document(result, self.hint.run_id))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ManualRun:
-    """A run whose time passes when it is told to, and its display."""
+    """A run with a clock that the test moves, and its display."""
 
     def __init__(self, total: int, clock: ManualClock) -> None:
         self.counts = Counts(total)

@@ -22,6 +22,8 @@ from nimble_stop._cli.terminal.writing import Output
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from click.shell_completion import CompletionItem
+
 _IN_MEMORY: Final = ":memory:"
 _OPTIONS: Final = "nimble_stop.global_options"
 _WORDS: Final = "nimble_stop.words"
@@ -72,6 +74,12 @@ def _remember(context: click.Context, parameter: click.Parameter, value: Any) ->
         context.meta.setdefault(_OPTIONS, {})[parameter.name] = value
 
 
+def _complete_next_word(
+    context: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    return context.command.shell_complete(context, incomplete)
+
+
 _SHARED_OPTIONS: Final = (
     SharedOption("--region", "region_name", metavar="NAME", help="AWS region, such as us-west-2."),
     SharedOption("--profile", "profile_name", metavar="NAME", help="Profile in AWS's files."),
@@ -80,8 +88,9 @@ _SHARED_OPTIONS: Final = (
     ),
     SharedOption(
         "--local",
-        # The value is optional; see `spell_out_local`.
+        # The value is optional; see `_spell_out_local`.
         metavar="[=FILE]",
+        shell_complete=_complete_next_word,
         help="Run the embedded endpoint inside this command, with a sample studio. FILE keeps its "
         "sessions; without it they are gone afterwards.",
     ),
@@ -96,7 +105,7 @@ _SHARED_OPTIONS: Final = (
 )
 
 
-def spell_out_local(arguments: list[str]) -> list[str]:
+def _spell_out_local(arguments: list[str]) -> list[str]:
     """Give ``--local`` its value where it has none; click would take the next word for it."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     return [
@@ -115,7 +124,7 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         # The program comes first; its words are the whole line.
         ctx.meta.setdefault(_WORDS, tuple(args))
-        return super().parse_args(ctx, spell_out_local(args))
+        return super().parse_args(ctx, _spell_out_local(args))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         own: list[tuple[str, str]] = []

@@ -5,36 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import click
-from click.shell_completion import (
-    BashComplete,
-    CompletionItem,
-    FishComplete,
-    ShellComplete,
-    ZshComplete,
-    add_completion_class,
-)
+from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
-from nimble_stop._cli.command import command, spell_out_local
+from nimble_stop._cli.command import command
 from nimble_stop._cli.failures import PROGRAM
 from nimble_stop._cli.terminal.writing import write
 
 if TYPE_CHECKING:
     from nimble_stop._cli.command import GlobalOptions
 
-
-class _LocalAware(ShellComplete):
-    """Completion that knows that ``--local`` takes no word of its own."""
-
-    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
-        return super().get_completions(spell_out_local(args), incomplete)
-
-
-_SHELLS: Final = {
-    kind.name: type(kind.__name__, (_LocalAware, kind), {})
-    for kind in (BashComplete, ZshComplete, FishComplete)
-}
-for _name, _kind in _SHELLS.items():
-    add_completion_class(_kind, _name)
+_SHELLS: Final = {kind.name: kind for kind in (BashComplete, ZshComplete, FishComplete)}
 
 
 @command(

@@ -27,7 +27,7 @@ from nimble_stop.local.endpoint_options import DEFAULT_KEY, DEFAULT_REGION_NAME
 from nimble_stop.local.environment import endpoint_environment
 from nimble_stop.local.faults.rules import kinds_of_faults
 from nimble_stop.local.studio.lifecycle import STATUS_OF_STATE, TRANSITIONS
-from nimble_stop.local.studio.operations import PAGE_SIZE
+from nimble_stop.local.studio.session_operations import PAGE_SIZE
 from nimble_stop.local.web.handler import BODY_BYTES, BODY_SECONDS
 from nimble_stop.local.web.server_thread import FIELD_BYTES, HEADERS, IDLE_SECONDS, LINE_BYTES
 

@@ -27,8 +27,8 @@ from nimble_stop.local.studio.document import (
     read_state,
     write_session,
 )
-from nimble_stop.local.studio.operations import Operations
 from nimble_stop.local.studio.sample import SAMPLE_STUDIO_ID, sample_sessions
+from nimble_stop.local.studio.session_operations import Operations
 from nimble_stop.local.studio.sessions_view import Sessions
 
 if TYPE_CHECKING:

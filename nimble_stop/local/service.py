@@ -18,20 +18,20 @@ import attrs
 from nimble_stop.local.api.answer import JSON, SERVER, Answer, Refusal, refused
 from nimble_stop.local.api.exchange import Exchange, record
 from nimble_stop.local.api.inputs import check_accept, read_body, read_query, read_token
-from nimble_stop.local.api.routes import parse_target, route, unknown_operation
+from nimble_stop.local.api.request_target import parse_target, route, unknown_operation
 from nimble_stop.local.api.signature import verify
 from nimble_stop.local.faults import rules
 from nimble_stop.local.storage.busy import retry_while_busy
-from nimble_stop.local.studio.operations import Call
+from nimble_stop.local.studio.session_operations import Call
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from nimble_stop.local.api.routes import Route
+    from nimble_stop.local.api.request_target import Route
     from nimble_stop.local.endpoint_options import EndpointOptions
     from nimble_stop.local.faults.rules import FaultRules
     from nimble_stop.local.journal import Journal
-    from nimble_stop.local.studio.operations import Operations
+    from nimble_stop.local.studio.session_operations import Operations
 
 __all__ = ["Service"]
 

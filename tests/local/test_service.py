@@ -96,7 +96,7 @@ def test_an_internal_failure_is_500_and_nothing_more(
         raise sqlite3.OperationalError("disk I/O error")
 
     with monkeypatch.context() as patch:
-        patch.setattr("nimble_stop.local.studio.operations.Operations._change", fail)
+        patch.setattr("nimble_stop.local.studio.session_operations.Operations._change", fail)
         with caplog.at_level(logging.ERROR, "nimble_stop.local"):
             reply = stop(local, "studio-1", "session-1")
     assert_is_awss_error(reply, 500, "InternalServerErrorException")

@@ -9,7 +9,7 @@ import click
 
 from nimble_stop._cli.command import command
 from nimble_stop._cli.connect import open_client, poll_seconds
-from nimble_stop._cli.options import (
+from nimble_stop._cli.parameters import (
     Filters,
     deadline_option,
     filter_options,
@@ -17,7 +17,7 @@ from nimble_stop._cli.options import (
     requests_deadline_option,
 )
 from nimble_stop._cli.stopping.single import OneSession
-from nimble_stop._cli.terminal.tables import show_states, write_session, write_sessions
+from nimble_stop._cli.terminal.session_tables import show_states, write_session, write_sessions
 from nimble_stop._cli.terminal.text import printable
 from nimble_stop._cli.terminal.writing import Output, note
 from nimble_stop._config.options import WAIT_SECONDS

@@ -13,7 +13,13 @@ import click
 from nimble_stop._cli.command import command
 from nimble_stop._cli.connect import open_client, poll_seconds
 from nimble_stop._cli.failures import ExitCode
-from nimble_stop._cli.options import Filters, Words, deadline_option, filter_options, quiet_option
+from nimble_stop._cli.parameters import (
+    Filters,
+    Words,
+    deadline_option,
+    filter_options,
+    quiet_option,
+)
 from nimble_stop._cli.stopping.presentation import Presentation, ResumeHint
 from nimble_stop._cli.stopping.run import Run
 from nimble_stop._cli.stopping.run_record import RunRecord

@@ -24,7 +24,7 @@ from nimble_stop._cli.failures import (
     headline,
 )
 from nimble_stop._cli.stopping.single import OneSession, explain
-from nimble_stop._cli.terminal.tables import show_states
+from nimble_stop._cli.terminal.session_tables import show_states
 from nimble_stop._cli.terminal.text import counted, printable, volumes
 from nimble_stop._cli.terminal.writing import (
     SCHEMA_VERSION,

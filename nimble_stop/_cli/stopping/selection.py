@@ -10,8 +10,8 @@ import attrs
 import click
 
 from nimble_stop._cli.failures import ExitCode, headline
-from nimble_stop._cli.options import Filters
-from nimble_stop._cli.terminal.tables import write_sessions
+from nimble_stop._cli.parameters import Filters
+from nimble_stop._cli.terminal.session_tables import write_sessions
 from nimble_stop._cli.terminal.text import counted, printable
 from nimble_stop._cli.terminal.writing import folded, note
 from nimble_stop.exceptions import (

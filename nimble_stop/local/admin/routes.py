@@ -14,9 +14,9 @@ from typing import Final
 
 from nimble_stop._version import __version__
 from nimble_stop.local.admin import state_routes
-from nimble_stop.local.admin.inputs import check_members
 from nimble_stop.local.admin.openapi import openapi_document
 from nimble_stop.local.admin.replies import Content, EventStream, Problem
+from nimble_stop.local.admin.request_arguments import check_members
 from nimble_stop.local.admin.routing import Context, Route
 from nimble_stop.local.admin.schemas import (
     COUNT_OR_ZERO,

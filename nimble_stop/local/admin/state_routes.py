@@ -7,7 +7,6 @@ from typing import Final
 from urllib.parse import quote
 
 from nimble_stop.local.admin import PREFIX
-from nimble_stop.local.admin.inputs import check_members, read_objects
 from nimble_stop.local.admin.replies import (
     INPUT_ERRORS,
     Content,
@@ -15,6 +14,7 @@ from nimble_stop.local.admin.replies import (
     json_content,
     wrong_input,
 )
+from nimble_stop.local.admin.request_arguments import check_members, read_objects
 from nimble_stop.local.admin.routing import Context, Route
 from nimble_stop.local.admin.schemas import (
     COUNT_OR_ZERO,

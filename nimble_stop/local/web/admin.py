@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Final
 
 from nimble_stop.local.admin import PREFIX
 from nimble_stop.local.admin.access import Access
-from nimble_stop.local.admin.inputs import read_arguments
 from nimble_stop.local.admin.replies import Content, EventStream, Problem, json_content
+from nimble_stop.local.admin.request_arguments import read_arguments
 from nimble_stop.local.admin.routes import ROUTES
 from nimble_stop.local.admin.routing import Context, find_route
 from nimble_stop.local.api.answer import SERVER, Refusal
-from nimble_stop.local.api.routes import parse_target
+from nimble_stop.local.api.request_target import parse_target
 from nimble_stop.local.storage.busy import StoreBusyError
 from nimble_stop.local.web.event_stream import EVENT_STREAM, stream_events
 from nimble_stop.local.web.handler import read_body, respond

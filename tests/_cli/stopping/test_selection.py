@@ -8,7 +8,7 @@ import click
 import pytest
 
 from nimble_stop import RequestValidationError, StreamingSession
-from nimble_stop._cli.options import Filters
+from nimble_stop._cli.parameters import Filters
 from nimble_stop._cli.stopping.selection import Selection, Targets, confirm_deletion, select
 from tests._cli.support import STUDIO
 

@@ -11,7 +11,7 @@ from nimble_stop.local.admin import PREFIX
 from nimble_stop.local.admin.openapi import openapi_document
 from nimble_stop.local.admin.routes import ROUTES
 from nimble_stop.local.admin.routing import find_route
-from nimble_stop.local.api.routes import parse_target
+from nimble_stop.local.api.request_target import parse_target
 from tests.local.support import Reply, send
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nimble_stop.local.api.exchange import Exchange
-from nimble_stop.local.api.routes import Target
+from nimble_stop.local.api.request_target import Target
 
 
 def exchange(

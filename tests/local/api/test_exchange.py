@@ -8,7 +8,7 @@ import pytest
 from nimble_stop.local import ResetAfterChange
 from nimble_stop.local.api.answer import Answer
 from nimble_stop.local.api.exchange import Exchange, record
-from nimble_stop.local.api.routes import Route
+from nimble_stop.local.api.request_target import Route
 from tests.local.support import RECORD
 
 

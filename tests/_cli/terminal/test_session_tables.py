@@ -16,7 +16,7 @@ from nimble_stop import (
     VolumeConfiguration,
     VolumeRetentionMode,
 )
-from nimble_stop._cli.terminal.tables import (
+from nimble_stop._cli.terminal.session_tables import (
     StateHistory,
     session_rows,
     show_states,

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nimble_stop.local.admin.inputs import check_members, read_arguments, read_objects
 from nimble_stop.local.admin.replies import Problem
+from nimble_stop.local.admin.request_arguments import check_members, read_arguments, read_objects
 from nimble_stop.local.admin.routes import ROUTES
 from nimble_stop.local.admin.routing import find_route
 

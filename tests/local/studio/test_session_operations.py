@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from nimble_stop.local import StopFails
 from nimble_stop.local.api.answer import Refusal
 from nimble_stop.local.storage.store import Store
-from nimble_stop.local.studio.operations import PAGE_SIZE, Call, Operations
+from nimble_stop.local.studio.session_operations import PAGE_SIZE, Call, Operations
 from tests.local.support import stored_session
 
 if TYPE_CHECKING:

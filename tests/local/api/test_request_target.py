@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 
 from nimble_stop.local.api.answer import Refusal
 from nimble_stop.local.api.operation_table import OPERATIONS
-from nimble_stop.local.api.routes import Route, parse_target, route, unknown_operation
+from nimble_stop.local.api.request_target import Route, parse_target, route, unknown_operation
 
 BASE = b"/2020-08-01/studios/s/streaming-sessions"
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from nimble_stop._cli.options import Filters, Words, deadline_option
+from nimble_stop._cli.parameters import Filters, Words, deadline_option
 
 if TYPE_CHECKING:
     from nimble_stop._call.deadline import Deadline

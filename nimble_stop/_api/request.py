@@ -107,7 +107,6 @@ def build_request(
 def stop_request(
     studio_id: str,
     session_id: str,
-    *,
     retention: VolumeRetentionMode | str | None,
     client_token: str | None,
     new_token: Callable[[], str],

@@ -15,7 +15,6 @@ from nimble_stop._call.record import AttemptRecord, CallRecord, summary
 from nimble_stop._call.skew import ClockSkew
 from nimble_stop._call.steps import Notify, Send, Sign, Sleep
 from nimble_stop._config.endpoint_url import CLOSED_NOTICE
-from nimble_stop._config.retry_policy import RetryPolicy
 from nimble_stop.exceptions import (
     ConnectionFailedError,
     DeadlineExceededError,
@@ -26,15 +25,13 @@ from nimble_stop.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from nimble_stop._api.request import Request
     from nimble_stop._auth.signer import WireRequest
-    from nimble_stop._call.observer import Observer
     from nimble_stop._call.steps import Steps
+    from nimble_stop._call.telemetry import Activity, Telemetry
     from nimble_stop._config.config import Config
-    from nimble_stop._config.retry_policy import RetryPolicy
-    from nimble_stop._config.runtime import Runtime
 
 ModelT = TypeVar("ModelT")
 
@@ -42,8 +39,6 @@ _logger = logging.getLogger("nimble_stop")
 
 
 class _Retry(NamedTuple):
-    """A retry that was decided on, and what it cost of the quota."""
-
     delay: float
     cost: int
 
@@ -51,29 +46,27 @@ class _Retry(NamedTuple):
 class Engine:
     """Runs the calls of one client, and keeps what they learn from each other.
 
-    Args:
-        config: The client's configuration.
-        on_attempt: Called with the record of every attempt, or None.
-        observer: Watches the calls, or None.
+    ``on_attempt`` is called with the record of every attempt.
     """
 
     def __init__(
         self,
         config: Config,
         on_attempt: Callable[[AttemptRecord], object] | None = None,
-        observer: Observer | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
+        self.policy = config.retry
+        self.runtime = config.runtime
         self._config = config
-        self._runtime = config.runtime
         self._on_attempt = on_attempt
-        self.observer = observer
+        self._telemetry = telemetry
         self._limit: Deadline | None = None
         self._quota = RetryQuota()
         self._skew = ClockSkew(enabled=config.correct_clock_skew)
 
     def with_config(self, config: Config) -> Engine:
         """Make an engine with another configuration that shares what was learned."""
-        engine = Engine(config, self._on_attempt, self.observer)
+        engine = Engine(config, self._on_attempt, self._telemetry)
         engine._quota, engine._skew, engine._limit = self._quota, self._skew, self._limit
         return engine
 
@@ -82,16 +75,6 @@ class Engine:
         engine = self.with_config(self._config)
         engine._limit = limit
         return engine
-
-    @property
-    def policy(self) -> RetryPolicy:
-        """When failed attempts are retried."""
-        return self._config.retry
-
-    @property
-    def runtime(self) -> Runtime:
-        """Clocks, sleep, randomness and ids."""
-        return self._runtime
 
     @property
     def skew_seconds(self) -> float:
@@ -104,28 +87,23 @@ class Engine:
         if seconds is None:
             seconds = self._config.deadline
         return Deadline(
-            checked_seconds("deadline", seconds), self._runtime.monotonic, within=self._limit
+            checked_seconds("deadline", seconds), self.runtime.monotonic, within=self._limit
         )
+
+    def begin(self, name: str, attributes: Mapping[str, str | int]) -> Activity | None:
+        """Begin the telemetry of a wait or a run; None where there is no telemetry."""
+        return None if self._telemetry is None else self._telemetry.activity(name, attributes)
 
     def call(
         self, request: Request[ModelT], deadline: Deadline, record: CallRecord | None = None
     ) -> Steps[ModelT]:
-        """Run one call.
-
-        Args:
-            request: The request; all attempts send the same one.
-            deadline: When it must be over.
-            record: Filled with what the call goes through.
-
-        Raises:
-            NimbleStopError: The call failed; the error describes every attempt.
-        """
+        """Run one call, and fill the record with what it goes through."""
         record = record or CallRecord()
         record.operation, record.client_token = request.operation.name, request.client_token
         try:
-            if self.observer is None:
+            if self._telemetry is None:
                 return (yield from self._attempts(request, record, deadline))
-            with self.observer.call(request, record):
+            with self._telemetry.call(request, record):
                 return (yield from self._attempts(request, record, deadline))
         except NimbleStopError as error:
             record.write_into(error)
@@ -138,11 +116,11 @@ class Engine:
     def _attempts(
         self, request: Request[ModelT], record: CallRecord, deadline: Deadline
     ) -> Steps[ModelT]:
-        invocation_id = self._runtime.new_id()
+        invocation_id = self.runtime.new_id()
         paid = 0
         while True:
             made, skew = record.attempts, self._skew.seconds
-            started = self._runtime.monotonic()
+            started = self.runtime.monotonic()
             try:
                 result = yield from self._attempt(request, record, invocation_id, skew, deadline)
             except NimbleStopError as error:
@@ -182,11 +160,11 @@ class Engine:
             raise DeadlineExceededError(f"{deadline} was over before the request was sent.")
         record.attempts, record.http_status, record.request_id = attempt, None, None
         timeouts = self._config.timeouts
-        sent = self._runtime.now()
+        sent = self.runtime.now()
         try:
             response: Response = yield Send(wire, timeouts.connect, timeouts.read, remaining)
             record.http_status, record.request_id = response.status, response.request_id
-            self._skew.observe(response.headers, sent, self._runtime.now())
+            self._skew.observe(response.headers, sent, self.runtime.now())
             return parse_response(request.operation, response)
         except (ServiceError, ResponseDecodeError) as error:
             wire.redact(error)
@@ -205,9 +183,8 @@ class Engine:
         error: NimbleStopError | None = None,
         next_delay: float | None = None,
     ) -> Steps[None]:
-        """Log an attempt, and give its record to whoever asked for it."""
         level = logging.INFO if error else logging.DEBUG
-        asked = self._on_attempt or self.observer
+        asked = self._on_attempt or self._telemetry
         if asked is None and not _logger.isEnabledFor(level):
             return
         attempt = AttemptRecord(
@@ -219,12 +196,12 @@ class Engine:
             http_status=record.http_status,
             error=error,
             request_id=record.request_id,
-            seconds=self._runtime.monotonic() - started,
+            seconds=self.runtime.monotonic() - started,
             next_delay=next_delay,
         )
         _log(level, attempt)
-        if self.observer is not None:
-            self.observer.attempt(attempt)
+        if self._telemetry is not None:
+            self._telemetry.attempt(attempt)
         if self._on_attempt is not None:
             yield Notify(self._on_attempt, attempt)
 
@@ -236,10 +213,9 @@ class Engine:
             return error
         if isinstance(error, TransportError) and deadline.remaining <= 0:
             return _exceeded(deadline, error)
-        policy = self.policy
-        worth_it = policy.retries(error) or self._skew.explains(error, skew)
-        if worth_it and record.attempts < policy.max_attempts:
-            delay = policy.delay(record.attempts, error, self._runtime.random)
+        worth_it = self.policy.retries(error) or self._skew.explains(error, skew)
+        if worth_it and record.attempts < self.policy.max_attempts:
+            delay = self.policy.delay(record.attempts, error, self.runtime.random)
             if delay >= deadline.remaining:
                 return _exceeded(deadline, error, when="would be over before the next attempt")
             cost = self._quota.take(error)

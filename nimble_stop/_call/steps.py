@@ -9,6 +9,7 @@ that yield from one another.
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from nimble_stop._api.request import Request
     from nimble_stop._auth.signer import WireRequest
     from nimble_stop._call.record import AttemptRecord
+    from nimble_stop._call.telemetry import Activity
 
 ResultT = TypeVar("ResultT")
 
@@ -67,6 +69,12 @@ class Notify(NamedTuple):
 Effect = Sign | Send | Sleep | Notify
 # What a generator is sent depends on what it yielded, which the type system cannot express.
 Steps = Generator[Effect, Any, ResultT]
+
+
+def within(parent: Activity | None, steps: Steps[ResultT]) -> Steps[ResultT]:
+    """Run steps in whichever thread or task drives them, as children of a span, if any."""
+    with parent.current() if parent else nullcontext():
+        return (yield from steps)
 
 
 def drive(steps: Steps[ResultT], perform: Callable[[Effect], object]) -> ResultT:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from nimble_stop._api.request import Request
-    from nimble_stop._client.sync_client import NimbleClient
     from nimble_stop._flows.pages import Pages
     from nimble_stop._flows.tasks import AsyncStopRun
     from nimble_stop._transport.aiohttp_transport import AsyncTransport
@@ -67,18 +66,9 @@ class AsyncNimbleClient(BaseClient):
         client_token: str | None = None,
         deadline: float | None = None,
     ) -> StreamingSession:
-        """Stop a streaming session; see `NimbleClient.stop_session` for arguments and errors.
-
-        A call that is cancelled adds a note to the `asyncio.CancelledError` that names its client
-        token.
-        """
-        request = stop_request(
-            studio_id,
-            session_id,
-            retention=retention,
-            client_token=client_token,
-            new_token=self._config.runtime.new_id,
-        )
+        """Stop a streaming session; see `NimbleClient.stop_session` for arguments and errors."""
+        new_token = self._config.runtime.new_id
+        request = stop_request(studio_id, session_id, retention, client_token, new_token)
         return await self._call(request, deadline)
 
     async def get_session(
@@ -96,22 +86,12 @@ class AsyncNimbleClient(BaseClient):
         session_ids: Iterable[str] | None = None,
         deadline: float | None = None,
     ) -> AsyncIterator[StreamingSession]:
-        """List a studio's streaming sessions, page after page, as they are asked for.
+        """List a studio's streaming sessions; see `NimbleClient.list_sessions`."""
+        from nimble_stop._flows.pages import Pages
 
-        See `NimbleClient.list_sessions` for arguments and errors.
-
-        Returns:
-            An asynchronous iterator over the sessions. Iterating raises the errors, but for
-            `RequestValidationError`, which is raised at once.
-        """
-        pages = self._pages(
-            studio_id,
-            owned_by=owned_by,
-            created_by=created_by,
-            session_ids=session_ids,
-            deadline=deadline,
-        )
-        return self._walk(pages)
+        limit = self._engine.deadline(deadline)
+        filters = {"studio_id": studio_id, "owned_by": owned_by, "created_by": created_by}
+        return self._walk(Pages(self._engine, limit, filters, session_ids))
 
     async def wait_until_stopped(
         self,
@@ -122,20 +102,12 @@ class AsyncNimbleClient(BaseClient):
         poll_interval: float = POLL_SECONDS,
         on_poll: Callable[[StreamingSession], object] | None = None,
     ) -> StreamingSession:
-        """Wait until a session that is being stopped is ``STOPPED``.
+        """Wait until a session is ``STOPPED``; see `NimbleClient.wait_until_stopped`."""
+        from nimble_stop._flows.waiting import wait_until_stopped
 
-        See `NimbleClient.wait_until_stopped` for arguments and errors.
-        """
-        return await adrive(
-            self._wait_steps(
-                studio_id,
-                session_id,
-                deadline=deadline,
-                poll_interval=poll_interval,
-                on_poll=on_poll,
-            ),
-            self._perform,
-        )
+        request, limit = get_request(studio_id, session_id), self._engine.deadline(deadline)
+        steps = wait_until_stopped(self._engine, request, limit, poll_interval, on_poll)
+        return await adrive(steps, self._perform)
 
     def stop_sessions(
         self,
@@ -148,28 +120,18 @@ class AsyncNimbleClient(BaseClient):
         wait: bool = False,
         executor: Executor | None = None,
     ) -> AsyncStopRun:
-        """Stop many streaming sessions; see `NimbleClient.stop_sessions` for arguments and errors.
-
-        Returns:
-            An asynchronous iterator of `StopResult`, one as each session ends.
-        """
-        from nimble_stop._flows.results import bulk_options
+        """Stop many streaming sessions; see `NimbleClient.stop_sessions`."""
         from nimble_stop._flows.tasks import TaskRun, ThreadedExecutorRun
 
-        runtime = self._config.runtime
-        options = bulk_options(
-            runtime,
-            studio_id,
-            retention=retention,
-            run_id=run_id,
-            max_concurrency=max_concurrency,
-            wait=wait,
-        )
+        options = self._bulk_options(studio_id, retention, run_id, max_concurrency, wait=wait)
         if executor is None:
             return TaskRun(self._engine, self._perform, session_ids, options)
+        from nimble_stop._client.sync_client import NimbleClient
         from nimble_stop._flows.executors import ExecutorRunner
 
-        stop = self._sync_twin()._run  # pyright: ignore[reportPrivateUsage] - our own class
+        # The workers of an executor have no event loop.
+        twin = NimbleClient(credentials=self._credentials.given, **self._arguments())
+        stop = twin._run  # pyright: ignore[reportPrivateUsage] - our own class
         runner = ExecutorRunner(executor, stop, session_ids, options, self._engine)
         return ThreadedExecutorRun(runner)
 
@@ -187,12 +149,6 @@ class AsyncNimbleClient(BaseClient):
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
-
-    def _sync_twin(self) -> NimbleClient:
-        """Make a sync client of the same options, for the workers of an executor."""
-        from nimble_stop._client.sync_client import NimbleClient
-
-        return NimbleClient(credentials=self._credentials.given, **self._arguments())
 
     async def _walk(self, pages: Pages) -> AsyncIterator[StreamingSession]:
         while not pages.exhausted:

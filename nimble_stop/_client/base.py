@@ -27,18 +27,17 @@ from nimble_stop.exceptions import ConfigurationError, RequestValidationError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from botocore.credentials import Credentials
 
     from nimble_stop._call.deadline import Deadline
-    from nimble_stop._call.observer import Observer
     from nimble_stop._call.record import AttemptRecord
-    from nimble_stop._call.steps import Steps
+    from nimble_stop._call.telemetry import Telemetry
     from nimble_stop._config.config import Config
     from nimble_stop._config.retry_policy import RetryPolicy
-    from nimble_stop._flows.pages import Pages
-    from nimble_stop.models import StreamingSession
+    from nimble_stop._flows.results import BulkOptions
+    from nimble_stop.models import VolumeRetentionMode
 
 
 _Client = TypeVar("_Client", bound="BaseClient")
@@ -83,7 +82,7 @@ class BaseClient(ABC):
         self._config = resolve(options)
         self._credentials = CredentialSource(credentials, profile_name)
         self._signer = Signer(self._config, self._credentials)
-        self._engine = Engine(self._config, on_attempt, _observer(telemetry, self._config))
+        self._engine = Engine(self._config, on_attempt, _telemetry(telemetry, self._config))
         self._open()
 
     @abstractmethod
@@ -138,46 +137,24 @@ class BaseClient(ABC):
         copy._engine = self._engine.within(deadline)
         return copy
 
-    # What lists and waits is loaded when it is used: most programs stop one session.
-
-    def _pages(
+    def _bulk_options(
         self,
         studio_id: str,
+        retention: VolumeRetentionMode | str | None,
+        run_id: str | None,
+        max_concurrency: int,
         *,
-        owned_by: str | None,
-        created_by: str | None,
-        session_ids: Iterable[str] | None,
-        deadline: float | None,
-    ) -> Pages:
-        from nimble_stop._flows.pages import Pages
+        wait: bool,
+    ) -> BulkOptions:
+        from nimble_stop._flows.results import BulkOptions
 
-        return Pages(
-            self._engine,
-            studio_id,
-            owned_by=owned_by,
-            created_by=created_by,
-            session_ids=session_ids,
-            deadline=deadline,
-        )
-
-    def _wait_steps(
-        self,
-        studio_id: str,
-        session_id: str,
-        *,
-        deadline: float,
-        poll_interval: float,
-        on_poll: Callable[[StreamingSession], object] | None,
-    ) -> Steps[StreamingSession]:
-        from nimble_stop._flows.waiting import wait_until_stopped
-
-        return wait_until_stopped(
-            self._engine,
-            studio_id,
-            session_id,
-            deadline=deadline,
-            poll_interval=poll_interval,
-            on_poll=on_poll,
+        return BulkOptions(
+            studio_id=studio_id,
+            retention=retention,
+            run_id=self._config.runtime.new_id() if run_id is None else run_id,
+            max_concurrency=max_concurrency,
+            wait=wait,
+            may_repeat=run_id is not None,
         )
 
     def __repr__(self) -> str:
@@ -202,8 +179,7 @@ class BaseClient(ABC):
         return {**options, "on_attempt": self._on_attempt, "telemetry": self._telemetry}
 
 
-def _observer(telemetry: object, config: Config) -> Observer | None:
-    """Give what watches the calls; None without OpenTelemetry's API."""
+def _telemetry(telemetry: object, config: Config) -> Telemetry | None:
     if telemetry is None:
         return None
     if telemetry != "opentelemetry":
@@ -211,8 +187,9 @@ def _observer(telemetry: object, config: Config) -> Observer | None:
             f"telemetry must be 'opentelemetry' or None, not {telemetry!r}.", argument="telemetry"
         )
     try:
-        from nimble_stop._client.telemetry import Telemetry
+        from nimble_stop._call.telemetry import Telemetry
     except ModuleNotFoundError:
+        # OpenTelemetry's API is an extra.
         return None
     return Telemetry(config)
 

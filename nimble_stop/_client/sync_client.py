@@ -34,6 +34,13 @@ class NimbleClient(BaseClient):
     Threads may share a client; processes that fork may too. It keeps connections open: close it,
     or use it as a context manager.
 
+    Every call may raise these, and methods document what else they raise:
+    `RequestValidationError` (an argument is invalid; nothing was sent), `ConfigurationError` (there
+    are no credentials), `ServiceError` (the service refused; the subclass says why),
+    `TransportError` (no answer came, in none of the attempts), `DeadlineExceededError` and
+    `ResponseDecodeError` (the answer cannot be understood). In every method ``deadline`` is how
+    many seconds the call may take in all; None for the client's.
+
     Args:
         region_name: The AWS region, such as ``"us-west-2"``. Else ``AWS_REGION``,
             ``AWS_DEFAULT_REGION`` or the profile's.
@@ -89,32 +96,21 @@ class NimbleClient(BaseClient):
                 (``DELETE``). None leaves it to the session's own setting.
             client_token: Makes repeated calls one: 1 to 64 printable ASCII characters. None for
                 a new one.
-            deadline: How many seconds the call may take in all. None for the client's.
+            deadline: Seconds.
 
         Returns:
             The session as the service answered.
 
         Raises:
-            RequestValidationError: An argument is invalid; nothing was sent.
-            ConfigurationError: There are no credentials.
             ConflictException: Another operation is in progress on the session, or its state
                 allows no stop.
             ResourceNotFoundException: The studio or the session does not exist.
-            ServiceError: The service refused for another reason; the subclass says which.
-            TransportError: No answer came, in none of the attempts.
-            DeadlineExceededError: It took longer than the deadline.
-            ResponseDecodeError: The answer cannot be understood.
 
         .. _StopStreamingSession:
            https://docs.aws.amazon.com/nimble-studio/latest/api/API_StopStreamingSession.html
         """
-        request = stop_request(
-            studio_id,
-            session_id,
-            retention=retention,
-            client_token=client_token,
-            new_token=self._config.runtime.new_id,
-        )
+        new_token = self._config.runtime.new_id
+        request = stop_request(studio_id, session_id, retention, client_token, new_token)
         return self._call(request, deadline)
 
     def get_session(
@@ -122,22 +118,8 @@ class NimbleClient(BaseClient):
     ) -> StreamingSession:
         """Read a streaming session. See AWS's page on `GetStreamingSession`_.
 
-        Args:
-            studio_id: The studio's id.
-            session_id: The session's id.
-            deadline: How many seconds the call may take in all. None for the client's.
-
-        Returns:
-            The session as the service answered.
-
         Raises:
-            RequestValidationError: An argument is invalid; nothing was sent.
-            ConfigurationError: There are no credentials.
             ResourceNotFoundException: The studio or the session does not exist.
-            ServiceError: The service refused for another reason; the subclass says which.
-            TransportError: No answer came, in none of the attempts.
-            DeadlineExceededError: It took longer than the deadline.
-            ResponseDecodeError: The answer cannot be understood.
 
         .. _GetStreamingSession:
            https://docs.aws.amazon.com/nimble-studio/latest/api/API_GetStreamingSession.html
@@ -162,31 +144,24 @@ class NimbleClient(BaseClient):
             owned_by: Only sessions that this user owns.
             created_by: Only sessions that this user created.
             session_ids: Only sessions with these ids, at least one; no id may hold a comma.
-            deadline: How many seconds the calls for all pages may take in all; the time that the
-                caller takes between them does not count. None for the client's.
+            deadline: Seconds for the calls for all pages; the time that the caller takes between
+                them does not count.
 
         Returns:
-            An iterator over the sessions. Iterating raises the errors below but the first.
+            An iterator over the sessions. Iterating raises the errors of the calls, but for
+            `RequestValidationError`, which is raised at once.
 
         Raises:
-            RequestValidationError: An argument is invalid; nothing was sent.
-            ConfigurationError: There are no credentials.
-            ServiceError: The service refused; the subclass says why.
-            TransportError: No answer came, in none of the attempts.
-            DeadlineExceededError: The calls took longer than the deadline.
             ResponseDecodeError: An answer cannot be understood, or a page token came twice.
 
         .. _ListStreamingSessions:
            https://docs.aws.amazon.com/nimble-studio/latest/api/API_ListStreamingSessions.html
         """
-        pages = self._pages(
-            studio_id,
-            owned_by=owned_by,
-            created_by=created_by,
-            session_ids=session_ids,
-            deadline=deadline,
-        )
-        return self._walk(pages)
+        from nimble_stop._flows.pages import Pages
+
+        limit = self._engine.deadline(deadline)
+        filters = {"studio_id": studio_id, "owned_by": owned_by, "created_by": created_by}
+        return self._walk(Pages(self._engine, limit, filters, session_ids))
 
     def wait_until_stopped(
         self,
@@ -216,25 +191,17 @@ class NimbleClient(BaseClient):
             The session in state ``STOPPED``.
 
         Raises:
-            RequestValidationError: An argument is invalid; nothing was sent.
-            ConfigurationError: There are no credentials.
             StopFailedError: The session went to ``STOP_FAILED``.
             UnexpectedStateError: It is in a state that does not lead to ``STOPPED``: deleted,
                 failed otherwise, or ready with no stop under way.
             DeadlineExceededError: It has not stopped in time; the error has the session as it
                 was last read.
-            ServiceError: The service refused for a reason that does not pass.
         """
-        return drive(
-            self._wait_steps(
-                studio_id,
-                session_id,
-                deadline=deadline,
-                poll_interval=poll_interval,
-                on_poll=on_poll,
-            ),
-            self._perform,
-        )
+        from nimble_stop._flows.waiting import wait_until_stopped
+
+        request, limit = get_request(studio_id, session_id), self._engine.deadline(deadline)
+        steps = wait_until_stopped(self._engine, request, limit, poll_interval, on_poll)
+        return drive(steps, self._perform)
 
     def stop_sessions(
         self,
@@ -270,21 +237,11 @@ class NimbleClient(BaseClient):
             An iterator of `StopResult`, one as each session ends.
 
         Raises:
-            RequestValidationError: An argument is invalid; nothing was sent. An invalid id among
-                the others is a result of its own.
+            RequestValidationError: An argument is invalid. An invalid id among the others is a
+                result of its own.
             ConfigurationError: The executor would need the credentials that the client was given.
         """
-        from nimble_stop._flows.results import bulk_options
-
-        runtime = self._config.runtime
-        options = bulk_options(
-            runtime,
-            studio_id,
-            retention=retention,
-            run_id=run_id,
-            max_concurrency=max_concurrency,
-            wait=wait,
-        )
+        options = self._bulk_options(studio_id, retention, run_id, max_concurrency, wait=wait)
         if executor is None:
             return self._run(session_ids, options)
         from nimble_stop._flows.executors import ExecutorRunner

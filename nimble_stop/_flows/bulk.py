@@ -8,18 +8,18 @@ so its memory does not grow with the number of ids.
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from nimble_stop._api.arguments import checked_iterator
 from nimble_stop._api.request import get_request, stop_request
-from nimble_stop._call.observer import begin, within
 from nimble_stop._call.record import CallRecord
-from nimble_stop._call.steps import Sleep
+from nimble_stop._call.steps import Sleep, within
 from nimble_stop._config.retry_policy import is_throttling
 from nimble_stop._flows.polling import Polled, Polling
-from nimble_stop._flows.results import Job, invalid_id, stopped_before
+from nimble_stop._flows.results import Job, invalid_id
 from nimble_stop._flows.waiting import check_stays_stopped
 from nimble_stop.exceptions import AccessDeniedException, ConnectionLostError, NimbleStopError
 
@@ -38,6 +38,8 @@ _WINDOW: Final = 30
 # With up to a third refused, retries cope; beyond it, fewer requests get more done.
 _TOLERATED_SHARE: Final = 1 / 3
 _SHRINK: Final = 0.7
+# The service's times have whole seconds; the rest is for the network.
+_CLOCK_TOLERANCE: Final = 1.25
 
 
 class Pace:
@@ -73,13 +75,7 @@ class Pace:
 
 @attrs.frozen(eq=False)
 class Stopped:
-    """The outcome of a stop that the service has answered.
-
-    Args:
-        session: The session as it was last read.
-        repeated: Whether the answer is an old one, to an earlier run with the same run id.
-        error: Why the session is not stopped in spite of the answer, or None.
-    """
+    """The outcome of a stop that the service has answered; the error came after the answer."""
 
     session: StreamingSession
     repeated: bool = False
@@ -91,13 +87,9 @@ Outcome = Stopped | Polled | BaseException
 
 @attrs.frozen(eq=False)
 class Work:
-    """One thing to do for a run: a stop, or a poll.
+    """One thing to do for a run: the stop of a job, or a poll, which has no job.
 
-    Args:
-        steps: How it is done.
-        job: Whose stop it is; None for a poll.
-        record: What the stop has been through.
-        earlier: What the stop of the same session has been through before.
+    ``record`` is what this stop goes through, and ``earlier`` what the job's other turns have.
     """
 
     steps: Steps[Stopped | Polled]
@@ -111,7 +103,53 @@ class Work:
         return self.job is None
 
 
-class BulkStop:
+class Plan:
+    """What a run has still to do, and what came of it."""
+
+    def __init__(self, engine: Engine, session_ids: Iterable[str], options: BulkOptions) -> None:
+        self.run_id: str = options.run_id
+        self.options = options
+        self.results: deque[StopResult] = deque()
+        self.cancelled = False
+        self.activity = engine.begin("stop_sessions", options.attributes)
+        self._ids: Iterator[str] | None = checked_iterator("session_ids", session_ids)
+        self._error: BaseException | None = None
+
+    def take_ids(self, count: int) -> list[str]:
+        """Take the next ids, fewer or none at the end."""
+        session_ids: list[str] = []
+        if self._ids is not None:
+            try:
+                session_ids.extend(islice(self._ids, count))
+            except BaseException as error:  # noqa: BLE001 - raised when all in flight has ended
+                self._error = error
+            if len(session_ids) < count:
+                self._ids = None
+        return session_ids
+
+    def cancel(self) -> None:
+        """Begin nothing new. Any thread may call it at any time."""
+        self.cancelled = True
+
+    def fail(self, error: BaseException) -> None:
+        """Begin nothing new, and raise the first such error when all in flight has ended."""
+        self._error = self._error or error
+        self.cancel()
+
+    def end(self) -> None:
+        """End the telemetry of the run."""
+        activity, self.activity = self.activity, None
+        if activity is not None:
+            activity.end(self._error)
+
+    def raise_error(self) -> None:
+        """Raise what ended the run early, such as an error of the iterable itself."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+
+class BulkStop(Plan):
     """One run over many sessions.
 
     Ask `next_work` for work until there is none to begin now, submit it and say so to `submitted`,
@@ -124,20 +162,14 @@ class BulkStop:
     """
 
     def __init__(self, engine: Engine, session_ids: Iterable[str], options: BulkOptions) -> None:
-        self.run_id: str = options.run_id
-        self.results: deque[StopResult] = deque()
+        super().__init__(engine, session_ids, options)
         self._engine = engine
-        self._options = options
         self._started = engine.runtime.now()
         self._pace = Pace(options.max_concurrency)
-        self._ids: Iterator[str] | None = checked_iterator("session_ids", session_ids)
         self._again: deque[Job] = deque()
         self._polling = Polling(engine, options)
         self._stops: set[Work] = set()
         self._poll: Work | None = None
-        self._cancelled = False
-        self._error: BaseException | None = None
-        self._activity = begin(engine.observer, "stop_sessions", options.attributes)
 
     @property
     def running(self) -> int:
@@ -149,24 +181,20 @@ class BulkStop:
         """Whether no further result will come."""
         return self._ids is None and not (self._stops or self._again) and self._polling.is_empty
 
-    def cancel(self) -> None:
-        """Begin nothing new, from the next `next_work` on. Any thread may call it at any time."""
-        self._cancelled = True
-
     def next_work(self) -> Work | None:
         """Give the next work, or None when there is none to begin now."""
-        if self._cancelled:
+        if self.cancelled:
             self._drop_waiting()
             return None
         if self._poll is None and not self._polling.is_empty:
-            return Work(within(self._activity, self._polling.poll()), job=None)
+            return Work(within(self.activity, self._polling.poll()), job=None)
         if len(self._stops) >= self._pace.limit:
             return None
         job = self._next_job()
-        if job is None or self._cancelled:
+        if job is None or self.cancelled:
             return None
         record = CallRecord()
-        steps = within(self._activity, self._stop(job, record))
+        steps = within(self.activity, self._stop(job, record))
         return Work(steps, job, record, job.record)
 
     def submitted(self, work: Work) -> None:
@@ -185,8 +213,7 @@ class BulkStop:
         elif isinstance(outcome, BaseException) and not isinstance(outcome, NimbleStopError):
             # Not an error of ours, such as one in a function that the caller passed in.
             self.break_off(work, outcome)
-            self._error = self._error or outcome
-            self.cancel()
+            self.fail(outcome)
         elif work.job is not None:
             self._finish_stop(work, work.job, outcome)
         self._discard(work)
@@ -205,18 +232,6 @@ class BulkStop:
             self.results.append(work.job.result)
         self._discard(work)
 
-    def end(self) -> None:
-        """End the telemetry of the run."""
-        activity, self._activity = self._activity, None
-        if activity is not None:
-            activity.end(self._error)
-
-    def raise_error(self) -> None:
-        """Raise what ended the run early, such as an error of the iterable itself."""
-        error, self._error = self._error, None
-        if error is not None:
-            raise error
-
     def _discard(self, work: Work) -> None:
         self._stops.discard(work)
         if self._poll is work:
@@ -233,64 +248,49 @@ class BulkStop:
         if self._again:
             return self._again[0]
         # An id that became a result at once is given to the caller before the next one is taken.
-        while not self.results and self._ids is not None and self._polling.has_room:
-            try:
-                session_id = next(self._ids)
-            except StopIteration:
-                self._ids = None
-            except BaseException as error:  # noqa: BLE001 - raised when all in flight has ended
-                self._ids, self._error = None, error
-            else:
-                refused = invalid_id(session_id)
-                if refused is None:
-                    return Job(session_id, self._options.token(session_id))
-                self.results.append(refused)
+        while not self.results and self._polling.has_room and (session_ids := self.take_ids(1)):
+            refused = invalid_id(session_ids[0])
+            if refused is None:
+                return Job(session_ids[0], self.options.token(session_ids[0]))
+            self.results.append(refused)
         return None
 
     def _stop(self, job: Job, record: CallRecord) -> Steps[Stopped]:
-        engine, options = self._engine, self._options
+        engine, options = self._engine, self.options
         if job.turns and job.error is not None:
             delay = engine.policy.delay(job.turns, job.error, engine.runtime.random)
             yield Sleep(delay)
             record.waited = delay
+        studio_id, new_token = options.studio_id, engine.runtime.new_id
         request = stop_request(
-            options.studio_id,
-            job.session_id,
-            retention=options.retention,
-            client_token=job.client_token,
-            new_token=engine.runtime.new_id,
+            studio_id, job.session_id, options.retention, job.client_token, new_token
         )
         session = yield from engine.call(request, engine.deadline(), record)
-        if not self._is_repeated(session):
-            return Stopped(session)
-        if options.wait:
-            # The polls read it.
-            return Stopped(session, repeated=True)
-        return (yield from self._read_again(job, session))
+        repeated = self._is_repeated(session)
+        failure: NimbleStopError | None = None
+        if repeated and not options.wait:
+            # The answer is an old one: the session may have been started again since.
+            try:
+                request = get_request(studio_id, job.session_id)
+                session = yield from engine.call(request, engine.deadline())
+                check_stays_stopped(session)
+            except NimbleStopError as error:
+                if is_throttling(error):
+                    # It gets a new turn, as a stop that is throttled does.
+                    raise
+                # Who may stop a session need not be allowed to read it.
+                failure = None if isinstance(error, AccessDeniedException) else error
+        return Stopped(session, repeated, failure)
 
     def _is_repeated(self, session: StreamingSession) -> bool:
         """Whether the answer to a stop is the one that an earlier run with the same id got."""
+        if session.stopped_at is None or not self.options.may_repeat:
+            return False
         moment = self._started + self._engine.skew_seconds
-        if self._options.began is not None:
+        if self.options.began is not None:
             # An earlier try of the same batch is no earlier run.
-            moment = min(moment, self._options.began)
-        return self._options.may_repeat and stopped_before(moment, session)
-
-    def _read_again(self, job: Job, session: StreamingSession) -> Steps[Stopped]:
-        """Read a session whose answer is an old one: it may have been started again since."""
-        request = get_request(self._options.studio_id, job.session_id)
-        try:
-            session = yield from self._engine.call(request, self._engine.deadline())
-            check_stays_stopped(session)
-        except AccessDeniedException:
-            # Who may stop a session need not be allowed to read it.
-            return Stopped(session, repeated=True)
-        except NimbleStopError as error:
-            if is_throttling(error):
-                # It gets a new turn, as a stop that is throttled does.
-                raise
-            return Stopped(session, repeated=True, error=error)
-        return Stopped(session, repeated=True)
+            moment = min(moment, self.options.began)
+        return session.stopped_at.timestamp() < moment - _CLOCK_TOLERANCE
 
     def _finish_stop(self, work: Work, job: Job, outcome: Stopped | NimbleStopError) -> None:
         self._pace.note(throttled=work.record.throttled)
@@ -298,14 +298,14 @@ class BulkStop:
         job.record = work.record.after(work.earlier)
         if isinstance(outcome, Stopped):
             job.session, job.error, job.repeated = outcome.session, outcome.error, outcome.repeated
-            if self._options.wait and not self._cancelled:
+            if self.options.wait and not self.cancelled:
                 self._polling.add(job)
                 return
         else:
             job.error = outcome
             # The error is about all turns, not about the last one alone.
             job.record.write_into(outcome)
-            if is_throttling(outcome) and job.turns < _MAX_TURNS and not self._cancelled:
+            if is_throttling(outcome) and job.turns < _MAX_TURNS and not self.cancelled:
                 self._again.append(job)
                 return
         self.results.append(job.result)

@@ -9,17 +9,15 @@ from __future__ import annotations
 import logging
 from collections import deque
 from concurrent.futures import CancelledError, Executor, Future
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import attrs
 
-from nimble_stop._api.arguments import checked_iterator
 from nimble_stop._api.operations import STOP_STREAMING_SESSION
-from nimble_stop._call.observer import begin
+from nimble_stop._flows.bulk import Plan
 from nimble_stop._flows.results import StopResult, invalid_id
-from nimble_stop._flows.threads import Outcomes, Runner
+from nimble_stop._flows.threads import Runner
 from nimble_stop._flows.worker import Batch, StopBatch, pack, stop_batch
 from nimble_stop.exceptions import (
     ConnectionLostError,
@@ -28,7 +26,7 @@ from nimble_stop.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from nimble_stop._call.engine import Engine
     from nimble_stop._flows.results import BulkOptions
@@ -48,23 +46,12 @@ class _Task:
     tries: int = 0
 
 
-class ExecutorRunner(Runner):
+class ExecutorRunner(Runner[Plan, Future[list[StopResult]]]):
     """Runs batches in an executor, as many at a time as stops may be in flight.
 
-    Only the thread that iterates touches the tasks. An interrupt may come between any two of its
-    steps: what is moved is added to its new place before it is removed from the old one, so that a
-    batch may be submitted twice then, or a result given twice, and none is lost.
-
-    Args:
-        executor: Where the batches run.
-        stop: Stops the sessions of a batch. In other processes a copy of it does.
-        session_ids: The sessions' ids.
-        options: How to stop them.
-        engine: Has the clock and the observer of the client.
-
-    Raises:
-        RequestValidationError: It is no executor.
-        ConfigurationError: Credentials that were passed in would have to be pickled.
+    An interrupt may come between any two steps of the thread that iterates: what is moved is added
+    to its new place before it is removed from the old one, so that a batch may be submitted twice
+    then, or a result given twice, and none is lost.
     """
 
     def __init__(
@@ -80,38 +67,16 @@ class ExecutorRunner(Runner):
                 "executor must be a concurrent.futures.Executor or None, not "
                 f"{type(executor).__name__}."
             )
-        self.run_id: str = options.run_id
-        self.results: deque[StopResult] = deque()
         self._executor = executor
         self._stop = stop
         self._packed_stop = pack(stop, executor)
+        super().__init__(Plan(engine, session_ids, options))
         self._options = attrs.evolve(options, began=engine.runtime.now())
         # A batch stops its sessions one after the other, so batches are what is in flight.
         self._batch_options = attrs.evolve(self._options, max_concurrency=1)
-        self._ids: Iterator[str] | None = checked_iterator("session_ids", session_ids)
-        self._activity = begin(engine.observer, "stop_sessions", options.attributes)
-        self._parent = self._activity and self._activity.remote()
-        self._cancelled = False
+        self._parent = self.plan.activity and self.plan.activity.remote()
         self._to_do: deque[_Task] = deque()
         self._in_flight: dict[Future[list[StopResult]], _Task] = {}
-        self._outcomes = Outcomes[Future[list[StopResult]]]()
-        self._error: BaseException | None = None
-
-    def advance(self) -> bool:
-        """Submit what can begin and wait for a result; False when there will be none."""
-        while True:
-            self._outcomes.drain(self._finish)
-            self._submit_tasks()
-            if self.results:
-                return True
-            if not self._in_flight:
-                return False
-            self._outcomes.wait()
-
-    def cancel(self) -> None:
-        """Submit nothing more."""
-        self._cancelled = True
-        self._outcomes.wake()
 
     def cancel_pending(self) -> None:
         """Cancel the batches that no worker has started, as far as the executor knows."""
@@ -121,56 +86,40 @@ class ExecutorRunner(Runner):
     def shutdown(self) -> None:
         """Cancel the batches that no worker has started, and wait for the others."""
         self.cancel_pending()
-        while True:
-            self._outcomes.drain(self._finish)
-            if not self._in_flight:
-                break
-            self._outcomes.wait()
-        activity, self._activity = self._activity, None
-        if activity is not None:
-            activity.end(self._error)
+        self._drain()
+        while self._in_flight:
+            self._wait()
+            self._drain()
+        self.plan.end()
 
-    def raise_error(self) -> None:
-        """Raise what ended the run early."""
-        error, self._error = self._error, None
-        if error is not None:
-            raise error
+    def _is_over(self) -> bool:
+        return not self._in_flight
 
-    def _submit_tasks(self) -> None:
-        while not self._cancelled and not self.results and self._has_room:
-            if not self._to_do and not self._take_ids():
-                return
+    def _submit(self) -> None:
+        plan = self.plan
+        while not plan.cancelled and not plan.results and self._has_room:
+            if not self._to_do:
+                session_ids = plan.take_ids(_BATCH)
+                if not session_ids:
+                    return
+                self._to_do.append(_Task(session_ids))
             # The iterable may have cancelled the run.
-            if not self._cancelled:
+            if not plan.cancelled:
                 self._start(self._to_do[0])
                 self._to_do.popleft()
-        if self._cancelled:
+        if plan.cancelled:
             self._drop_tasks()
 
     @property
     def _has_room(self) -> bool:
         return len(self._in_flight) < self._options.max_concurrency
 
-    def _take_ids(self) -> bool:
-        """Make a task of the next ids, if there are any."""
-        if self._ids is None:
-            return False
-        session_ids: list[str] = []
-        try:
-            session_ids.extend(islice(self._ids, _BATCH))
-        except BaseException as error:  # noqa: BLE001 - raised when all in flight has ended
-            self._ids, self._error = None, error
-        if session_ids:
-            self._to_do.append(_Task(session_ids))
-        return bool(session_ids)
-
     def _drop_tasks(self) -> None:
         """Give the results of tasks that were submitted once and will not be again."""
-        self._ids = None
         while self._to_do:
             task = self._to_do[0]
             if task.tries:
-                self.results.extend(self._unknown(each) for each in task.session_ids)
+                self.plan.results.extend(self._unknown(each) for each in task.session_ids)
             self._to_do.popleft()
 
     def _unknown(self, session_id: str) -> StopResult:
@@ -192,15 +141,15 @@ class ExecutorRunner(Runner):
 
     def _start(self, task: _Task) -> None:
         task.tries += 1
-        future = self._submit(task) if task.tries <= _MAX_TRIES else None
+        future = self._submitted(task) if task.tries <= _MAX_TRIES else None
         if future is None:
-            batch = Batch(self._stop, task.session_ids, self._options, parent=self._activity)
-            self.results.extend(stop_batch(batch))
+            batch = Batch(self._stop, task.session_ids, self._options, parent=self.plan.activity)
+            self.plan.results.extend(stop_batch(batch))
         else:
-            future.add_done_callback(self._outcomes.put)
+            future.add_done_callback(self._put)
             self._in_flight[future] = task
 
-    def _submit(self, task: _Task) -> Future[list[StopResult]] | None:
+    def _submitted(self, task: _Task) -> Future[list[StopResult]] | None:
         batch = Batch(
             self._packed_stop, task.session_ids, self._batch_options, uuid4().hex, self._parent
         )
@@ -214,18 +163,17 @@ class ExecutorRunner(Runner):
             )
             return None
 
-    def _finish(self, future: Future[list[StopResult]]) -> None:
-        task = self._in_flight.get(future)
+    def _finish(self, outcome: Future[list[StopResult]]) -> None:
+        future, task = outcome, self._in_flight.get(outcome)
         # A future that is not in flight has been taken before, or its task is submitted again.
         if task is None:
             return
         error = CancelledError() if future.cancelled() else future.exception()
         if error is None:
-            self.results.extend(future.result())
+            self.plan.results.extend(future.result())
         elif isinstance(error, NimbleStopError):
             # The worker could not even make a client.
-            self._error = self._error or error
-            self.cancel()
+            self.plan.fail(error)
         else:
             self._log_failure(task, error)
             self._to_do.append(task)
@@ -236,7 +184,7 @@ class ExecutorRunner(Runner):
             what = "cannot import nimble_stop or what it needs; install it where the workers run"
         else:
             what = "failed or died"
-        if self._cancelled:
+        if self.plan.cancelled:
             then = "it is not known whether they were stopped"
         elif task.tries < _MAX_TRIES:
             then = f"they are submitted again (try {task.tries + 1} of {_MAX_TRIES})"

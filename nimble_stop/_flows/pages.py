@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from nimble_stop._api.arguments import checked_id, checked_ids, checked_text
+from nimble_stop._api.arguments import checked_ids
 from nimble_stop._api.operations import LIST_STREAMING_SESSIONS
 from nimble_stop._api.request import build_request
 from nimble_stop.exceptions import RequestValidationError, ResponseDecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from nimble_stop._api.operations import Page
+    from nimble_stop._api.request import Request
+    from nimble_stop._call.deadline import Deadline
     from nimble_stop._call.engine import Engine
     from nimble_stop._call.steps import Steps
     from nimble_stop.models import StreamingSession
@@ -27,14 +29,7 @@ _IDS_A_REQUEST: Final = 50
 class Pages:
     """One walk through a list of sessions.
 
-    Args:
-        engine: Runs the calls.
-        studio_id: The studio's id.
-        owned_by: Only sessions that this user owns.
-        created_by: Only sessions that this user created.
-        session_ids: Only these sessions.
-        deadline: How many seconds the calls may take in all; the time between them, which is the
-            caller's, does not count. None for the client's.
+    The time between the calls, which is the caller's, does not count for the deadline.
 
     Raises:
         RequestValidationError: An argument cannot be sent.
@@ -43,55 +38,44 @@ class Pages:
     def __init__(
         self,
         engine: Engine,
-        studio_id: str,
-        *,
-        owned_by: str | None,
-        created_by: str | None,
+        deadline: Deadline,
+        filters: Mapping[str, str | None],
         session_ids: Iterable[str] | None,
-        deadline: float | None,
     ) -> None:
         self._engine = engine
-        self._filters = {
-            "studio_id": checked_id("studio_id", studio_id),
-            "owned_by": None if owned_by is None else checked_text("owned_by", owned_by),
-            "created_by": None if created_by is None else checked_text("created_by", created_by),
-        }
+        self._deadline = deadline
+        self._filters = filters
         self._id_lists = _id_lists(session_ids)
         self._session_ids = next(self._id_lists)
-        self._next_token: str | None = None
         self._seen_tokens: set[str] = set()
-        self._deadline = engine.deadline(deadline)
+        self._request = self._next_request(None)
         self._deadline.pause()
         self.exhausted = False
 
     def next_page(self) -> Steps[tuple[StreamingSession, ...]]:
         """Read the next page; only while `exhausted` is False."""
-        request = build_request(
-            LIST_STREAMING_SESSIONS,
-            {
-                **self._filters,
-                "session_ids": self._session_ids,
-                "next_token": self._next_token,
-            },
-        )
         self._deadline.resume()
-        page = yield from self._engine.call(request, self._deadline)
+        page = yield from self._engine.call(self._request, self._deadline)
         self._deadline.pause()
-        self._turn(page)
+        self._turn(page.next_token)
         return page.sessions
 
-    def _turn(self, page: Page) -> None:
-        self._next_token = page.next_token
-        if page.next_token is None:
+    def _next_request(self, next_token: str | None) -> Request[Page]:
+        arguments = {"session_ids": self._session_ids, "next_token": next_token}
+        return build_request(LIST_STREAMING_SESSIONS, {**self._filters, **arguments})
+
+    def _turn(self, next_token: str | None) -> None:
+        if next_token is None:
             self._seen_tokens.clear()
             self._session_ids = next(self._id_lists, None)
             self.exhausted = self._session_ids is None
-        elif page.next_token in self._seen_tokens:
+        elif next_token in self._seen_tokens:
             raise ResponseDecodeError(
                 "The service gave the same page token twice; the list would never end."
             )
         else:
-            self._seen_tokens.add(page.next_token)
+            self._seen_tokens.add(next_token)
+        self._request = self._next_request(next_token)
 
 
 def _id_lists(session_ids: Iterable[str] | None) -> Iterator[str | None]:

@@ -110,14 +110,8 @@ class Polling:
         listable = [session_id for session_id in session_ids if "," not in session_id]
         if not listable or not self._may_list:
             return
-        pages = Pages(
-            self._engine,
-            self._options.studio_id,
-            owned_by=None,
-            created_by=None,
-            session_ids=listable,
-            deadline=None,
-        )
+        filters = {"studio_id": self._options.studio_id}
+        pages = Pages(self._engine, self._engine.deadline(), filters, listable)
         try:
             while not pages.exhausted:
                 for session in (yield from pages.next_page()):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -18,12 +18,8 @@ from nimble_stop.exceptions import RequestValidationError
 
 if TYPE_CHECKING:
     from nimble_stop._call.deadline import Deadline
-    from nimble_stop._config.runtime import Runtime
     from nimble_stop.exceptions import NimbleStopError
     from nimble_stop.models import StreamingSession, VolumeRetentionMode
-
-# The service's times have whole seconds; the rest is for the network.
-_CLOCK_TOLERANCE: Final = 1.25
 
 
 @attrs.frozen(kw_only=True)
@@ -100,41 +96,10 @@ class BulkOptions:
         return derived_token(self.run_id, self.studio_id, session_id, self.retention)
 
 
-def bulk_options(
-    runtime: Runtime,
-    studio_id: str,
-    *,
-    retention: VolumeRetentionMode | str | None,
-    run_id: str | None,
-    max_concurrency: int,
-    wait: bool,
-) -> BulkOptions:
-    """Check a run's options, and name the run when the caller does not."""
-    return BulkOptions(
-        studio_id=studio_id,
-        retention=retention,
-        run_id=runtime.new_id() if run_id is None else run_id,
-        max_concurrency=max_concurrency,
-        wait=wait,
-        may_repeat=run_id is not None,
-    )
-
-
 def derived_token(run_id: str, studio_id: str, session_id: str, retention: str | None) -> str:
     """Derive the client token of one session in a run: the same for the same four values."""
     origin = json.dumps([run_id, studio_id, session_id, retention])
     return hashlib.sha256(origin.encode()).hexdigest()
-
-
-def stopped_before(moment: float, session: StreamingSession) -> bool:
-    """Whether a session's stop began before a run did, so that the answer to it is an old one.
-
-    Args:
-        moment: When the run began, in seconds since 1970.
-        session: The session as the service answered.
-    """
-    stopped_at = session.stopped_at
-    return stopped_at is not None and stopped_at.timestamp() < moment - _CLOCK_TOLERANCE
 
 
 def invalid_id(session_id: str) -> StopResult | None:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Self
 
-from nimble_stop._call.steps import Effect, adrive
+from nimble_stop._call.steps import adrive
 from nimble_stop._flows.bulk import BulkStop
 from nimble_stop._flows.results import StopResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from types import TracebackType
+    from collections.abc import Awaitable, Callable, Iterable
 
     from nimble_stop._call.engine import Engine
+    from nimble_stop._call.steps import Effect
     from nimble_stop._flows.bulk import Outcome, Work
     from nimble_stop._flows.executors import ExecutorRunner
     from nimble_stop._flows.results import BulkOptions
-
-AsyncPerform = Callable[[Effect], Awaitable[object]]
 
 
 class AsyncStopRun(ABC, AsyncIterator[StopResult]):
@@ -55,29 +53,17 @@ class AsyncStopRun(ABC, AsyncIterator[StopResult]):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
 
 class TaskRun(AsyncStopRun):
-    """A run whose work is done by tasks of the event loop.
-
-    Args:
-        engine: Makes the calls.
-        perform: Does what a step asks for.
-        session_ids: The sessions' ids.
-        options: How to stop them.
-    """
+    """A run whose work is done by tasks of the event loop."""
 
     def __init__(
         self,
         engine: Engine,
-        perform: AsyncPerform,
+        perform: Callable[[Effect], Awaitable[object]],
         session_ids: Iterable[str],
         options: BulkOptions,
     ) -> None:
@@ -106,12 +92,10 @@ class TaskRun(AsyncStopRun):
         raise StopAsyncIteration
 
     def cancel(self) -> None:
-        """Begin no further stop."""
         self._plan.cancel()
         self._changed.set()
 
     async def aclose(self) -> None:
-        """Begin no further stop; wait for those in flight, and break polls off."""
         self._plan.cancel()
         await self._cancel([task for task, work in self._tasks.items() if work.is_poll])
         await asyncio.gather(*self._tasks)
@@ -155,27 +139,26 @@ class ThreadedExecutorRun(AsyncStopRun):
     """
 
     def __init__(self, runner: ExecutorRunner) -> None:
-        self.run_id: str = runner.run_id
+        self.run_id: str = runner.plan.run_id
         self._runner = runner
         self._advance: asyncio.Future[bool] | None = None
 
     async def __anext__(self) -> StopResult:
         # A thread that worked for a cancelled wait may have ended, and its result have been taken.
-        while not self._runner.results:
+        plan = self._runner.plan
+        while not plan.results:
             if not await self._advanced():
                 await self.aclose()
                 break
-        if self._runner.results:
-            return self._runner.results.popleft()
-        self._runner.raise_error()
+        if plan.results:
+            return plan.results.popleft()
+        plan.raise_error()
         raise StopAsyncIteration
 
     def cancel(self) -> None:
-        """Begin no further stop."""
         self._runner.cancel()
 
     async def aclose(self) -> None:
-        """Begin no further stop; wait for those in flight."""
         self._runner.cancel()
         if self._advance is not None:
             self._runner.cancel_pending()

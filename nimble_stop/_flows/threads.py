@@ -10,47 +10,83 @@ from __future__ import annotations
 import queue
 import threading
 import weakref
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from nimble_stop._call.steps import Effect, Sleep, drive
-from nimble_stop._flows.bulk import BulkStop
+from nimble_stop._flows.bulk import BulkStop, Outcome, Plan, Work
 from nimble_stop._flows.results import StopResult
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from nimble_stop._call.engine import Engine
-    from nimble_stop._flows.bulk import Outcome, Work
     from nimble_stop._flows.results import BulkOptions
 
-Perform = Callable[[Effect], object]
-ItemT = TypeVar("ItemT")
+PlanT = TypeVar("PlanT", bound=Plan)
+OutcomeT = TypeVar("OutcomeT")
 
 
-class Runner(Protocol):
-    """What does the work of a run: threads, or an executor."""
+class Runner(ABC, Generic[PlanT, OutcomeT]):
+    """Does the work of a run, in threads or in an executor.
 
-    run_id: str
-    results: deque[StopResult]
+    Only the thread that iterates touches the plan; others hand their outcomes to it.
+    """
+
+    def __init__(self, plan: PlanT) -> None:
+        self.plan = plan
+        self._outcomes: deque[OutcomeT] = deque()
+        # Released when there is something new: a semaphore that never counts further than one.
+        self._changed = threading.Lock()
+        self._changed.acquire()
 
     def advance(self) -> bool:
         """Submit what can begin and wait for a result; False when there will be none."""
-        ...
+        while True:
+            self._drain()
+            self._submit()
+            if self.plan.results:
+                return True
+            if self._is_over():
+                return False
+            self._wait()
 
     def cancel(self) -> None:
         """Submit nothing more."""
-        ...
+        self.plan.cancel()
+        self._wake()
 
+    @abstractmethod
     def shutdown(self) -> None:
         """Wait for the stops in flight."""
-        ...
 
-    def raise_error(self) -> None:
-        """Raise what ended the run early, such as an error of the iterable itself."""
-        ...
+    @abstractmethod
+    def _submit(self) -> None: ...
+
+    @abstractmethod
+    def _is_over(self) -> bool: ...
+
+    @abstractmethod
+    def _finish(self, outcome: OutcomeT) -> None: ...
+
+    def _put(self, outcome: OutcomeT) -> None:
+        """Add an outcome; called in any thread."""
+        self._outcomes.append(outcome)
+        self._wake()
+
+    def _wake(self) -> None:
+        with suppress(RuntimeError):
+            self._changed.release()
+
+    def _wait(self) -> None:
+        self._changed.acquire()
+
+    def _drain(self) -> None:
+        """Take all outcomes; one whose taking was interrupted is taken again the next time."""
+        while self._outcomes:
+            self._finish(self._outcomes[0])
+            self._outcomes.popleft()
 
 
 class StopRun(Iterator[StopResult]):
@@ -67,8 +103,8 @@ class StopRun(Iterator[StopResult]):
             and retention stops no session twice.
     """
 
-    def __init__(self, runner: Runner) -> None:
-        self.run_id: str = runner.run_id
+    def __init__(self, runner: Runner[Any, Any]) -> None:
+        self.run_id: str = runner.plan.run_id
         self._runner = runner
         # Runs also when the run is dropped without being closed, and when the interpreter ends.
         self._shutdown = weakref.finalize(self, runner.shutdown)
@@ -77,11 +113,12 @@ class StopRun(Iterator[StopResult]):
         return self
 
     def __next__(self) -> StopResult:
+        plan: Plan = self._runner.plan
         if not self._runner.advance():
             self.close()
-        if self._runner.results:
-            return self._runner.results.popleft()
-        self._runner.raise_error()
+        if plan.results:
+            return plan.results.popleft()
+        plan.raise_error()
         raise StopIteration
 
     def cancel(self) -> None:
@@ -101,95 +138,35 @@ class StopRun(Iterator[StopResult]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
-
-
-class Outcomes(Generic[ItemT]):
-    """Hands outcomes from other threads to the one that iterates; an interrupt loses none."""
-
-    def __init__(self) -> None:
-        self._items: deque[ItemT] = deque()
-        # Released when there is something new: a semaphore that never counts further than one.
-        self._changed = threading.Lock()
-        self._changed.acquire()
-
-    def put(self, item: ItemT) -> None:
-        """Add an outcome, and wake the thread that waits; called in any thread."""
-        self._items.append(item)
-        self.wake()
-
-    def wake(self) -> None:
-        """Wake the thread that waits."""
-        with suppress(RuntimeError):
-            self._changed.release()
-
-    def wait(self) -> None:
-        """Wait until there is something new. Call `drain` first."""
-        self._changed.acquire()
-
-    def drain(self, take: Callable[[ItemT], object]) -> None:
-        """Take all outcomes; one whose taking was interrupted is taken again the next time."""
-        while self._items:
-            take(self._items[0])
-            self._items.popleft()
 
 
 class _ShutdownError(BaseException):
     """The run is over, so that no poll is needed."""
 
 
-class ThreadRunner(Runner):
-    """Runs a plan in threads. They run steps; only the thread that iterates touches the plan.
+class ThreadRunner(Runner[BulkStop, tuple[Work, Outcome]]):
+    """Runs the steps of a bulk stop in threads.
 
     They are daemon threads, because the end of the interpreter waits for others before anything can
     break their polls off. `StopRun` waits for them there.
-
-    Args:
-        engine: Makes the calls.
-        perform: Does what a step asks for.
-        session_ids: The sessions' ids.
-        options: How to stop them.
     """
 
     def __init__(
-        self, engine: Engine, perform: Perform, session_ids: Iterable[str], options: BulkOptions
+        self,
+        engine: Engine,
+        perform: Callable[[Effect], object],
+        session_ids: Iterable[str],
+        options: BulkOptions,
     ) -> None:
-        self._plan = BulkStop(engine, session_ids, options)
-        self.run_id: str = options.run_id
-        self.results: deque[StopResult] = self._plan.results
+        super().__init__(BulkStop(engine, session_ids, options))
         self._perform = perform
         self._sleep = engine.runtime.sleep
         self._threads: list[threading.Thread] = []
         self._started = 0
         self._work: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
-        self._outcomes = Outcomes[tuple["Work", "Outcome"]]()
         self._shut_down: queue.SimpleQueue[None] = queue.SimpleQueue()
-
-    def advance(self) -> bool:
-        """Submit what can begin and wait for a result; False when there will be none."""
-        while True:
-            self._outcomes.drain(self._finish)
-            self._start_threads()
-            while (work := self._plan.next_work()) is not None:
-                self._work.put(work)
-                self._plan.submitted(work)
-                self._start_threads()
-            if self.results:
-                return True
-            if self._plan.is_over:
-                return False
-            self._outcomes.wait()
-
-    def cancel(self) -> None:
-        """Submit nothing more."""
-        self._plan.cancel()
-        self._outcomes.wake()
 
     def shutdown(self) -> None:
         """Break polls off, wait for the stops in flight, and end the threads."""
@@ -201,15 +178,21 @@ class ThreadRunner(Runner):
                 # An interrupt may have come before it was started.
                 if thread.is_alive():
                     thread.join()
-        self._outcomes.drain(self._finish)
-        self._plan.end()
+        self._drain()
+        self.plan.end()
 
-    def raise_error(self) -> None:
-        """Raise what ended the run early, such as an error of the iterable itself."""
-        self._plan.raise_error()
+    def _submit(self) -> None:
+        self._start_threads()
+        while (work := self.plan.next_work()) is not None:
+            self._work.put(work)
+            self.plan.submitted(work)
+            self._start_threads()
+
+    def _is_over(self) -> bool:
+        return self.plan.is_over
 
     def _start_threads(self) -> None:
-        while self._started < self._plan.running:
+        while self._started < self.plan.running:
             thread = threading.Thread(target=self._run_work, name="nimble_stop", daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -222,16 +205,16 @@ class ThreadRunner(Runner):
                 outcome: Outcome = drive(work.steps, perform)
             except BaseException as error:  # noqa: BLE001 - the thread that iterates raises it
                 outcome = error
-            self._outcomes.put((work, outcome))
+            self._put((work, outcome))
         # One None ends all threads.
         self._work.put(None)
 
-    def _finish(self, ended: tuple[Work, Outcome]) -> None:
-        work, outcome = ended
-        if isinstance(outcome, _ShutdownError):
-            self._plan.break_off(work, outcome)
+    def _finish(self, outcome: tuple[Work, Outcome]) -> None:
+        work, ended = outcome
+        if isinstance(ended, _ShutdownError):
+            self.plan.break_off(work, ended)
         else:
-            self._plan.finish(work, outcome)
+            self.plan.finish(work, ended)
 
     def _perform_for_poll(self, effect: Effect) -> object:
         if not isinstance(effect, Sleep):

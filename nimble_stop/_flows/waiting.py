@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from nimble_stop._api.arguments import checked_seconds
-from nimble_stop._api.request import get_request
-from nimble_stop._call.observer import observed
-from nimble_stop._call.steps import Sleep
+from nimble_stop._call.steps import Sleep, within
 from nimble_stop.exceptions import (
     DeadlineExceededError,
     NimbleStopError,
@@ -93,10 +91,8 @@ def _stop_requested(session: StreamingSession) -> bool:
 def poll_delay(poll: int, poll_interval: float, random: Callable[[], float]) -> float:
     """Give the seconds until the next poll: doubling up to the interval, half of it at random.
 
-    Args:
-        poll: How many polls there have been, from 1.
-        poll_interval: The longest delay.
-        random: Gives a number from 0 up to 1, so that many waits do not poll at the same moments.
+    ``poll`` is how many polls there have been, from 1. Chance keeps many waits from polling at the
+    same moments.
     """
     delay: float = min(_FIRST_INTERVAL * 2 ** min(poll - 1, 16), poll_interval)
     return delay * (1 + random()) / 2
@@ -104,10 +100,8 @@ def poll_delay(poll: int, poll_interval: float, random: Callable[[], float]) -> 
 
 def wait_until_stopped(
     engine: Engine,
-    studio_id: str,
-    session_id: str,
-    *,
-    deadline: float,
+    request: Request[StreamingSession],
+    limit: Deadline,
     poll_interval: float,
     on_poll: Callable[[StreamingSession], object] | None,
 ) -> Steps[StreamingSession]:
@@ -115,11 +109,19 @@ def wait_until_stopped(
 
     A failure that can pass, such as throttling or an outage, ends one poll and not the wait.
     """
-    request = get_request(studio_id, session_id)
     interval = checked_seconds("poll_interval", poll_interval)
-    steps = _poll_until_stopped(engine, request, engine.deadline(deadline), interval, on_poll)
-    attributes = {"studio_id": studio_id, "session_id": session_id}
-    return observed(engine.observer, "wait_until_stopped", attributes, steps)
+    attributes = {"studio_id": request.studio_id or "", "session_id": request.session_id or ""}
+    activity = engine.begin("wait_until_stopped", attributes)
+    failure: BaseException | None = None
+    try:
+        steps = _poll_until_stopped(engine, request, limit, interval, on_poll)
+        return (yield from within(activity, steps))
+    except BaseException as error:
+        failure = error
+        raise
+    finally:
+        if activity is not None:
+            activity.end(failure)
 
 
 def _poll_until_stopped(

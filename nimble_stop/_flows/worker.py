@@ -21,38 +21,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from concurrent.futures import Executor
 
-    from nimble_stop._call.observer import Parent
+    from nimble_stop._call.telemetry import Activity, RemoteParent
     from nimble_stop._flows.results import BulkOptions, StopResult
 
-# What a client may read from the environment: another value needs another client.
+# What a client may read from the environment.
 _READ_BY_CLIENTS: Final = re.compile("HOME|AWS_.*|.*_PROXY", re.IGNORECASE)
 
 
 class StopBatch(Protocol):
     """Stops some sessions, as a method of a client; so a client is all that is pickled for it."""
 
-    def __call__(self, session_ids: Iterable[str], options: BulkOptions, /) -> Iterable[StopResult]:
-        """Give a result for each session."""
-        ...
+    def __call__(
+        self, session_ids: Iterable[str], options: BulkOptions, /
+    ) -> Iterable[StopResult]: ...
 
 
 @attrs.frozen(eq=False)
 class Batch:
     """What is submitted to an executor.
 
-    Args:
-        stop: Stops the sessions, as `pack` prepared it.
-        session_ids: The sessions' ids.
-        options: How to stop them.
-        submission: Makes it unlike any other: Dask answers equal calls from one result.
-        parent: The telemetry of the run, which the calls of the batch are children of; or None.
+    ``stop`` is as `pack` prepared it. ``submission`` makes the batch unlike any other: Dask answers
+    equal calls from one result. ``parent`` is the span that the calls are children of.
     """
 
     stop: StopBatch | bytes
     session_ids: list[str]
     options: BulkOptions
     submission: str = ""
-    parent: Parent | None = None
+    parent: Activity | RemoteParent | None = None
 
 
 def pack(stop: StopBatch, executor: Executor) -> StopBatch | bytes:
@@ -87,7 +83,7 @@ def stop_batch(batch: Batch) -> list[StopResult]:
 
 @lru_cache(maxsize=4)
 def _unpacked(packed: bytes, environment: tuple[tuple[str, str], ...]) -> StopBatch:
-    """Unpickle a client, which all batches of a process share."""
+    # The environment is a part of the cache's key alone: another one needs another client.
     del environment
     return cast("StopBatch", pickle.loads(packed))  # noqa: S301 - our own caller pickled it
 

@@ -15,13 +15,7 @@ def stop(
     client_token: str | None = None,
 ) -> tuple[str, bytes, str | None]:
     """Build a stop whose new token would be `new`."""
-    request = stop_request(
-        studio_id,
-        session_id,
-        retention=retention,
-        client_token=client_token,
-        new_token=lambda: "new",
-    )
+    request = stop_request(studio_id, session_id, retention, client_token, lambda: "new")
     assert request.operation is STOP_STREAMING_SESSION
     return request.path, request.body, request.client_token
 
@@ -48,7 +42,7 @@ def test_refused(name: str, value: str) -> None:
 def test_new_tokens_are_checked() -> None:
     """A runtime's new id must be a token, too."""
     with pytest.raises(RequestValidationError, match=r"^client_token must be"):
-        stop_request("a", "b", retention=None, client_token=None, new_token=lambda: "x" * 65)
+        stop_request("a", "b", None, None, lambda: "x" * 65)
 
 
 def test_get() -> None:

@@ -19,7 +19,7 @@ import attrs
 import pytest
 
 from nimble_stop import AsyncNimbleClient, NimbleClient, RetryPolicy
-from nimble_stop._flows.threads import Outcomes
+from nimble_stop._flows.threads import Runner
 from nimble_stop._flows.worker import stop_batch
 from nimble_stop.exceptions import (
     ConfigurationError,
@@ -429,7 +429,7 @@ def interrupted_wait() -> Generator[None]:
         raise TimeoutError("enough")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Outcomes, "wait", interrupt)
+        patch.setattr(Runner, "_wait", interrupt)
         yield
 
 

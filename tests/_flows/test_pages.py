@@ -41,10 +41,15 @@ def respond(*session_ids: str, next_token: str | None = None) -> Response:
     return Response(200, {}, json.dumps(page(*session_ids, next_token=next_token)).encode())
 
 
-def pages_of(play: Play, **options: Any) -> Pages:  # noqa: ANN401 - a walk's own arguments
+def pages_of(
+    play: Play,
+    session_ids: Iterable[str] | None = None,
+    deadline: float | None = None,
+    **filters: str,
+) -> Pages:
     """Begin a walk."""
-    filters = {"owned_by": None, "created_by": None, "session_ids": None, "deadline": None}
-    return Pages(play.engine, "studio-1", **{**filters, **options})
+    limit = play.engine.deadline(deadline)
+    return Pages(play.engine, limit, {"studio_id": "studio-1", **filters}, session_ids)
 
 
 def walk(play: Play, pages: Pages) -> list[str | None]:

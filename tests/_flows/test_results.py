@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -8,22 +7,15 @@ import attrs
 import pytest
 from hypothesis import given, strategies as st
 
-from nimble_stop import StopResult, StreamingSession, VolumeRetentionMode
-from nimble_stop._flows.results import bulk_options, derived_token, invalid_id, stopped_before
+from nimble_stop import StopResult, VolumeRetentionMode
+from nimble_stop._flows.results import BulkOptions, derived_token, invalid_id
 from nimble_stop.exceptions import RequestValidationError
-from tests.support.clock import START, ManualClock
 
 
-def options(clock: ManualClock, studio_id: str = "studio-1", **given_: Any) -> Any:  # noqa: ANN401 - the options of a run
+def options(**given_: Any) -> BulkOptions:  # noqa: ANN401 - the options of a run
     """Make the options of a run."""
-    arguments: dict[str, Any] = {
-        "retention": None,
-        "run_id": None,
-        "max_concurrency": 8,
-        "wait": False,
-        **given_,
-    }
-    return bulk_options(clock.runtime, studio_id, **arguments)
+    arguments = {"studio_id": "studio-1", "retention": None, "run_id": "night", **given_}
+    return BulkOptions(max_concurrency=arguments.pop("max_concurrency", 8), wait=False, **arguments)
 
 
 def test_result_is_a_value() -> None:
@@ -47,18 +39,10 @@ def test_result_is_a_value() -> None:
     ],
     ids=str,
 )
-def test_refused(wrong: dict[str, Any], clock: ManualClock) -> None:
+def test_refused(wrong: dict[str, Any]) -> None:
     """Options that no session can be stopped with are refused."""
     with pytest.raises(RequestValidationError):
-        options(clock, **wrong)
-
-
-def test_run_id(clock: ManualClock) -> None:
-    """A run is named by the caller, or gets a new id."""
-    named = options(clock, run_id="night")
-    assert (named.run_id, named.may_repeat) == ("night", True)
-    assert options(clock).run_id != options(clock).run_id
-    assert options(clock).may_repeat is False
+        options(**wrong)
 
 
 def test_tokens() -> None:
@@ -87,24 +71,10 @@ def test_tokens_do_not_collide(one: tuple[str, str, str], other: tuple[str, str,
     assert (derived_token(*one, None) == derived_token(*other, None)) is (one == other)
 
 
-def test_token_of_a_run(clock: ManualClock) -> None:
+def test_token_of_a_run() -> None:
     """A run's options give the token of each of its sessions."""
-    given_ = options(clock, run_id="night", retention="RETAIN")
+    given_ = options(retention="RETAIN")
     assert given_.token("a") == derived_token("night", "studio-1", "a", "RETAIN")
-
-
-@pytest.mark.parametrize(
-    ("ago", "before"), [(3600, True), (3, True), (1, False), (0, False), (-60, False)]
-)
-def test_stopped_before(ago: int, before: bool) -> None:  # noqa: FBT001
-    """A stop is an earlier run's when it began over 1.25 seconds before the run did."""
-    stopped_at = datetime.fromtimestamp(START - ago, UTC)
-    assert stopped_before(START, StreamingSession(stopped_at=stopped_at)) is before
-
-
-def test_stopped_at_an_unknown_time() -> None:
-    """A session that does not say when its stop began counts as stopped by this run."""
-    assert not stopped_before(START, StreamingSession())
 
 
 @pytest.mark.parametrize("session_id", ["", "..", 7, None, "\ud800"])

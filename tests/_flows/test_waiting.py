@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from nimble_stop import StreamingSession, StreamingSessionState as State
+from nimble_stop._api.request import get_request
 from nimble_stop._api.response import Response
 from nimble_stop._call.steps import drive
 from nimble_stop._flows.waiting import poll_delay, wait_until_stopped
@@ -61,14 +62,8 @@ def wait(
 ) -> StreamingSession:
     """Wait in a play."""
     times = {"deadline": 900.0, "poll_interval": 5.0, **options}
-    steps = wait_until_stopped(
-        play.engine,
-        "studio-1",
-        "session-1",
-        deadline=times["deadline"],
-        poll_interval=times["poll_interval"],
-        on_poll=on_poll,
-    )
+    request, limit = get_request("studio-1", "session-1"), play.engine.deadline(times["deadline"])
+    steps = wait_until_stopped(play.engine, request, limit, times["poll_interval"], on_poll)
     return drive(steps, play._perform)
 
 

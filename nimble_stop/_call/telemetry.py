@@ -22,6 +22,7 @@ from nimble_stop.exceptions import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
+    from contextlib import AbstractContextManager
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Span
@@ -111,10 +112,10 @@ class Telemetry:
                 },
             )
 
-    def activity(self, name: str, attributes: Mapping[str, str | int]) -> _Activity:
+    def activity(self, name: str, attributes: Mapping[str, str | int]) -> Activity:
         """Begin the span of a wait or a run."""
         described = {f"nimble_stop.{key}": value for key, value in attributes.items()}
-        return _Activity(self._tracer.start_span(f"nimble_stop.{name}", attributes=described))
+        return Activity(self._tracer.start_span(f"nimble_stop.{name}", attributes=described))
 
     def _describe(
         self, span: Span, request: Request[Any], record: CallRecord, error_type: str | None
@@ -135,24 +136,25 @@ class Telemetry:
         span.set_attributes({key: each for key, each in attributes.items() if each is not None})
 
 
-class _Activity:
+class Activity:
     """The span of a wait or a run, whichever thread or task makes its calls."""
 
     def __init__(self, span: Span) -> None:
         self._span = span
         self._context = trace.set_span_in_context(span)
 
-    @contextmanager
-    def current(self) -> Generator[None]:
-        with _attached(self._context):
-            yield
+    def current(self) -> AbstractContextManager[None]:
+        """Make it the parent of the calls that this thread or task makes meanwhile."""
+        return _attached(self._context)
 
-    def remote(self) -> _RemoteParent:
+    def remote(self) -> RemoteParent:
+        """Give the parent of calls in another process; it can be pickled."""
         carrier: dict[str, str] = {}
         propagate.inject(carrier, self._context)
-        return _RemoteParent(carrier)
+        return RemoteParent(carrier)
 
-    def end(self, error: BaseException | None = None) -> None:
+    def end(self, error: BaseException | None) -> None:
+        """End the span, with the error that ended the wait or the run, if one did."""
         if error is not None:
             self._span.set_attribute("error.type", _error_type(error))
             self._span.set_status(Status(StatusCode.ERROR, str(error)))
@@ -160,15 +162,14 @@ class _Activity:
 
 
 @attrs.frozen
-class _RemoteParent:
+class RemoteParent:
     """A span of another process, as its propagator wrote it."""
 
     carrier: dict[str, str]
 
-    @contextmanager
-    def current(self) -> Generator[None]:
-        with _attached(propagate.extract(self.carrier)):
-            yield
+    def current(self) -> AbstractContextManager[None]:
+        """Make it the parent of the calls that this thread or task makes meanwhile."""
+        return _attached(propagate.extract(self.carrier))
 
 
 @contextmanager

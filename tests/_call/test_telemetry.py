@@ -312,7 +312,7 @@ def test_without_the_api() -> None:
 import sys
 sys.modules["opentelemetry"] = None
 from nimble_stop import NimbleClient
-print(NimbleClient(region_name="us-west-2", endpoint_url="http://127.0.0.1:1")._engine.observer)
+print(NimbleClient(region_name="us-west-2", endpoint_url="http://127.0.0.1:1")._engine._telemetry)
 """
     ended = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

@@ -51,11 +51,9 @@ class _HiddenHeaders(dict[str, str]):
         return super().__contains__(self._spelling(str(name)))
 
     def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - as a dict's
-        """Give a header's text, or the default."""
         return super().get(self._spelling(name), default)
 
     def copy(self) -> _HiddenHeaders:
-        """Make another mapping that hides them."""
         return _HiddenHeaders(self)
 
     def __repr__(self) -> str:
@@ -68,20 +66,10 @@ class _HiddenHeaders(dict[str, str]):
 
 @attrs.frozen
 class WireRequest:
-    """A signed request, ready for a transport. Its repr shows nothing secret.
-
-    Args:
-        method: The HTTP method.
-        url: The whole URL.
-        target: The request target, which stands in the request line.
-        headers: All headers.
-        body: The body's bytes.
-        secrets: What no error may quote.
-    """
+    """A signed request, ready for a transport. Its repr shows none of the secrets."""
 
     method: str
     url: str
-    target: str
     headers: _HiddenHeaders = attrs.field(converter=_HiddenHeaders)
     body: bytes
     secrets: tuple[str, ...] = attrs.field(repr=False)
@@ -91,9 +79,8 @@ class WireRequest:
         for secret in self.secrets:
             if len(secret) >= _SHORTEST_SECRET:
                 error.args = tuple(_without(secret, each) for each in error.args)
-                vars(error).update(
-                    {name: _without(secret, value) for name, value in vars(error).items()}
-                )
+                for name, value in tuple(vars(error).items()):
+                    setattr(error, name, _without(secret, value))
 
 
 def _without(secret: str, value: object) -> object:
@@ -101,10 +88,8 @@ def _without(secret: str, value: object) -> object:
         return value.replace(secret, "***")
     if isinstance(value, bytes):
         # JSON may write a slash with a backslash before it.
-        spellings = (secret, secret.replace("/", "\\/"))
-        for spelling in spellings:
-            value = value.replace(spelling.encode(), b"***")
-        return value
+        escaped = secret.replace("/", "\\/")
+        return value.replace(secret.encode(), b"***").replace(escaped.encode(), b"***")
     if isinstance(value, dict):
         items = cast("dict[str, object]", value).items()
         return {_without(secret, name): _without(secret, each) for name, each in items}
@@ -116,7 +101,6 @@ class _Signable(AWSRequest):
 
     @property
     def body(self) -> Any:  # noqa: ANN401 - the stubs say str, but botocore hashes bytes
-        """The bytes that are hashed."""
         return self.data
 
 
@@ -134,12 +118,7 @@ class Signer:
         return self._credentials.may_block
 
     def sign(self, request: Request[Any], attempt: Mapping[str, str], skew: float) -> WireRequest:
-        """Make an attempt's request.
-
-        Args:
-            request: The request, the same for all attempts.
-            attempt: The headers that differ from attempt to attempt. They are not signed.
-            skew: How many seconds the service's clock is ahead of ours.
+        """Make an attempt's request, with its own headers, which are not signed.
 
         Raises:
             ConfigurationError: There are no credentials that a request can be signed with.
@@ -164,7 +143,6 @@ class Signer:
         return WireRequest(
             method=request.operation.method,
             url=url,
-            target=endpoint.target_of(request.path, request.query),
             headers={
                 **headers,
                 "Authorization": (

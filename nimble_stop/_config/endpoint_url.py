@@ -30,6 +30,7 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _REGION: Final = re.compile(r"(?!\d+\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
 # What may stand in a base path: RFC 3986's path characters, percent-encoded where needed.
 _BASE_PATH: Final = re.compile(r"(?:/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})*)*")
+_ESCAPE: Final = re.compile("%..")
 # DNS allows labels of 63 characters and names of 253; the underscore is common in local networks.
 _NAME: Final = re.compile(
     r"(?=.{1,253}\Z)[A-Za-z0-9][A-Za-z0-9_-]{0,62}(?:\.[A-Za-z0-9_-]{1,63})*\.?", re.ASCII
@@ -43,7 +44,7 @@ class Endpoint:
 
     Args:
         scheme: ``"http"`` or ``"https"``.
-        host: The host name or address, in lower case, an IPv6 address without brackets.
+        host: In lower case, an IPv6 address without brackets.
         port: The port.
         base_path: What comes before ``/2020-08-01``, without a slash at its end.
         is_aws: Whether it is AWS's own, chosen by region because nothing else was configured.
@@ -66,13 +67,9 @@ class Endpoint:
         """The endpoint as a URL."""
         return f"{self.scheme}://{self.host_header}{self.base_path}"
 
-    def target_of(self, path: str, query: str) -> str:
-        """Give what stands in the request line."""
-        return f"{self.base_path}{path}?{query}" if query else f"{self.base_path}{path}"
-
     def url_of(self, path: str, query: str) -> str:
         """Give the whole URL of a request."""
-        return f"{self.scheme}://{self.host_header}{self.target_of(path, query)}"
+        return f"{self.url}{path}?{query}" if query else f"{self.url}{path}"
 
 
 def checked_region(region_name: str, source: str) -> str:
@@ -86,11 +83,7 @@ def checked_region(region_name: str, source: str) -> str:
 
 
 def parse_endpoint(url: str, source: str) -> Endpoint:
-    """Read an endpoint URL.
-
-    Args:
-        url: Such as ``http://127.0.0.1:8080`` or ``https://host/base/``.
-        source: What it came from, for the error message.
+    """Read an endpoint URL, such as ``https://host/base/``; an error names its source.
 
     Raises:
         ConfigurationError: It is no absolute http(s) URL, or it has parts that make no sense.
@@ -117,7 +110,9 @@ def parse_endpoint(url: str, source: str) -> Endpoint:
             source, url, "its path has dot segments, which are signed as another path"
         )
     port = port or _DEFAULT_PORTS[parts.scheme]
-    return Endpoint(parts.scheme, host, port, parts.path.removesuffix("/"))
+    # urllib3 sends escapes in upper case, so that is how they are signed.
+    path = _ESCAPE.sub(lambda escape: escape[0].upper(), parts.path)
+    return Endpoint(parts.scheme, host, port, path.removesuffix("/"))
 
 
 def _is_host(netloc: str, host: str) -> bool:
@@ -141,13 +136,7 @@ def _bad_endpoint(source: str, url: str, reason: str) -> ConfigurationError:
 
 
 def aws_endpoint(region_name: str, *, fips: bool, dualstack: bool) -> Endpoint:
-    """Give AWS's own endpoint in a region.
-
-    Args:
-        region_name: The checked region.
-        fips: Whether to use the FIPS 140 endpoint.
-        dualstack: Whether to use the endpoint that IPv6 reaches too.
-    """
+    """Give AWS's own endpoint in a checked region, or its variant for FIPS 140 or for IPv6 too."""
     outputs = _partition_outputs(region_name)
     suffix = outputs["dualStackDnsSuffix" if dualstack else "dnsSuffix"]
     service = "nimble-fips" if fips else "nimble"
@@ -157,7 +146,6 @@ def aws_endpoint(region_name: str, *, fips: bool, dualstack: bool) -> Endpoint:
 
 
 def _partition_outputs(region_name: str) -> Mapping[str, str]:
-    """Find the DNS suffixes of the region's partition in botocore's data."""
     from botocore.loaders import create_loader
 
     partitions: list[dict[str, Any]] = create_loader().load_data("partitions")["partitions"]

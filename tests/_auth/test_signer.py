@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import logging
 import platform
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from hypothesis import given, strategies as st
 
-from nimble_stop import __version__
+from nimble_stop import AsyncNimbleClient, __version__
 from nimble_stop._api.operations import (
     GET_STREAMING_SESSION,
     LIST_STREAMING_SESSIONS,
@@ -35,6 +36,7 @@ from tests.support.clients import (
 )
 from tests.support.clock import ManualClock
 from tests.support.play import STOP
+from tests.support.scripted import Received, ScriptedServer, always, answer
 from tests.support.vectors import EPOCH, VECTORS, Vector
 
 if TYPE_CHECKING:
@@ -162,6 +164,36 @@ def test_independent_verifier(
     assert record.caller == credentials().access_key
 
 
+def signature_of(received: Received, url: str) -> str:
+    """Sign what a server received with botocore."""
+    theirs = AWSRequest(received.line.split()[0], f"{url}{received.target}", received.headers)
+    theirs.context["timestamp"] = received.headers["x-amz-date"]
+    for name in set(theirs.headers) - {"host", "x-amz-date", "x-amz-security-token"}:
+        del theirs.headers[name]
+    auth = SigV4Auth(credentials(), "nimble", REGION)
+    return auth.signature(auth.string_to_sign(theirs, auth.canonical_request(theirs)), theirs)
+
+
+def test_escapes_are_signed_as_they_are_sent() -> None:
+    """The libraries send the escapes of a base path in upper case, and so they are signed."""
+
+    async def get(url: str) -> None:
+        async with AsyncNimbleClient(
+            endpoint_url=url, region_name=REGION, credentials=credentials()
+        ) as client:
+            await client.get_session("a", "b")
+
+    with ScriptedServer(always(answer())) as server:
+        with make_client(f"{server.url}/a%2fb%c3%bc") as client:
+            client.get_session("a", "b")
+        asyncio.run(get(f"{server.url}/a%2fb%c3%bc"))
+        path = "/a%2Fb%C3%BC/2020-08-01/studios/a/streaming-sessions/b"
+        assert server.targets == [path, path]
+        for received in server.requests:
+            signature = received.headers["authorization"].rpartition("=")[2]
+            assert signature == signature_of(received, server.url)
+
+
 @pytest.fixture
 def signer(clock: ManualClock) -> Signer:
     """Give a signer with temporary credentials."""
@@ -196,12 +228,12 @@ def test_headers(signer: Signer) -> None:
 
 
 def test_urls(signer: Signer) -> None:
-    """The URL and the request target hold base path, path and query; a read has no body."""
+    """The URL holds base path, path and query; a read has no body."""
     request = build_request(LIST_STREAMING_SESSIONS, {"studio_id": "a", "owned_by": "b c"})
     wire = signer.sign(request, ATTEMPT, 0.0)
 
-    assert wire.target == "/base/2020-08-01/studios/a/streaming-sessions?ownedBy=b%20c"
-    assert wire.url == f"http://127.0.0.1:8080{wire.target}"
+    target = "/base/2020-08-01/studios/a/streaming-sessions?ownedBy=b%20c"
+    assert wire.url == f"http://127.0.0.1:8080{target}"
     assert (wire.method, wire.body) == ("GET", b"")
     assert "Content-Length" not in wire.headers
 

@@ -24,6 +24,7 @@ GOOD = [
     ("http://h/base/", "http", "h", 80, "/base", "h"),
     ("http://h/base/path", "http", "h", 80, "/base/path", "h"),
     ("http://h/a%20b/~c", "http", "h", 80, "/a%20b/~c", "h"),
+    ("http://h/a%2fb%c3%Bc", "http", "h", 80, "/a%2Fb%C3%BC", "h"),
     ("http://h:8080/Base", "http", "h", 8080, "/Base", "h:8080"),
     ("http://[::1]:8080", "http", "::1", 8080, "", "[::1]:8080"),
     ("https://[2001:DB8::1]", "https", "2001:db8::1", 443, "", "[2001:db8::1]"),
@@ -40,9 +41,8 @@ def test_good(url: str, *, scheme: str, host: str, port: int, base: str, header:
     assert endpoint == Endpoint(scheme, host, port, base)
     assert endpoint.host_header == header
     assert endpoint.url == f"{scheme}://{header}{base}"
-    assert endpoint.target_of("/p", "q=1") == f"{base}/p?q=1"
-    assert endpoint.target_of("/p", "") == f"{base}/p"
     assert endpoint.url_of("/p", "q=1") == f"{scheme}://{header}{base}/p?q=1"
+    assert endpoint.url_of("/p", "") == f"{scheme}://{header}{base}/p"
     assert parse_endpoint(endpoint.url, "endpoint_url") == endpoint
 
 

@@ -221,7 +221,7 @@ def test_run_again(studio: Studio) -> None:
     assert tokens[0] == derived_token("night", "studio-1", "s0", "RETAIN")
 
 
-@pytest.mark.parametrize(("ago", "repeated"), [(3600.0, True), (1.0, False)])
+@pytest.mark.parametrize(("ago", "repeated"), [(3600.0, True), (3.0, True), (1.0, False)])
 def test_repeated(ago: float, repeated: bool, clock: ManualClock) -> None:  # noqa: FBT001
     """A stop that began before the run did is reported as an earlier run's."""
     studio = Studio(clock)

@@ -24,7 +24,7 @@ from tests.support.play import Outcome, Play, refusal
 from tests.support.scripted import ScriptedServer, answer, answering
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from nimble_stop import NimbleClient
     from tests.support.clock import ManualClock

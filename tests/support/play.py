@@ -114,7 +114,6 @@ class Play:
         return WireRequest(
             method=effect.request.operation.method,
             url="http://127.0.0.1:1/",
-            target="/",
             headers=dict(effect.headers),
             body=effect.request.body,
             secrets=(SECRET,),

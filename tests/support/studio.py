@@ -82,7 +82,6 @@ class Studio:
             return WireRequest(
                 method=request.operation.method,
                 url=f"http://studio{request.path}?{request.query}",
-                target="",
                 headers={**effect.headers, "token": request.client_token or ""},
                 body=request.body,
                 secrets=(),

@@ -55,12 +55,6 @@ def _explain(error: BaseException, path: str) -> Iterator[str]:
         yield f"{path}: {error}"
 
 
-def _structure_text(value: object, _: object) -> str:
-    if isinstance(value, str):
-        return value
-    raise TypeError(f"expected a string, not {type(value).__name__}")
-
-
 def _structure_integer(value: object, _: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
@@ -69,14 +63,10 @@ def _structure_integer(value: object, _: object) -> int:
     raise TypeError(f"expected an integer, not {type(value).__name__}")
 
 
-def _structure_enum(value: object, enum: Any) -> Any:  # noqa: ANN401 - cattrs hands the class over
+def _structure_text(value: object, kind: Any) -> Any:  # noqa: ANN401 - cattrs hands the class over
     if isinstance(value, str):
-        return enum(value)
+        return kind(value)
     raise TypeError(f"expected a string, not {type(value).__name__}")
-
-
-def _structure_time(value: object, _: object) -> datetime:
-    return parse_timestamp(value)
 
 
 def _structure_tags(value: object, _: object) -> dict[str, str]:
@@ -92,10 +82,6 @@ def _structure_tags(value: object, _: object) -> dict[str, str]:
     return tags
 
 
-def _is_optional(kind: object) -> bool:
-    return type(None) in get_args(kind)
-
-
 def _renames(model: type[attrs.AttrsInstance]) -> dict[str, Any]:
     return {
         attribute.name: override(rename=member_name(attribute.name))
@@ -108,12 +94,12 @@ def _make_converter() -> Converter:
     hooks: dict[object, Callable[[Any, Any], object]] = {
         str: _structure_text,
         int: _structure_integer,
-        datetime: _structure_time,
+        datetime: lambda value, _: parse_timestamp(value),
         Mapping[str, str]: _structure_tags,
     }
     for model in map(vars(models).__getitem__, models.__all__):
         if issubclass(model, StrEnum):
-            hooks[model] = _structure_enum
+            hooks[model] = _structure_text
 
     def optional_hook(kind: object) -> Callable[[object, object], object]:
         # cattrs' own looks the hook of the type up for every value.
@@ -121,7 +107,9 @@ def _make_converter() -> Converter:
         hook = hooks[given]
         return lambda value, _: None if value is None else hook(value, given)
 
-    converter.register_structure_hook_factory(_is_optional, optional_hook)
+    converter.register_structure_hook_factory(
+        lambda kind: type(None) in get_args(kind), optional_hook
+    )
     read_volume = make_dict_structure_fn(
         VolumeConfiguration, converter, **_renames(VolumeConfiguration)
     )

@@ -10,11 +10,11 @@ import re
 from datetime import UTC, datetime, timedelta
 
 _RFC_3339 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?"
-    r"(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))",
+    r"(\d{4}-\d\d-\d\d)[Tt ]((?:[01]\d|2[0-3]):\d\d):(\d\d)(\.\d{1,9})?"
+    r"([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
     re.ASCII,
 )
-_LEAP_SECOND = 60
+_DIGITS = len(".123456")
 
 
 def parse_timestamp(value: object) -> datetime:
@@ -23,9 +23,6 @@ def parse_timestamp(value: object) -> datetime:
     Args:
         value: An RFC 3339 text with up to nine fraction digits, of which six are kept, or a
             number of seconds since 1970.
-
-    Returns:
-        An aware datetime in UTC.
 
     Raises:
         ValueError: The value is neither, or lies outside the years 1 to 9999.
@@ -44,25 +41,9 @@ def _parse_text(text: str) -> datetime:
     match = _RFC_3339.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not an RFC 3339 timestamp")
-    year, month, day, hour, minute, second, fraction, sign, offset_hours, offset_minutes = (
-        match.groups()
-    )
-    seconds = int(second)
+    day, minute, second, fraction, offset = match.groups(default="")
     # RFC 3339 allows a leap second, datetime does not: it is the moment after second 59.
-    leap = seconds == _LEAP_SECOND
-    moment = datetime(
-        int(year),
-        int(month),
-        int(day),
-        int(hour),
-        int(minute),
-        seconds - leap,
-        int(fraction.ljust(6, "0")[:6]) if fraction else 0,
-        UTC,
-    )
-    if leap:
-        moment += timedelta(seconds=1)
-    if sign:
-        offset = timedelta(hours=int(offset_hours), minutes=int(offset_minutes))
-        moment = moment - offset if sign == "+" else moment + offset
-    return moment
+    is_leap = second == "60"
+    second = "59" if is_leap else second
+    moment = datetime.fromisoformat(f"{day}T{minute}:{second}{fraction[:_DIGITS]}{offset.upper()}")
+    return (moment + timedelta(seconds=is_leap)).astimezone(UTC)

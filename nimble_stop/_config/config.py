@@ -41,19 +41,10 @@ _RETRY_MODES: Final = ("legacy", "standard", "adaptive")
 
 @attrs.frozen(kw_only=True)
 class Config:
-    """What a client works with; nothing here is secret.
+    """What a client works with; nothing here is secret. The client classes document the options.
 
-    Args:
-        region_name: The region that requests are signed for.
-        endpoint: Where they go.
-        timeouts: How long one attempt may take.
-        deadline: How many seconds a call may take in all.
-        retry: When failed attempts are retried.
-        max_connections: How many connections are kept open for reuse.
-        ca_bundle: A file or directory of certificates to trust; None for certifi's.
-        correct_clock_skew: Whether signatures follow the service's clock.
-        app_id: What the user agent names the application, or None.
-        runtime: Clocks, sleep, randomness and ids.
+    ``correct_clock_skew`` makes signatures follow the service's clock, and ``app_id`` is what the
+    user agent names the application.
     """
 
     region_name: str
@@ -69,13 +60,7 @@ class Config:
 
 
 def resolve(options: Options) -> Config:
-    """Resolve a client's configuration.
-
-    Raises:
-        ConfigurationError: A setting is missing or invalid; the message says where it was
-            searched.
-        RequestValidationError: An argument has the wrong type or range.
-    """
+    """Resolve a client's configuration, or raise what is missing or invalid, and where."""
     check_types(options)
     settings = Settings(options.profile_name)
     region_name = _region_name(options, settings)

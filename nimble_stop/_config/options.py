@@ -7,8 +7,7 @@ from typing import Final
 
 import attrs
 
-from nimble_stop._api.arguments import checked_seconds
-from nimble_stop._config.retry_policy import RetryPolicy
+from nimble_stop._config.retry_policy import RetryPolicy, positive_seconds
 from nimble_stop._config.runtime import Runtime
 from nimble_stop.exceptions import RequestValidationError
 
@@ -26,10 +25,6 @@ POLL_SECONDS: Final = 5.0
 MAX_CONCURRENCY: Final = 8
 
 
-def _seconds(_: object, attribute: attrs.Attribute[float], value: object) -> None:
-    checked_seconds(attribute.name, value)
-
-
 @attrs.frozen(kw_only=True)
 class Timeouts:
     """How long one attempt may take.
@@ -42,8 +37,8 @@ class Timeouts:
         RequestValidationError: A value is not a number of seconds greater than 0.
     """
 
-    connect: float = attrs.field(default=CONNECT_SECONDS, validator=_seconds)
-    read: float = attrs.field(default=READ_SECONDS, validator=_seconds)
+    connect: float = attrs.field(default=CONNECT_SECONDS, validator=positive_seconds)
+    read: float = attrs.field(default=READ_SECONDS, validator=positive_seconds)
 
 
 DEFAULT_TIMEOUTS: Final = Timeouts()

@@ -11,11 +11,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from nimble_stop._api.arguments import checked_count, checked_seconds
-from nimble_stop.exceptions import (
-    ConflictException,
-    NimbleStopError,
-    ServiceError,
-)
+from nimble_stop.exceptions import ConflictException, NimbleStopError, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +25,8 @@ _MAX_BACKOFF_SECONDS: Final = 20.0
 _MAX_EXTRA_SECONDS: Final = 5.0
 
 
-def _positive_seconds(_: object, attribute: attrs.Attribute[float], value: object) -> None:
+def positive_seconds(_: object, attribute: attrs.Attribute[float], value: object) -> None:
+    """Refuse a field's value that is no number of seconds greater than 0."""
     checked_seconds(attribute.name, value)
 
 
@@ -61,11 +58,11 @@ class RetryPolicy:
     """
 
     max_attempts: int = attrs.field(default=_MAX_ATTEMPTS, validator=_positive_count)
-    base_delay: float = attrs.field(default=_TRANSIENT_BASE_SECONDS, validator=_positive_seconds)
+    base_delay: float = attrs.field(default=_TRANSIENT_BASE_SECONDS, validator=positive_seconds)
     throttling_base_delay: float = attrs.field(
-        default=_THROTTLING_BASE_SECONDS, validator=_positive_seconds
+        default=_THROTTLING_BASE_SECONDS, validator=positive_seconds
     )
-    max_backoff: float = attrs.field(default=_MAX_BACKOFF_SECONDS, validator=_positive_seconds)
+    max_backoff: float = attrs.field(default=_MAX_BACKOFF_SECONDS, validator=positive_seconds)
     retry_conflicts: bool = False
 
     def retries(self, error: NimbleStopError) -> bool:
@@ -75,12 +72,9 @@ class RetryPolicy:
         return error.retryable is True
 
     def delay(self, retry: int, error: NimbleStopError, random: Callable[[], float]) -> float:
-        """Give the seconds to wait before a retry.
+        """Give the seconds to wait before a retry, counted from 1, after an error.
 
-        Args:
-            retry: Which retry it is, from 1.
-            error: Why the attempt before it failed.
-            random: Gives a number from 0 up to 1.
+        ``random`` gives a number from 0 up to 1.
         """
         base = self.throttling_base_delay if is_throttling(error) else self.base_delay
         # The exponent is bounded: a float overflows at 1024, long after max_backoff.

@@ -55,7 +55,7 @@ class ForkSafeLock:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self.reopen()
         _locks.add(self)
 
     def __enter__(self) -> None:

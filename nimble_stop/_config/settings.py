@@ -17,13 +17,10 @@ if TYPE_CHECKING:
     from botocore.session import Session
 
 _PROFILE_VARIABLES: Final = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
-_CONFIG_FILE: Final = ("AWS_CONFIG_FILE", "~/.aws/config")
-_CREDENTIALS_FILE: Final = ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
-# What botocore calls each of them, the variables it reads, and the default.
-_SESSION_VARIABLES: Final = (
-    ("profile", _PROFILE_VARIABLES, None),
-    ("config_file", _CONFIG_FILE[:1], _CONFIG_FILE[1]),
-    ("credentials_file", _CREDENTIALS_FILE[:1], _CREDENTIALS_FILE[1]),
+# What botocore calls each file, the variable that names it, and its default.
+_FILES: Final = (
+    ("config_file", "AWS_CONFIG_FILE", "~/.aws/config"),
+    ("credentials_file", "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
 )
 
 
@@ -32,10 +29,10 @@ def make_session(profile_name: str | None) -> Session:
     from botocore.session import Session as BotocoreSession
 
     # An empty variable is unset; botocore would take it for a profile or a file of that name.
-    variables = {
-        name: (None, [variable for variable in names if os.environ.get(variable)], default, None)
-        for name, names, default in _SESSION_VARIABLES
-    }
+    profiles = [variable for variable in _PROFILE_VARIABLES if os.environ.get(variable)]
+    variables: dict[str, tuple[Any, ...]] = {"profile": (None, profiles, None, None)}
+    for name, variable, default in _FILES:
+        variables[name] = (None, [variable] if os.environ.get(variable) else [], default, None)
     return BotocoreSession(session_vars=variables, profile=profile_name)
 
 
@@ -101,10 +98,7 @@ class Settings:
     def _open_files(self) -> Session | None:
         """Make a botocore session if there is a file for it to read: importing it takes time."""
         named = self._profile_name or any(os.environ.get(name) for name in _PROFILE_VARIABLES)
-        files = (
-            os.environ.get(variable) or default
-            for variable, default in (_CONFIG_FILE, _CREDENTIALS_FILE)
-        )
+        files = (os.environ.get(variable) or default for _, variable, default in _FILES)
         if named or any(Path(file).expanduser().is_file() for file in files):
             return make_session(self._profile_name)
         return None

@@ -141,7 +141,7 @@ def test_any_text(url: str) -> None:
         endpoint = parse_endpoint(url, "endpoint_url")
     except ConfigurationError:
         return
-    line = endpoint.target_of("/p", "") + endpoint.host_header
+    line = endpoint.url_of("/p", "") + endpoint.host_header
     assert line.isascii()
     assert not set(line) & set(" \r\n\t\0?#\\")
     endpoint.host.encode("idna")

@@ -99,16 +99,12 @@ def checked_count(name: str, value: object) -> int:
 
 
 def checked_ids(name: str, values: object) -> tuple[str, ...]:
-    """Check several ids; one string is refused, since its characters would pass as ids."""
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise RequestValidationError(
-            f"{name} must be a collection of ids, not {_quote(values)}.", argument=name
-        )
-    return tuple(checked_id(name, value) for value in cast("Iterable[object]", values))
+    """Check several ids."""
+    return tuple(checked_id(name, value) for value in checked_iterator(name, values))
 
 
 def checked_iterator(name: str, values: object) -> Iterator[str]:
-    """Check an iterable of ids, which are checked one by one as they come."""
+    """Check an iterable of ids but not the ids; a string's characters would pass as ids."""
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise RequestValidationError(
             f"{name} must be an iterable of ids, not {_quote(values)}.", argument=name

@@ -55,24 +55,12 @@ _MOST_DIGITS: Final = 15
 def service_error(
     status: int, headers: Mapping[str, str], members: Mapping[str, Any], request_id: str | None
 ) -> ServiceError:
-    """Make the exception for an error answer.
-
-    Args:
-        status: The HTTP status, anything but 200.
-        headers: The headers; the names in lower case.
-        members: The body's members; none when it could not be read.
-        request_id: The service's name for the request.
-    """
+    """Make the exception for an error answer; a body that cannot be read has no members."""
     named = _error_type(headers, members)
     code = named or str(status)
     message = _message(members) or ("" if named else _status_phrase(status))
     kind = _MODELED.get(code)
-    context = _context(members)
-    error = (
-        kind(message, context=context)
-        if kind
-        else ServiceError(message, code=code, context=context)
-    )
+    error = (kind or ServiceError)(message, code=code, context=_context(members))
     error.http_status = status
     error.request_id = request_id
     milliseconds = _digits(headers.get("x-amz-retry-after", ""))

@@ -27,10 +27,9 @@ class Operation(NamedTuple, Generic[ModelT]):
         name: AWS's name for it.
         method: The HTTP method.
         path: The path, with the arguments that are its segments in braces.
+        read: Makes the model out of the answer's JSON object, or raises ValueError.
         query: Arguments that go into the query, and their names there.
         body: Arguments that go into the JSON body, and their names there; None for no body.
-        takes_token: Whether an idempotency token makes it safe to repeat.
-        read: Makes the model out of the answer's JSON object, or raises ValueError.
     """
 
     name: str
@@ -39,7 +38,6 @@ class Operation(NamedTuple, Generic[ModelT]):
     read: Callable[[dict[str, Any]], ModelT]
     query: Mapping[str, str] = MappingProxyType({})
     body: Mapping[str, str] | None = None
-    takes_token: bool = False
 
 
 def _read_session(members: dict[str, Any]) -> StreamingSession:
@@ -72,7 +70,6 @@ STOP_STREAMING_SESSION: Final = Operation(
     method="POST",
     path=_SESSION + "/stop",
     body={"retention": "volumeRetentionMode"},
-    takes_token=True,
     read=_read_session,
 )
 

@@ -35,15 +35,8 @@ _UNRESERVED: Final = re.compile(r"[A-Za-z0-9\-._~]+", re.ASCII)
 class Request(NamedTuple, Generic[ModelT]):
     """What is sent, but for the endpoint, the signature and the headers of an attempt.
 
-    Args:
-        operation: The operation it is for.
-        path: The path, percent-encoded.
-        query: The query, percent-encoded and sorted, without a question mark.
-        headers: The headers that the operation itself asks for.
-        body: The body's bytes.
-        client_token: The idempotency token, when the operation takes one.
-        studio_id: The studio that it is about.
-        session_id: The session that it is about; None for a list.
+    Path and query are percent-encoded, and the query is sorted. The ids say what the request is
+    about; a list has no session id.
     """
 
     operation: Operation[ModelT]
@@ -64,10 +57,7 @@ def build_request(
 ) -> Request[ModelT]:
     """Build the request of one call, the same for all its attempts.
 
-    Args:
-        operation: The operation.
-        arguments: Its arguments by the library's names; None counts as not given.
-        client_token: The checked idempotency token, when the operation takes one.
+    Arguments have the library's names, and None counts as not given. The token has been checked.
 
     Raises:
         RequestValidationError: An argument cannot be sent.

@@ -32,13 +32,8 @@ _SINGLE: Final = frozenset({"date", "retry-after", "x-amzn-errortype"})
 class Response(NamedTuple):
     """An answer, complete and at most as long as the cap allows.
 
-    Its repr shows neither headers nor body: they may quote what was signed.
-
-    Args:
-        status: The HTTP status.
-        headers: The headers; the names in lower case.
-        body: The body's bytes, without any content coding.
-        truncated: Whether the body went on beyond the cap.
+    The names of the headers are in lower case, and the body is without any content coding.
+    ``truncated`` says that it went on beyond the cap.
     """
 
     status: int
@@ -59,10 +54,8 @@ class Response(NamedTuple):
 def read_answer(status: int, fields: Iterable[tuple[str, str]], body: bytes) -> Response:
     """Make a response of what a transport received.
 
-    Args:
-        status: The HTTP status.
-        fields: The header fields; repeated ones are joined, as RFC 9110 says.
-        body: The body as it was sent; when it is longer than the cap, one byte more than that.
+    Repeated fields are joined, as RFC 9110 says. A body that is longer than the cap has one byte
+    more than that.
 
     Raises:
         ConnectionLostError: It is an interim answer, behind which there is no other.
@@ -85,14 +78,7 @@ def read_answer(status: int, fields: Iterable[tuple[str, str]], body: bytes) -> 
 
 
 def parse_response(operation: Operation[ModelT], response: Response) -> ModelT:
-    """Read the answer to a request.
-
-    Args:
-        operation: The operation that was asked for.
-        response: The answer.
-
-    Returns:
-        The operation's model.
+    """Make the operation's model of the answer.
 
     Raises:
         ServiceError: The service answered with an error; the subclass says which.
@@ -116,10 +102,10 @@ def parse_response(operation: Operation[ModelT], response: Response) -> ModelT:
 
 
 def _error_members(body: bytes) -> dict[str, Any]:
-    """Give what an error's body says; a proxy's page says nothing that we can read."""
     try:
         return _json_object(body)
     except ValueError:
+        # A proxy's page says nothing that we can read.
         return {}
 
 

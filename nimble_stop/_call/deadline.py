@@ -9,12 +9,9 @@ if TYPE_CHECKING:
 
 
 class Deadline:
-    """A point in time by which everything must be over.
+    """A point in time by which everything must be over, so many seconds away.
 
-    Args:
-        seconds: How far away it is.
-        monotonic: Seconds on a clock that never goes back.
-        within: A deadline that holds too, such as that of a whole command; or None.
+    ``within`` is a deadline that holds too, such as that of a whole command.
     """
 
     def __init__(

@@ -28,26 +28,21 @@ class RetryQuota:
 
     def __init__(self, capacity: int = _QUOTA) -> None:
         self._capacity = capacity
-        self._available = capacity
+        self.available = capacity
         self._lock = ForkSafeLock()
-
-    @property
-    def available(self) -> int:
-        """How many units are left."""
-        return self._available
 
     def take(self, error: NimbleStopError) -> int | None:
         """Pay for one retry; give what it cost, or None when there is not enough left."""
         cost = _THROTTLING_COST if is_throttling(error) else _TRANSIENT_COST
         with self._lock:
-            if cost > self._available:
+            if cost > self.available:
                 return None
-            self._available -= cost
+            self.available -= cost
             return cost
 
     def give_back(self, last_cost: int) -> None:
         """Note a success, with the cost of the last retry, or 0 when there was none."""
-        if not last_cost and self._available == self._capacity:
+        if not last_cost and self.available == self._capacity:
             return
         with self._lock:
-            self._available = min(self._capacity, self._available + (last_cost or _SUCCESS_REFUND))
+            self.available = min(self._capacity, self.available + (last_cost or _SUCCESS_REFUND))

@@ -31,25 +31,14 @@ _SKEW_CODES: Final = frozenset(
 
 
 class ClockSkew:
-    """What a client knows of the service's clock."""
+    """How many seconds the service's clock is ahead of ours, as far as a client knows."""
 
     def __init__(self, *, enabled: bool) -> None:
         self._enabled = enabled
-        self._seconds = 0.0
-
-    @property
-    def seconds(self) -> float:
-        """How many seconds the service's clock is ahead of ours."""
-        return self._seconds
+        self.seconds = 0.0
 
     def observe(self, headers: Mapping[str, str], sent: float, received: float) -> None:
-        """Learn from an answer.
-
-        Args:
-            headers: Its headers; the names in lower case.
-            sent: When the request went out, in seconds since 1970 on our clock.
-            received: When the answer was there.
-        """
+        """Learn from an answer; both times are in seconds since 1970 on our clock."""
         if not self._enabled or "age" in headers or "date" not in headers:
             return
         date = http_date(headers["date"])
@@ -57,18 +46,13 @@ class ClockSkew:
             return
         seconds = date.timestamp() - (sent + received) / 2
         if abs(seconds) < _LARGEST_SKEW:
-            self._seconds = seconds
+            self.seconds = seconds
 
     def explains(self, error: NimbleStopError, used: float) -> bool:
-        """Whether the skew explains a refusal, and another attempt would sign differently.
-
-        Args:
-            error: Why the attempt failed.
-            used: The skew that the attempt was signed with.
-        """
+        """Whether the skew that an attempt was signed with explains that it was refused."""
         return (
             self._enabled
             and isinstance(error, ServiceError)
             and error.code in _SKEW_CODES
-            and abs(self._seconds - used) > _TOLERATED_SECONDS
+            and abs(self.seconds - used) > _TOLERATED_SECONDS
         )

@@ -24,13 +24,7 @@ ResultT = TypeVar("ResultT")
 
 
 class Sign(NamedTuple):
-    """Sign an attempt. The outcome is a `WireRequest`.
-
-    Args:
-        request: The request.
-        headers: The headers that differ from attempt to attempt.
-        skew: How many seconds the service's clock is ahead of ours.
-    """
+    """Sign an attempt, with headers of its own. The outcome is a `WireRequest`."""
 
     request: Request[Any]
     headers: Mapping[str, str]

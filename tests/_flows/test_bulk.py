@@ -356,7 +356,7 @@ def test_repeated_without_a_time(studio: Studio) -> None:
 def test_service_clock_behind(studio: Studio) -> None:
     """A service whose clock is known to be behind does not make new stops count as old."""
     late = studio.clock.epoch - 600
-    studio.engine._skew._seconds = -600.0
+    studio.engine._skew.seconds = -600.0
     answers = [{"sessionId": "a", "stoppedAt": late + after} for after in (0, -100)]
     for answer, repeated in zip(answers, (False, True), strict=True):
         studio.faults["a"] = [Response(200, {}, json.dumps({"session": answer}).encode())]

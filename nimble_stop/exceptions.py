@@ -25,9 +25,8 @@
         ├── ThrottlingException
         └── ValidationException
 
-Names that end in ``Exception`` are AWS's own; names that end in ``Error`` are ours. Every one of
-them can be pickled and copied: all but the message is an attribute with a default. A new error is
-one class here and its name in ``__all__``.
+Names that end in ``Exception`` are AWS's own. Every error can be pickled and copied: all but the
+message is an attribute with a default. A new one is one class here and its name in ``__all__``.
 """
 
 from __future__ import annotations
@@ -70,7 +69,6 @@ class NimbleStopError(Exception):
     """The root of all errors of this package; catch it to catch everything.
 
     Attributes:
-        message: What happened, without the details that ``str()`` adds.
         operation: The API operation, such as ``"StopStreamingSession"``; None outside a call.
         client_token: The idempotency token of the call. Repeating the call with it is safe: what
             was done already is not done again. None when the operation takes no token or the
@@ -103,7 +101,7 @@ class NimbleStopError(Exception):
         return str(self.args[0]) if self.args else ""
 
     def _details(self) -> Iterator[str]:
-        """Give the facts that ``str()`` puts in parentheses behind the message."""
+        # What str() puts in parentheses behind the message.
         if self.attempts > 1:
             yield f"{self.attempts} attempts"
         if self.waited:
@@ -260,7 +258,6 @@ class ServiceError(_AnswerError):
     Attributes:
         code: The error's type, such as ``"ThrottlingException"``; the HTTP status in digits when
             the answer names none.
-        context: The details that the service gave, a read-only mapping of strings.
         reason: The ``code`` member of the error's body, or None.
         http_status: The answer's status.
         request_id: The service's name for the request, for AWS support; or None.

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Self, cast
+from typing import Any, Self, cast
 
 import attrs
 
@@ -140,24 +140,22 @@ def _copied(tags: Mapping[str, str] | None) -> Mapping[str, str] | None:
     return None if tags is None else dict(tags)
 
 
+def _members(model: attrs.AttrsInstance) -> dict[str, Any]:
+    """Give the members that the service sent."""
+    members = {field.name: getattr(model, field.name) for field in attrs.fields(type(model))}
+    return {name: value for name, value in members.items() if value is not None}
+
+
 def _to_wire(value: object) -> object:
-    """Give the JSON value of a member."""
     if isinstance(value, datetime):
         return format_timestamp(value)
     if isinstance(value, _OpenEnum):
         return str(value)
     if isinstance(value, Mapping):
         return dict(cast("Mapping[str, str]", value))
-    if isinstance(value, VolumeConfiguration):
-        return _members_to_wire(value)
+    if isinstance(value, VolumeConfiguration | StreamingSession):
+        return {member_name(name): _to_wire(each) for name, each in _members(value).items()}
     return value
-
-
-def _members_to_wire(model: StreamingSession | VolumeConfiguration) -> dict[str, object]:
-    members = {field.name: getattr(model, field.name) for field in attrs.fields(type(model))}
-    return {
-        member_name(name): _to_wire(value) for name, value in members.items() if value is not None
-    }
 
 
 @attrs.frozen(kw_only=True)
@@ -168,31 +166,13 @@ class StreamingSession:
     are aware UTC datetimes. See the `StreamingSession`_ page of the AWS reference.
 
     Args:
-        arn: The session's Amazon Resource Name.
-        automatic_termination_mode: Whether it is terminated automatically when its time is up.
-        backup_mode: Whether its volumes are backed up automatically.
-        created_at: When it was created.
-        created_by: Who created it.
-        ec2_instance_type: The EC2 instance type it runs on.
-        launch_profile_id: The launch profile that it was created from.
         max_backups_to_retain: How many backups are kept, 0 to 10.
-        owned_by: Who owns it.
-        session_id: Its id.
         session_persistence_mode: Whether its volumes persist over a stop.
         started_at: When it entered ``START_IN_PROGRESS``.
-        started_by: Who started it.
-        started_from_backup_id: The backup that it was started from.
-        state: Where it is in its life.
-        status_code: Why it is in that state.
-        status_message: The same in a sentence.
+        status_message: The meaning of ``status_code`` in a sentence.
         stop_at: When it will be stopped automatically.
         stopped_at: When it entered ``STOP_IN_PROGRESS``.
-        stopped_by: Who stopped it.
-        streaming_image_id: The image that it runs.
-        tags: Its tags.
         terminate_at: When it will be terminated automatically.
-        updated_at: When it was last changed.
-        updated_by: Who changed it last.
         volume_configuration: The volume that its data lives on.
         volume_retention_mode: Whether its volumes are kept when it stops.
 
@@ -230,19 +210,13 @@ class StreamingSession:
     volume_retention_mode: VolumeRetentionMode | None = None
 
     def __repr__(self) -> str:
-        """Show the members that the service sent; a repr of 27 members hides the five of use."""
-        members = ((field.name, getattr(self, field.name)) for field in attrs.fields(type(self)))
+        # Only what the service sent: 27 members hide the five of use.
         shown = ", ".join(
             f"{name}={str(value)!r}" if isinstance(value, _OpenEnum) else f"{name}={value!r}"
-            for name, value in members
-            if value is not None
+            for name, value in _members(self).items()
         )
         return f"{type(self).__name__}({shown})"
 
     def to_dict(self) -> dict[str, object]:
-        """Give the wire form: the members that the service sent, under its own names.
-
-        Returns:
-            A new dictionary of JSON values. Times are RFC 3339 in UTC.
-        """
-        return _members_to_wire(self)
+        """Give the wire form: the members that the service sent, as JSON values, in a new dict."""
+        return cast("dict[str, object]", _to_wire(self))

@@ -40,20 +40,15 @@ class CredentialSource:
                 "boto3.Session().get_credentials() returns, not "
                 f"{type(credentials).__name__}."
             )
-        self._given = credentials
+        self.given = credentials
         self._profile_name = profile_name
         self._found: Credentials | None = None
         self._lock = ForkSafeLock()
 
     @property
-    def given(self) -> Credentials | None:
-        """The credentials that were passed in, if they were."""
-        return self._given
-
-    @property
     def may_block(self) -> bool:
         """Whether asking may read files, run processes or use the network."""
-        credentials = self._given or self._found
+        credentials = self.given or self._found
         if credentials is None:
             return True
         # Only credentials that expire have this.
@@ -71,7 +66,7 @@ class CredentialSource:
                 they were searched.
         """
         try:
-            keys = _freeze(self._given or self._find())
+            keys = _freeze(self.given or self._find())
         except ConfigurationError:
             raise
         except Exception as error:

@@ -147,6 +147,19 @@ class Activity:
         """Make it the parent of the calls that this thread or task makes meanwhile."""
         return _attached(self._context)
 
+    @contextmanager
+    def whole(self) -> Generator[None]:
+        """Make it the parent of all calls in the context, and end it with the context."""
+        error: BaseException | None = None
+        try:
+            with self.current():
+                yield
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            self.end(error)
+
     def remote(self) -> RemoteParent:
         """Give the parent of calls in another process; it can be pickled."""
         carrier: dict[str, str] = {}

@@ -23,7 +23,7 @@ from nimble_stop._config.options import (
     Timeouts,
 )
 from nimble_stop._config.runtime import Runtime
-from nimble_stop.exceptions import ConfigurationError, RequestValidationError
+from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     import os
@@ -72,17 +72,14 @@ class BaseClient(ABC):
             max_connections=max_connections,
             ca_bundle=ca_bundle,
             runtime=runtime or Runtime(),
+            on_attempt=on_attempt,
+            telemetry=telemetry,
         )
-        self._options, self._on_attempt, self._telemetry = options, on_attempt, telemetry
-        if on_attempt is not None and not callable(on_attempt):
-            raise RequestValidationError(
-                f"on_attempt must be callable or None, not {type(on_attempt).__name__}.",
-                argument="on_attempt",
-            )
-        self._config = resolve(options)
+        self._options, self._config = options, resolve(options)
         self._credentials = CredentialSource(credentials, profile_name)
         self._signer = Signer(self._config, self._credentials)
-        self._engine = Engine(self._config, on_attempt, _telemetry(telemetry, self._config))
+        spans = None if telemetry is None else _telemetry(self._config)
+        self._engine = Engine(self._config, on_attempt, spans)
         self._open()
 
     @abstractmethod
@@ -108,26 +105,17 @@ class BaseClient(ABC):
     ) -> Self:
         """Make a copy with other options that shares this client's connections.
 
-        What the client has learned, the retry quota and the service's clock, is shared too.
-        Closing one of them closes the connections of both.
-
-        Args:
-            timeout: How long one attempt may take; None leaves it as it is.
-            deadline: How many seconds a call may take in all; None leaves it as it is.
-            retry: When failed attempts are retried; None leaves it as it is.
+        None leaves an option as it is. What the client has learned, the retry quota and the
+        service's clock, is shared too. Closing one of them closes the connections of both.
 
         Raises:
             RequestValidationError: An option is out of its range.
         """
-        options = self._options
+        changes = {"timeout": timeout, "deadline": deadline, "retry": retry}
+        given: dict[str, Any] = {name: each for name, each in changes.items() if each is not None}
         copy = type(self).__new__(type(self))
         vars(copy).update(vars(self))
-        copy._options = attrs.evolve(
-            options,
-            timeout=options.timeout if timeout is None else timeout,
-            deadline=options.deadline if deadline is None else deadline,
-            retry=options.retry if retry is None else retry,
-        )
+        copy._options = attrs.evolve(self._options, **given)
         copy._config = adjusted(self._config, copy._options)
         copy._engine = self._engine.with_config(copy._config)
         return copy
@@ -175,17 +163,10 @@ class BaseClient(ABC):
 
     def _arguments(self) -> dict[str, Any]:
         """Give what the client was made with, but for the credentials."""
-        options = attrs.asdict(self._options, recurse=False)
-        return {**options, "on_attempt": self._on_attempt, "telemetry": self._telemetry}
+        return attrs.asdict(self._options, recurse=False)
 
 
-def _telemetry(telemetry: object, config: Config) -> Telemetry | None:
-    if telemetry is None:
-        return None
-    if telemetry != "opentelemetry":
-        raise RequestValidationError(
-            f"telemetry must be 'opentelemetry' or None, not {telemetry!r}.", argument="telemetry"
-        )
+def _telemetry(config: Config) -> Telemetry | None:
     try:
         from nimble_stop._call.telemetry import Telemetry
     except ModuleNotFoundError:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -57,16 +58,19 @@ class Options:
     max_connections: int = MAX_CONNECTIONS
     ca_bundle: str | os.PathLike[str] | None = None
     runtime: Runtime = attrs.field(factory=Runtime)
+    on_attempt: Callable[..., object] | None = None
+    telemetry: Literal["opentelemetry"] | None = "opentelemetry"
 
 
 # Options whose type nothing else checks.
-_TYPES: Final = (
+_TYPES: Final[tuple[tuple[str, Any, str], ...]] = (
     ("region_name", (str,), "a string"),
     ("profile_name", (str,), "a string"),
     ("endpoint_url", (str,), "a string"),
     ("retry", (RetryPolicy,), "a RetryPolicy"),
     ("ca_bundle", (str, os.PathLike), "a path"),
     ("runtime", (Runtime,), "a Runtime"),
+    ("on_attempt", (Callable,), "callable"),
 )
 
 
@@ -78,3 +82,8 @@ def check_types(options: Options) -> None:
             raise RequestValidationError(
                 f"{name} must be {label} or None, not {type(value).__name__}.", argument=name
             )
+    if options.telemetry is not None and options.telemetry != "opentelemetry":
+        raise RequestValidationError(
+            f"telemetry must be 'opentelemetry' or None, not {options.telemetry!r}.",
+            argument="telemetry",
+        )

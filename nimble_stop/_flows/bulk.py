@@ -208,7 +208,7 @@ class BulkStop(Plan):
 
     def finish(self, work: Work, outcome: Outcome) -> None:
         """Take the outcome of work: what its steps returned or raised."""
-        if isinstance(outcome, Polled):
+        if isinstance(outcome, dict):
             self._polling.finish(outcome, self.results)
         elif isinstance(outcome, BaseException) and not isinstance(outcome, NimbleStopError):
             # Not an error of ours, such as one in a function that the caller passed in.

@@ -9,14 +9,13 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
 from nimble_stop._api.request import get_request
 from nimble_stop._call.steps import Sleep
 from nimble_stop._config.options import POLL_SECONDS
 from nimble_stop._flows.pages import Pages
 from nimble_stop._flows.waiting import deadline_exceeded, has_stopped, poll_delay
 from nimble_stop.exceptions import AccessDeniedException, NimbleStopError
+from nimble_stop.models import StreamingSession
 
 if TYPE_CHECKING:
     from collections import deque
@@ -24,25 +23,14 @@ if TYPE_CHECKING:
     from nimble_stop._call.engine import Engine
     from nimble_stop._call.steps import Steps
     from nimble_stop._flows.results import BulkOptions, Job, StopResult
-    from nimble_stop.models import StreamingSession
 
 # Sessions that are polled at a time; beyond it no new stop begins.
 _MAX_POLLED: Final = 1000
 
 
-@attrs.define(eq=False)
-class Polled:
-    """What one poll has read.
-
-    A session whose read failed for a reason that can pass is in neither mapping.
-
-    Args:
-        sessions: The sessions, by id.
-        errors: Why others cannot be read, by id.
-    """
-
-    sessions: dict[str, StreamingSession] = attrs.field(factory=dict[str, "StreamingSession"])
-    errors: dict[str, NimbleStopError] = attrs.field(factory=dict[str, NimbleStopError])
+# What one poll has read, or why it cannot be read, by id. A session whose read failed for a reason
+# that can pass is missing.
+Polled = dict[str, StreamingSession | NimbleStopError]
 
 
 class Polling:
@@ -78,11 +66,8 @@ class Polling:
     def finish(self, polled: Polled, results: deque[StopResult]) -> None:
         """Append the results of the sessions that need no further poll."""
         for session_id, jobs in tuple(self._jobs.items()):
-            session = polled.sessions.get(session_id)
             for job in tuple(jobs):
-                job.session = session or job.session
-                job.error = polled.errors.get(session_id)
-                if job.error is not None or _has_ended(job, was_read=session is not None):
+                if _has_ended(job, polled.get(session_id)):
                     # In this order, so that an interrupt between the two loses no result.
                     results.append(job.result)
                     jobs.remove(job)
@@ -96,12 +81,13 @@ class Polling:
 
     def _poll(self, session_ids: tuple[str, ...]) -> Steps[Polled]:
         yield Sleep(poll_delay(self._polls, POLL_SECONDS, self._engine.runtime.random))
-        polled = Polled()
+        polled: Polled = {}
         # Only a failure that can pass gets here; the next poll reads what this one has not.
         with suppress(NimbleStopError):
             yield from self._read_pages(session_ids, polled)
             for session_id in session_ids:
-                if session_id not in polled.sessions:
+                if session_id not in polled:
+                    # A deleted session, for example, is in no page.
                     yield from self._read_one(session_id, polled)
         return polled
 
@@ -116,33 +102,36 @@ class Polling:
             while not pages.exhausted:
                 for session in (yield from pages.next_page()):
                     if session.session_id is not None:
-                        polled.sessions[session.session_id] = session
+                        polled[session.session_id] = session
         except NimbleStopError as error:
             if error.retryable:
                 raise
             self._may_list = not isinstance(error, AccessDeniedException)
 
     def _read_one(self, session_id: str, polled: Polled) -> Steps[None]:
-        """Read a session that no page held: a deleted one, for example, is not listed."""
         request = get_request(self._options.studio_id, session_id)
         try:
-            polled.sessions[session_id] = yield from self._engine.call(
-                request, self._engine.deadline()
-            )
+            polled[session_id] = yield from self._engine.call(request, self._engine.deadline())
         except NimbleStopError as error:
             if error.retryable:
                 raise
-            polled.errors[session_id] = error
+            polled[session_id] = error
 
 
-def _has_ended(job: Job, *, was_read: bool) -> bool:
-    """Whether a session needs no further poll; the reason, if it is an error, is put on its job."""
-    try:
-        if was_read and job.session is not None and has_stopped(job.session):
-            return True
-    except NimbleStopError as error:
-        job.error = error
+def _has_ended(job: Job, read: StreamingSession | NimbleStopError | None) -> bool:
+    """Whether a job needs no further poll; what was read, or the reason, is put on it."""
+    job.error = None
+    if isinstance(read, NimbleStopError):
+        job.error = read
         return True
+    if read is not None:
+        job.session = read
+        try:
+            if has_stopped(read):
+                return True
+        except NimbleStopError as error:
+            job.error = error
+            return True
     if job.limit is not None and job.limit.remaining <= 0:
         job.error = deadline_exceeded(job.limit, job.session)
         return True

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
 from nimble_stop._api.arguments import checked_seconds
-from nimble_stop._call.steps import Sleep, within
+from nimble_stop._call.steps import Sleep
 from nimble_stop.exceptions import (
     DeadlineExceededError,
     NimbleStopError,
@@ -112,45 +113,27 @@ def wait_until_stopped(
     interval = checked_seconds("poll_interval", poll_interval)
     attributes = {"studio_id": request.studio_id or "", "session_id": request.session_id or ""}
     activity = engine.begin("wait_until_stopped", attributes)
-    failure: BaseException | None = None
-    try:
-        steps = _poll_until_stopped(engine, request, limit, interval, on_poll)
-        return (yield from within(activity, steps))
-    except BaseException as error:
-        failure = error
-        raise
-    finally:
-        if activity is not None:
-            activity.end(failure)
-
-
-def _poll_until_stopped(
-    engine: Engine,
-    request: Request[StreamingSession],
-    limit: Deadline,
-    poll_interval: float,
-    on_poll: Callable[[StreamingSession], object] | None,
-) -> Steps[StreamingSession]:
     session: StreamingSession | None = None
     failure: NimbleStopError | None = None
     polls = 0
-    while limit.remaining > 0:
-        polls += 1
-        try:
-            session = yield from engine.call(request, limit)
-        except NimbleStopError as error:
-            if error.retryable is not True:
-                raise
-            failure = error
-        else:
-            failure = None
-            if on_poll is not None:
-                on_poll(session)
-            if has_stopped(session):
-                return session
-        delay = poll_delay(polls, poll_interval, engine.runtime.random)
-        yield Sleep(max(0.0, min(delay, limit.remaining)))
-    raise deadline_exceeded(limit, session, failure)
+    with activity.whole() if activity else nullcontext():
+        while limit.remaining > 0:
+            polls += 1
+            try:
+                session = yield from engine.call(request, limit)
+            except NimbleStopError as error:
+                if error.retryable is not True:
+                    raise
+                failure = error
+            else:
+                failure = None
+                if on_poll is not None:
+                    on_poll(session)
+                if has_stopped(session):
+                    return session
+            delay = poll_delay(polls, interval, engine.runtime.random)
+            yield Sleep(max(0.0, min(delay, limit.remaining)))
+        raise deadline_exceeded(limit, session, failure)
 
 
 def deadline_exceeded(

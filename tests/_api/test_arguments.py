@@ -125,7 +125,7 @@ REFUSALS: list[tuple[Callable[[object], object], str, list[object], str]] = [
         lambda value: checked_ids("session_ids", value),
         "session_ids",
         ["abc", b"abc", 5, None],
-        "collection of ids",
+        "iterable of ids",
     ),
 ]
 

@@ -24,7 +24,6 @@ _RETENTION_MODES: Final = tuple(VolumeRetentionMode)
 
 
 def checked_text(name: str, value: object) -> str:
-    """Check a text that goes into the request, such as a filter."""
     if not isinstance(value, str):
         raise RequestValidationError(
             f"{name} must be a string, not {_quote(value)}.", argument=name
@@ -53,7 +52,6 @@ def checked_id(name: str, value: object) -> str:
 
 
 def checked_client_token(value: object) -> str:
-    """Check an idempotency token."""
     if isinstance(value, str) and _CLIENT_TOKEN.fullmatch(value):
         return value
     raise RequestValidationError(
@@ -64,7 +62,6 @@ def checked_client_token(value: object) -> str:
 
 
 def checked_retention(value: object) -> VolumeRetentionMode | None:
-    """Check what is to happen to the volumes."""
     if value is None:
         return None
     if isinstance(value, str) and value in _RETENTION_MODES:
@@ -90,7 +87,6 @@ def checked_seconds(name: str, value: object) -> float:
 
 
 def checked_count(name: str, value: object) -> int:
-    """Check a number of things, of which there must be at least one."""
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return value
     raise RequestValidationError(
@@ -99,7 +95,6 @@ def checked_count(name: str, value: object) -> int:
 
 
 def checked_ids(name: str, values: object) -> tuple[str, ...]:
-    """Check several ids."""
     return tuple(checked_id(name, value) for value in checked_iterator(name, values))
 
 

@@ -114,7 +114,6 @@ def stop_request(
 
 
 def get_request(studio_id: str, session_id: str) -> Request[StreamingSession]:
-    """Build the request that reads a session."""
     return build_request(GET_STREAMING_SESSION, {"studio_id": studio_id, "session_id": session_id})
 
 

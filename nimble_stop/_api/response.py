@@ -110,7 +110,6 @@ def _error_members(body: bytes) -> dict[str, Any]:
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
-    """Read a JSON object, or raise ValueError, whatever the bytes are."""
     try:
         value: object = json.loads(body.decode(), parse_constant=_refuse_constant)
     except UnicodeDecodeError:

@@ -208,7 +208,6 @@ class Engine:
     def _decide(
         self, error: NimbleStopError, record: CallRecord, skew: float, deadline: Deadline
     ) -> _Retry | NimbleStopError:
-        """Decide on a retry, or on the error that the caller gets."""
         if isinstance(error, DeadlineExceededError):
             return error
         if isinstance(error, TransportError) and deadline.remaining <= 0:
@@ -235,7 +234,6 @@ def _exceeded(
 
 
 def _log(level: int, attempt: AttemptRecord) -> None:
-    """Log the line of an attempt, with its fields as attributes of the log record."""
     fields = {field.name: getattr(attempt, field.name) for field in attrs.fields(AttemptRecord)}
     error, delay = attempt.error, attempt.next_delay
     code = error.code if isinstance(error, ServiceError) else error and type(error).__name__

@@ -64,7 +64,6 @@ class CallRecord:
     request_id: str | None = None
 
     def note(self, error: NimbleStopError) -> None:
-        """Add why an attempt failed."""
         # Signing can fail before there is an attempt.
         if len(self.attempt_errors) < self.attempts:
             self.attempt_errors += (summary(error),)
@@ -93,7 +92,6 @@ class CallRecord:
         )
 
     def how_to_resume(self) -> str:
-        """Say how an interrupted call can be repeated safely."""
         repeat = f"; repeat it with client_token={self.client_token!r}" if self.client_token else ""
         return f"{self.operation} was interrupted in attempt {self.attempts}{repeat}"
 
@@ -108,7 +106,6 @@ def _may_have_acted(error: NimbleStopError) -> bool:
 
 
 def summary(error: NimbleStopError) -> str:
-    """Say in a few words why an attempt failed."""
     if isinstance(error, ServiceError):
         return f"{error.code} (HTTP {error.http_status})"
     return type(error).__name__

@@ -72,7 +72,6 @@ def within(parent: Activity | None, steps: Steps[ResultT]) -> Steps[ResultT]:
 
 
 def drive(steps: Steps[ResultT], perform: Callable[[Effect], object]) -> ResultT:
-    """Run a call: perform its steps, one after the other."""
     try:
         effect = next(steps)
         while True:
@@ -88,7 +87,6 @@ def drive(steps: Steps[ResultT], perform: Callable[[Effect], object]) -> ResultT
 
 
 async def adrive(steps: Steps[ResultT], perform: Callable[[Effect], Awaitable[object]]) -> ResultT:
-    """Do the same as `drive`, and await each step."""
     try:
         effect = next(steps)
         while True:

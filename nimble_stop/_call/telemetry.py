@@ -72,7 +72,6 @@ class Telemetry:
 
     @contextmanager
     def call(self, request: Request[Any], record: CallRecord) -> Generator[None]:
-        """Watch one call."""
         operation = request.operation.name
         started = time.perf_counter()
         error_type: str | None = None
@@ -113,7 +112,6 @@ class Telemetry:
             )
 
     def activity(self, name: str, attributes: Mapping[str, str | int]) -> Activity:
-        """Begin the span of a wait or a run."""
         described = {f"nimble_stop.{key}": value for key, value in attributes.items()}
         return Activity(self._tracer.start_span(f"nimble_stop.{name}", attributes=described))
 

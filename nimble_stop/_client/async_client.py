@@ -16,7 +16,6 @@ from nimble_stop.exceptions import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
     from concurrent.futures import Executor
-    from types import TracebackType
 
     from nimble_stop._api.request import Request
     from nimble_stop._flows.pages import Pages
@@ -142,12 +141,7 @@ class AsyncNimbleClient(BaseClient):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     async def _walk(self, pages: Pages) -> AsyncIterator[StreamingSession]:

@@ -120,11 +120,6 @@ class BaseClient(ABC):
         copy._engine = self._engine.with_config(copy._config)
         return copy
 
-    def _bounded(self, deadline: Deadline) -> Self:
-        copy = self.with_options()
-        copy._engine = self._engine.within(deadline)
-        return copy
-
     def _bulk_options(
         self,
         studio_id: str,
@@ -162,7 +157,6 @@ class BaseClient(ABC):
         return _rebuild, (type(self), self._arguments())
 
     def _arguments(self) -> dict[str, Any]:
-        """Give what the client was made with, but for the credentials."""
         return attrs.asdict(self._options, recurse=False)
 
 
@@ -177,7 +171,9 @@ def _telemetry(config: Config) -> Telemetry | None:
 
 def bounded(client: _Client, deadline: Deadline) -> _Client:
     """Make a copy of a client that shares its connections, and all of whose calls end in time."""
-    return client._bounded(deadline)  # pyright: ignore[reportPrivateUsage]  # not for users
+    copy = client.with_options()
+    copy._engine = copy._engine.within(deadline)  # pyright: ignore[reportPrivateUsage] - our own
+    return copy
 
 
 def _rebuild(kind: type[BaseClient], options: dict[str, Any]) -> BaseClient:

@@ -15,7 +15,6 @@ from nimble_stop._transport.requests_transport import Transport
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Executor
-    from types import TracebackType
 
     from nimble_stop._api.request import Request
     from nimble_stop._flows.pages import Pages
@@ -256,12 +255,7 @@ class NimbleClient(BaseClient):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _run(self, session_ids: Iterable[str], options: BulkOptions) -> StopRun:

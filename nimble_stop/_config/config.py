@@ -81,7 +81,6 @@ def resolve(options: Options) -> Config:
 
 
 def adjusted(config: Config, options: Options) -> Config:
-    """Give the configuration with the options that a copy of a client may change."""
     check_types(options)
     return attrs.evolve(
         config,

@@ -64,7 +64,6 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """The endpoint as a URL."""
         return f"{self.scheme}://{self.host_header}{self.base_path}"
 
     def url_of(self, path: str, query: str) -> str:

@@ -66,7 +66,6 @@ class RetryPolicy:
     retry_conflicts: bool = False
 
     def retries(self, error: NimbleStopError) -> bool:
-        """Whether this failure is worth another attempt at once."""
         if isinstance(error, ConflictException) and self.retry_conflicts:
             return True
         return error.retryable is True

@@ -62,7 +62,6 @@ class Settings:
         return None
 
     def flag(self, variable: str, key: str) -> bool:
-        """Find a setting that is true or false."""
         found = self.find((variable,), key)
         if found is None or found.value.lower() == "false":
             return False

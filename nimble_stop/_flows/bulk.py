@@ -56,11 +56,9 @@ class Pace:
 
     @property
     def limit(self) -> int:
-        """How many stops may be in flight now."""
         return int(self._limit)
 
     def note(self, *, throttled: bool) -> None:
-        """Take note of a stop that ended."""
         self._throttled.append(throttled)
         if len(self._throttled) < _WINDOW:
             return
@@ -111,9 +109,14 @@ class Plan:
         self.options = options
         self.results: deque[StopResult] = deque()
         self.cancelled = False
-        self.activity = engine.begin("stop_sessions", options.attributes)
         self._ids: Iterator[str] | None = checked_iterator("session_ids", session_ids)
         self._error: BaseException | None = None
+        attributes: dict[str, str | int] = {
+            "studio_id": options.studio_id,
+            "run_id": options.run_id,
+            "max_concurrency": options.max_concurrency,
+        }
+        self.activity = engine.begin("stop_sessions", attributes)
 
     def take_ids(self, count: int) -> list[str]:
         """Take the next ids, fewer or none at the end."""
@@ -137,7 +140,6 @@ class Plan:
         self.cancel()
 
     def end(self) -> None:
-        """End the telemetry of the run."""
         activity, self.activity = self.activity, None
         if activity is not None:
             activity.end(self._error)
@@ -173,7 +175,6 @@ class BulkStop(Plan):
 
     @property
     def running(self) -> int:
-        """How much work is in flight."""
         return len(self._stops) + (self._poll is not None)
 
     @property

@@ -123,7 +123,6 @@ class ExecutorRunner(Runner[Plan, Future[list[StopResult]]]):
             self._to_do.popleft()
 
     def _unknown(self, session_id: str) -> StopResult:
-        """Make the result of a session whose worker gave none."""
         refused = invalid_id(session_id)
         if refused is not None:
             return refused

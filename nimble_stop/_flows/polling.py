@@ -45,12 +45,10 @@ class Polling:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no session is polled."""
         return not self._jobs
 
     @property
     def has_room(self) -> bool:
-        """Whether another session can be polled."""
         return len(self._jobs) < _MAX_POLLED
 
     def add(self, job: Job) -> None:

@@ -53,15 +53,10 @@ class StopResult:
 
 @attrs.frozen(kw_only=True)
 class BulkOptions:
-    """How sessions are to be stopped.
+    """How sessions are to be stopped. `NimbleClient.stop_sessions` documents most of it.
 
     Args:
-        studio_id: The studio's id.
-        retention: What is to happen to the volumes.
-        run_id: What the client tokens are derived from.
-        max_concurrency: How many stops are in flight at most.
-        wait: Whether each session is polled until it is ``STOPPED``.
-        deadline: For how many seconds it is.
+        deadline: For how many seconds a session is polled.
         may_repeat: Whether there may have been an earlier run with the same run id.
         began: When the run began that these sessions are a batch of, in seconds since 1970; None
             for a run of its own.
@@ -82,17 +77,7 @@ class BulkOptions:
         checked_text("run_id", self.run_id)
         checked_count("max_concurrency", self.max_concurrency)
 
-    @property
-    def attributes(self) -> dict[str, str | int]:
-        """What telemetry says of the run."""
-        return {
-            "studio_id": self.studio_id,
-            "run_id": self.run_id,
-            "max_concurrency": self.max_concurrency,
-        }
-
     def token(self, session_id: str) -> str:
-        """Derive the client token of one session."""
         return derived_token(self.run_id, self.studio_id, session_id, self.retention)
 
 
@@ -128,7 +113,6 @@ class Job:
 
     @property
     def result(self) -> StopResult:
-        """The result, as far as it is known."""
         return StopResult(
             session_id=self.session_id,
             session=self.session,

@@ -76,7 +76,6 @@ def check_stays_stopped(session: StreamingSession) -> None:
 
 
 def _reason(session: StreamingSession) -> str:
-    """Say why a session is in its state, in the service's words."""
     message, code = session.status_message, session.status_code
     if message and code:
         return f"{message.rstrip('.')} (status code {code})"

@@ -25,17 +25,12 @@ _RETENTION_MODES: Final = tuple(VolumeRetentionMode)
 
 def checked_text(name: str, value: object) -> str:
     if not isinstance(value, str):
-        raise RequestValidationError(
-            f"{name} must be a string, not {_quote(value)}.", argument=name
-        )
+        raise _refusal(name, "a string", value)
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise RequestValidationError(
-            f"{name} must be a text that UTF-8 can encode; {_quote(value)} holds half a "
-            "surrogate pair.",
-            argument=name,
-        ) from None
+        reason = ": it holds half a surrogate pair"
+        raise _refusal(name, "a text that UTF-8 can encode", value, reason) from None
     return value
 
 
@@ -43,22 +38,16 @@ def checked_id(name: str, value: object) -> str:
     """Check an id that becomes one segment of the path."""
     text = checked_text(name, value)
     if text in _UNSENDABLE_IDS:
-        raise RequestValidationError(
-            f"{name} must be an id of at least one character other than '.' and '..', "
-            f"not {_quote(value)}: such a path segment would name another resource.",
-            argument=name,
-        )
+        rule = "an id of at least one character other than '.' and '..'"
+        raise _refusal(name, rule, value, ": such a path segment would name another resource")
     return text
 
 
 def checked_client_token(value: object) -> str:
     if isinstance(value, str) and _CLIENT_TOKEN.fullmatch(value):
         return value
-    raise RequestValidationError(
-        "client_token must be 1 to 64 printable ASCII characters without a space at either end, "
-        f"not {_quote(value)}.",
-        argument="client_token",
-    )
+    rule = "1 to 64 printable ASCII characters without a space at either end"
+    raise _refusal("client_token", rule, value)
 
 
 def checked_retention(value: object) -> VolumeRetentionMode | None:
@@ -67,9 +56,7 @@ def checked_retention(value: object) -> VolumeRetentionMode | None:
     if isinstance(value, str) and value in _RETENTION_MODES:
         return VolumeRetentionMode(value)
     allowed = ", ".join(repr(str(mode)) for mode in _RETENTION_MODES)
-    raise RequestValidationError(
-        f"retention must be {allowed} or None, not {_quote(value)}.", argument="retention"
-    )
+    raise _refusal("retention", f"{allowed} or None", value)
 
 
 def checked_seconds(name: str, value: object) -> float:
@@ -80,18 +67,13 @@ def checked_seconds(name: str, value: object) -> float:
             seconds = float(value)
             if seconds > 0 and math.isfinite(seconds):
                 return seconds
-    raise RequestValidationError(
-        f"{name} must be a number of seconds greater than 0, not {_quote(value)}.",
-        argument=name,
-    )
+    raise _refusal(name, "a number of seconds greater than 0", value)
 
 
 def checked_count(name: str, value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return value
-    raise RequestValidationError(
-        f"{name} must be a whole number from 1, not {_quote(value)}.", argument=name
-    )
+    raise _refusal(name, "a whole number from 1", value)
 
 
 def checked_ids(name: str, values: object) -> tuple[str, ...]:
@@ -101,12 +83,12 @@ def checked_ids(name: str, values: object) -> tuple[str, ...]:
 def checked_iterator(name: str, values: object) -> Iterator[str]:
     """Check an iterable of ids but not the ids; a string's characters would pass as ids."""
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise RequestValidationError(
-            f"{name} must be an iterable of ids, not {_quote(values)}.", argument=name
-        )
+        raise _refusal(name, "an iterable of ids", values)
     return iter(cast("Iterable[str]", values))
 
 
-def _quote(value: object) -> str:
+def _refusal(name: str, rule: str, value: object, reason: str = "") -> RequestValidationError:
     text = repr(value)
-    return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}… ({len(text)} long)"
+    if len(text) > _LONGEST_QUOTE:
+        text = f"{text[:_LONGEST_QUOTE]}… ({len(text)} long)"
+    return RequestValidationError(f"{name} must be {rule}, not {text}{reason}.", argument=name)

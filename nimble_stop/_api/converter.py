@@ -34,12 +34,9 @@ def structure_session(wire: object) -> StreamingSession:
     Raises:
         MemberError: The value is no object, or a member has the wrong type; the message names it.
     """
-    if not isinstance(wire, Mapping):
-        raise MemberError(f"session: expected an object, not {type(wire).__name__}")
-    members = cast("Mapping[str, object]", wire)
     try:
-        return _converter.structure(members, StreamingSession)
-    except BaseValidationError as error:
+        return _converter.structure(_checked_object(wire), StreamingSession)
+    except (BaseValidationError, TypeError) as error:
         raise MemberError("; ".join(_explain(error, "session"))) from None
 
 
@@ -53,6 +50,12 @@ def _explain(error: BaseException, path: str) -> Iterator[str]:
             yield from _explain(inner, path)
     else:
         yield f"{path}: {error}"
+
+
+def _checked_object(value: object) -> Mapping[str, object]:
+    if isinstance(value, Mapping):
+        return cast("Mapping[str, object]", value)
+    raise TypeError(f"expected an object, not {type(value).__name__}")
 
 
 def _structure_integer(value: object, _: object) -> int:
@@ -70,11 +73,9 @@ def _structure_text(value: object, kind: Any) -> Any:  # noqa: ANN401 - cattrs h
 
 
 def _structure_tags(value: object, _: object) -> dict[str, str]:
-    if not isinstance(value, Mapping):
-        raise TypeError(f"expected an object, not {type(value).__name__}")
     # Smithy's JSON protocols drop null values of a map.
     tags: dict[str, str] = {}
-    for key, text in cast("Mapping[str, object]", value).items():
+    for key, text in _checked_object(value).items():
         if isinstance(text, str):
             tags[key] = text
         elif text is not None:
@@ -110,16 +111,9 @@ def _make_converter() -> Converter:
     converter.register_structure_hook_factory(
         lambda kind: type(None) in get_args(kind), optional_hook
     )
-    read_volume = make_dict_structure_fn(
-        VolumeConfiguration, converter, **_renames(VolumeConfiguration)
-    )
-
-    def structure_volume(value: object, model: type[VolumeConfiguration]) -> VolumeConfiguration:
-        if not isinstance(value, Mapping):
-            raise TypeError(f"expected an object, not {type(value).__name__}")
-        return read_volume(cast("Mapping[str, Any]", value), model)
-
-    hooks[VolumeConfiguration] = structure_volume
+    volume = VolumeConfiguration
+    read_volume = make_dict_structure_fn(volume, converter, **_renames(volume))
+    hooks[volume] = lambda value, model: read_volume(_checked_object(value), model)
     converter.register_structure_hook(
         StreamingSession,
         make_dict_structure_fn(StreamingSession, converter, **_renames(StreamingSession)),

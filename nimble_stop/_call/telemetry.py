@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _SERVICE: Final = "nimble"
 _SCOPE: Final = "nimble_stop"
+_CALL: Final = "smithy.client.call"
 # From a quick answer to a call that was retried for long, in seconds.
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 
@@ -43,22 +44,18 @@ class Telemetry:
     def __init__(self, config: Config) -> None:
         self._tracer = trace.get_tracer(_SCOPE, __version__)
         meter = metrics.get_meter(_SCOPE, __version__)
+        scale = {"explicit_bucket_boundaries_advisory": _BUCKETS}
         self._call_seconds = meter.create_histogram(
-            "smithy.client.call.duration",
+            f"{_CALL}.duration",
             "s",
             "Duration of calls, all attempts and delays included",
-            explicit_bucket_boundaries_advisory=_BUCKETS,
+            **scale,
         )
         self._attempt_seconds = meter.create_histogram(
-            "smithy.client.call.attempt_duration",
-            "s",
-            "Duration of attempts",
-            explicit_bucket_boundaries_advisory=_BUCKETS,
+            f"{_CALL}.attempt_duration", "s", "Duration of attempts", **scale
         )
-        self._attempts = meter.create_counter(
-            "smithy.client.call.attempts", "{attempt}", "Attempts"
-        )
-        self._errors = meter.create_counter("smithy.client.call.errors", "{error}", "Failed calls")
+        self._attempts = meter.create_counter(f"{_CALL}.attempts", "{attempt}", "Attempts")
+        self._errors = meter.create_counter(f"{_CALL}.errors", "{error}", "Failed calls")
         self._throttles = meter.create_counter(
             "nimble_stop.client.throttles", "{attempt}", "Attempts that the service throttled"
         )
@@ -112,8 +109,8 @@ class Telemetry:
             )
 
     def activity(self, name: str, attributes: Mapping[str, str | int]) -> Activity:
-        described = {f"nimble_stop.{key}": value for key, value in attributes.items()}
-        return Activity(self._tracer.start_span(f"nimble_stop.{name}", attributes=described))
+        described = {f"{_SCOPE}.{key}": value for key, value in attributes.items()}
+        return Activity(self._tracer.start_span(f"{_SCOPE}.{name}", attributes=described))
 
     def _describe(
         self, span: Span, request: Request[Any], record: CallRecord, error_type: str | None

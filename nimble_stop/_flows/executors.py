@@ -16,20 +16,16 @@ import attrs
 
 from nimble_stop._api.operations import STOP_STREAMING_SESSION
 from nimble_stop._flows.bulk import Plan
-from nimble_stop._flows.results import StopResult, invalid_id
+from nimble_stop._flows.results import Job, invalid_id
 from nimble_stop._flows.threads import Runner
 from nimble_stop._flows.worker import Batch, StopBatch, pack, stop_batch
-from nimble_stop.exceptions import (
-    ConnectionLostError,
-    NimbleStopError,
-    RequestValidationError,
-)
+from nimble_stop.exceptions import ConnectionLostError, NimbleStopError, RequestValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nimble_stop._call.engine import Engine
-    from nimble_stop._flows.results import BulkOptions
+    from nimble_stop._flows.results import BulkOptions, StopResult
 
 _logger = logging.getLogger("nimble_stop")
 # At some 10 ms for submitting and 100 ms for a stop, the overhead stays below a percent.
@@ -46,7 +42,7 @@ class _Task:
     tries: int = 0
 
 
-class ExecutorRunner(Runner[Plan, Future[list[StopResult]]]):
+class ExecutorRunner(Runner[Plan, Future[list["StopResult"]]]):
     """Runs batches in an executor, as many at a time as stops may be in flight.
 
     An interrupt may come between any two steps of the thread that iterates: what is moved is added
@@ -97,7 +93,8 @@ class ExecutorRunner(Runner[Plan, Future[list[StopResult]]]):
 
     def _submit(self) -> None:
         plan = self.plan
-        while not plan.cancelled and not plan.results and self._has_room:
+        most = self._options.max_concurrency
+        while not plan.cancelled and not plan.results and len(self._in_flight) < most:
             if not self._to_do:
                 session_ids = plan.take_ids(_BATCH)
                 if not session_ids:
@@ -109,10 +106,6 @@ class ExecutorRunner(Runner[Plan, Future[list[StopResult]]]):
                 self._to_do.popleft()
         if plan.cancelled:
             self._drop_tasks()
-
-    @property
-    def _has_room(self) -> bool:
-        return len(self._in_flight) < self._options.max_concurrency
 
     def _drop_tasks(self) -> None:
         """Give the results of tasks that were submitted once and will not be again."""
@@ -130,13 +123,7 @@ class ExecutorRunner(Runner[Plan, Future[list[StopResult]]]):
         error.operation = STOP_STREAMING_SESSION.name
         error.client_token = self._options.token(session_id)
         error.outcome_unknown = True
-        return StopResult(
-            session_id=session_id,
-            session=None,
-            error=error,
-            client_token=error.client_token,
-            attempts=0,
-        )
+        return Job(session_id, error.client_token, error=error).result
 
     def _start(self, task: _Task) -> None:
         task.tries += 1

@@ -37,8 +37,7 @@ class NimbleClient(BaseClient):
     `RequestValidationError` (an argument is invalid; nothing was sent), `ConfigurationError` (there
     are no credentials), `ServiceError` (the service refused; the subclass says why),
     `TransportError` (no answer came, in none of the attempts), `DeadlineExceededError` and
-    `ResponseDecodeError` (the answer cannot be understood). In every method ``deadline`` is how
-    many seconds the call may take in all; None for the client's.
+    `ResponseDecodeError` (the answer cannot be understood).
 
     Args:
         region_name: The AWS region, such as ``"us-west-2"``. Else ``AWS_REGION``,
@@ -95,7 +94,7 @@ class NimbleClient(BaseClient):
                 (``DELETE``). None leaves it to the session's own setting.
             client_token: Makes repeated calls one: 1 to 64 printable ASCII characters. None for
                 a new one.
-            deadline: Seconds.
+            deadline: How many seconds the call may take in all. None for the client's.
 
         Returns:
             The session as the service answered.

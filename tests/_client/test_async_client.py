@@ -11,7 +11,7 @@ import attrs
 import pytest
 from botocore.credentials import Credentials, RefreshableCredentials
 
-from nimble_stop import AsyncNimbleClient, RetryPolicy, Runtime
+from nimble_stop import AsyncNimbleClient, Runtime
 from nimble_stop.exceptions import ConfigurationError, NimbleStopError, ThrottlingException
 from nimble_stop.local import LocalNimble
 from tests.support.clients import REGION, credentials
@@ -484,23 +484,6 @@ def test_no_warnings(end: str) -> None:
             check=False,
         )
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_copy() -> None:
-    """A copy with other options shares the connections, and closing one closes both."""
-
-    async def main(url: str) -> None:
-        client = make_client(url)
-        copy = client.with_options(retry=RetryPolicy(max_attempts=1), deadline=5)
-        await client.stop_session("studio-1", "a")
-        await copy.stop_session("studio-1", "b")
-        assert server.connections == 1
-        await copy.aclose()
-        with pytest.raises(NimbleStopError, match="closed"):
-            await client.stop_session("studio-1", "c")
-
-    with ScriptedServer(echo) as server:
-        asyncio.run(main(server.url))
 
 
 def test_on_attempt() -> None:

@@ -4,7 +4,6 @@ import gc
 import logging
 import pickle
 import socket
-import time
 import traceback
 import tracemalloc
 import uuid
@@ -14,15 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nimble_stop import NimbleClient, RetryPolicy, VolumeRetentionMode
+from nimble_stop import NimbleClient, RetryPolicy
 from nimble_stop.exceptions import (
     ConfigurationError,
     ConnectionFailedError,
     DeadlineExceededError,
     NimbleStopError,
-    ReadTimeoutError,
     RequestValidationError,
-    ServiceError,
 )
 from nimble_stop.local import AccessKey, LocalNimble, ServiceFailure
 from tests.support.clients import (
@@ -35,7 +32,6 @@ from tests.support.clients import (
 )
 from tests.support.refused import GOOD, REFUSED
 from tests.support.scripted import (
-    HANG_GUARD,
     Peer,
     ScriptedServer,
     always,
@@ -60,17 +56,6 @@ def local() -> Iterator[LocalNimble]:
         yield endpoint
 
 
-def test_stop(local: LocalNimble) -> None:
-    """A stop is answered with the session, and happens once."""
-    with make_client(local.endpoint_url) as client:
-        session = client.stop_session("studio-1", "session-1", retention="DELETE")
-
-        assert session.state == "STOP_IN_PROGRESS"
-        assert session.volume_retention_mode is VolumeRetentionMode.DELETE
-        assert client.get_session("studio-1", "session-1").state == "STOPPED"
-    local.requests.assert_stopped_once("session-1")
-
-
 def test_generated_token(local: LocalNimble) -> None:
     """Without a token each call makes one, a uuid in lower case, for all of its attempts."""
     local.inject(ServiceFailure(), times=1)
@@ -93,17 +78,6 @@ def test_given_token(local: LocalNimble) -> None:
 
     assert first == again
     local.requests.assert_stopped_once("session-1")
-
-
-def test_errors_carry_the_token(local: LocalNimble) -> None:
-    """Every error of a call carries the token to go on with, and the attempts."""
-    with make_client(local.endpoint_url) as client, pytest.raises(ServiceError) as failure:
-        client.stop_session("studio-1", "nothing")
-
-    error = failure.value
-    assert error.client_token == local.requests[0].client_token
-    assert (error.operation, error.attempts) == ("StopStreamingSession", 1)
-    assert error.request_id == local.requests[0].request_id
 
 
 @pytest.mark.parametrize("arguments", REFUSED, ids=ascii)
@@ -166,37 +140,6 @@ def test_threads_with_broken_connections() -> None:
         assert all(pool.map(read, range(500)))
 
 
-def test_deadline_over_trickling_bytes() -> None:
-    """A deadline ends a call whose answer trickles in, and the client is usable afterwards."""
-
-    def script(peer: Peer) -> None:
-        peer.read_request()
-        peer.trickle(answer(b" " * 10_000))
-
-    with ScriptedServer(script, always(answer())) as server, make_client(server.url) as client:
-        started = time.monotonic()
-        with pytest.raises(DeadlineExceededError) as failure:
-            client.stop_session("studio-1", "session-1", deadline=0.2)
-
-        assert time.monotonic() - started < HANG_GUARD
-        assert isinstance(failure.value.__cause__, ReadTimeoutError)
-        assert failure.value.outcome_unknown
-        assert client.stop_session("studio-1", "session-1").session_id == "session-1"
-
-
-def test_deadline_over_delays(clock: ManualClock) -> None:
-    """A deadline ends a call that would sleep beyond it."""
-    throttled = error_answer(429, "ThrottlingException", retry_after="20")
-    with (
-        ScriptedServer(always(throttled)) as server,
-        make_client(server.url, clock) as client,
-        pytest.raises(DeadlineExceededError),
-    ):
-        client.stop_session("studio-1", "session-1", deadline=30)
-
-    assert (len(server.requests), clock.slept) == (2, [20.0])
-
-
 def test_deadline_of_the_client() -> None:
     """Without a deadline of its own a call has the client's."""
     with (
@@ -254,17 +197,6 @@ def test_no_resource_warning(*, closes: bool) -> None:
             client.close()
         del client
         gc.collect()
-
-
-def test_closed() -> None:
-    """A closed client says so."""
-    with ScriptedServer(always(answer())) as server:
-        with make_client(server.url) as client:
-            client.get_session("studio-1", "session-1")
-        with pytest.raises(ConnectionFailedError, match="client is closed") as failure:
-            client.get_session("studio-1", "session-1")
-
-    assert failure.value.attempts == 1
 
 
 class Signatures:

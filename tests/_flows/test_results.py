@@ -14,8 +14,14 @@ from nimble_stop.exceptions import RequestValidationError
 
 def options(**given_: Any) -> BulkOptions:  # noqa: ANN401 - the options of a run
     """Make the options of a run."""
-    arguments = {"studio_id": "studio-1", "retention": None, "run_id": "night", **given_}
-    return BulkOptions(max_concurrency=arguments.pop("max_concurrency", 8), wait=False, **arguments)
+    arguments: dict[str, Any] = {
+        "studio_id": "studio-1",
+        "retention": None,
+        "run_id": "night",
+        "max_concurrency": 8,
+        **given_,
+    }
+    return BulkOptions(wait=False, **arguments)
 
 
 def test_result_is_a_value() -> None:

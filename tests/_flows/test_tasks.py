@@ -242,22 +242,6 @@ def test_iterable_that_fails(local: LocalNimble) -> None:
     with_client(local, main)
 
 
-def test_error_in_a_clock(local: LocalNimble) -> None:
-    """An error that is none of ours ends the run and is raised."""
-    numbers = count()
-
-    def broken() -> str:
-        if next(numbers) > 30:
-            raise ZeroDivisionError("no more ids")
-        return f"id-{next(numbers)}"
-
-    async def main(client: AsyncNimbleClient) -> None:
-        with pytest.raises(ZeroDivisionError):
-            await collect(client.stop_sessions(STUDIO, names(100)))
-
-    with_client(local, main, runtime=Runtime(new_id=broken))
-
-
 def test_in_a_task_group(local: LocalNimble) -> None:
     """Runs at the same time share a client, and each gives the results of its own sessions."""
     local.inject(ServiceFailure("ThrottlingException"), probability=0.2, seed=2)

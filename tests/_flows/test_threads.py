@@ -12,14 +12,12 @@ from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import pytest
 
 from nimble_stop import NimbleClient, RetryPolicy, Runtime, StopResult
 from nimble_stop._flows.threads import StopRun, ThreadRunner
 from nimble_stop.exceptions import (
     AccessDeniedException,
-    NimbleStopError,
     UnexpectedStateError,
 )
 from nimble_stop.local import (
@@ -389,15 +387,6 @@ def test_error_in_a_clock() -> None:
             list(client.stop_sessions(STUDIO, filled(local, 200)))
 
 
-def test_wait() -> None:
-    """With wait the results come with the sessions STOPPED."""
-    with LocalNimble(transition_seconds=0.05) as local, quick_client(local) as client:
-        results = list(client.stop_sessions(STUDIO, filled(local, 30), wait=True))
-        assert [str(result.session.state) for result in results if result.session] == [
-            "STOPPED"
-        ] * 30
-
-
 def test_cancel_breaks_a_poll_off() -> None:
     """A cancelled run does not wait for sessions to stop, and gives them as they were last read."""
     with LocalNimble(transition_seconds=None) as local:
@@ -592,19 +581,3 @@ def test_shared_client() -> None:
         for results in zip(*runs, strict=True):
             seen += [result.session_id for result in results if result.error is None]
         assert sorted(seen) == sorted(ids)
-
-
-def test_results_are_typed() -> None:
-    """A result names its session, token and attempts, and its error is one of ours."""
-    with LocalNimble() as local, quick_client(local) as client:
-        (result,) = client.stop_sessions(STUDIO, ["nobody"])
-    assert attrs.asdict(result, recurse=False).keys() == {
-        "session_id",
-        "session",
-        "error",
-        "client_token",
-        "attempts",
-        "repeated",
-    }
-    assert isinstance(result.error, NimbleStopError)
-    assert result.error.client_token == result.client_token

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from http import HTTPStatus
+from http.client import responses
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from nimble_stop import exceptions
@@ -58,7 +59,7 @@ def service_error(
     """Make the exception for an error answer; a body that cannot be read has no members."""
     named = _error_type(headers, members)
     code = named or str(status)
-    message = _message(members) or ("" if named else _status_phrase(status))
+    message = _message(members) or ("" if named else responses.get(status, ""))
     kind = _MODELED.get(code)
     error = (kind or ServiceError)(message, code=code, context=_context(members))
     error.http_status = status
@@ -134,10 +135,3 @@ def _fault(status: int) -> Literal["client", "server"] | None:
     if status >= _SERVER_ERRORS:
         return "server"
     return "client" if status >= _CLIENT_ERRORS else None
-
-
-def _status_phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""

@@ -166,13 +166,11 @@ class Engine:
             record.http_status, record.request_id = response.status, response.request_id
             self._skew.observe(response.headers, sent, self.runtime.now())
             return parse_response(request.operation, response)
-        except (ServiceError, ResponseDecodeError) as error:
+        except (ServiceError, ResponseDecodeError, TransportError) as error:
+            # Also what is no answer may be the request's own words, and be quoted.
             wire.redact(error)
-            record.request_id = error.request_id
-            raise
-        except TransportError as error:
-            # What is no answer may be the request's own words, and be quoted.
-            wire.redact(error)
+            if not isinstance(error, TransportError):
+                record.request_id = error.request_id
             raise
 
     def _report(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from nimble_stop.models import StreamingSession, VolumeRetentionMode
 
 ResultT = TypeVar("ResultT")
-
-_logger = logging.getLogger("nimble_stop")
 
 
 class AsyncNimbleClient(BaseClient):
@@ -164,17 +161,11 @@ class AsyncNimbleClient(BaseClient):
         if isinstance(effect, Send):
             return await self._transport.exchange(effect)
         if isinstance(effect, Notify):
-            await self._notify(effect)
+            with self._logged_failure():
+                await _awaited(effect.callback(effect.record))
             return None
-        waited = (self._config.runtime.sleep or asyncio.sleep)(effect.seconds)
-        if isawaitable(waited):
-            await waited
-        return None
+        return await _awaited((self._config.runtime.sleep or asyncio.sleep)(effect.seconds))
 
-    async def _notify(self, effect: Notify) -> None:
-        try:
-            called = effect.callback(effect.record)
-            if isawaitable(called):
-                await called
-        except Exception:
-            _logger.exception("on_attempt failed; the call goes on.")
+
+async def _awaited(value: object) -> object:
+    return await value if isawaitable(value) else value

@@ -6,7 +6,9 @@ steps for it over the client's own transport.
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import attrs
@@ -27,7 +29,7 @@ from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from botocore.credentials import Credentials
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from nimble_stop.models import VolumeRetentionMode
 
 
+_logger = logging.getLogger("nimble_stop")
 _Client = TypeVar("_Client", bound="BaseClient")
 
 
@@ -139,6 +142,14 @@ class BaseClient(ABC):
             wait=wait,
             may_repeat=run_id is not None,
         )
+
+    @staticmethod
+    @contextmanager
+    def _logged_failure() -> Generator[None]:
+        try:
+            yield
+        except Exception:
+            _logger.exception("on_attempt failed; the call goes on.")
 
     def __repr__(self) -> str:
         return (

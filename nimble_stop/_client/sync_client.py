@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from nimble_stop.models import StreamingSession, VolumeRetentionMode
 
 ResultT = TypeVar("ResultT")
-
-_logger = logging.getLogger("nimble_stop")
 
 
 class NimbleClient(BaseClient):
@@ -275,12 +272,7 @@ class NimbleClient(BaseClient):
         if isinstance(effect, Send):
             return self._transport.exchange(effect)
         if isinstance(effect, Notify):
-            self._notify(effect)
+            with self._logged_failure():
+                effect.callback(effect.record)
             return None
         return (self._config.runtime.sleep or time.sleep)(effect.seconds)
-
-    def _notify(self, effect: Notify) -> None:
-        try:
-            effect.callback(effect.record)
-        except Exception:
-            _logger.exception("on_attempt failed; the call goes on.")

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 import attrs
 
 from nimble_stop.exceptions import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # https://docs.aws.amazon.com/nimble-studio/latest/userguide/what-is-nimble-studio.html
 CLOSED_NOTICE: Final = (
@@ -136,23 +133,16 @@ def _bad_endpoint(source: str, url: str, reason: str) -> ConfigurationError:
 
 def aws_endpoint(region_name: str, *, fips: bool, dualstack: bool) -> Endpoint:
     """Give AWS's own endpoint in a checked region, or its variant for FIPS 140 or for IPv6 too."""
-    outputs = _partition_outputs(region_name)
-    suffix = outputs["dualStackDnsSuffix" if dualstack else "dnsSuffix"]
-    service = "nimble-fips" if fips else "nimble"
-    return Endpoint(
-        "https", f"{service}.{region_name}.{suffix}".lower(), _DEFAULT_PORTS["https"], is_aws=True
-    )
-
-
-def _partition_outputs(region_name: str) -> Mapping[str, str]:
     from botocore.loaders import create_loader
 
     partitions: list[dict[str, Any]] = create_loader().load_data("partitions")["partitions"]
-    for partition in partitions:
-        if region_name in partition["regions"] or re.match(partition["regionRegex"], region_name):
-            break
-    else:
-        # botocore, too, takes a region that no partition knows for one of the first, aws.
-        partition = partitions[0]
-    outputs: Mapping[str, str] = partition["outputs"]
-    return outputs
+    matching = (
+        each
+        for each in partitions
+        if region_name in each["regions"] or re.match(each["regionRegex"], region_name)
+    )
+    # botocore, too, takes a region that no partition knows for one of the first, aws.
+    outputs = next(matching, partitions[0])["outputs"]
+    suffix: str = outputs["dualStackDnsSuffix" if dualstack else "dnsSuffix"]
+    host = f"{'nimble-fips' if fips else 'nimble'}.{region_name}.{suffix}".lower()
+    return Endpoint("https", host, _DEFAULT_PORTS["https"], is_aws=True)

@@ -29,11 +29,7 @@ class MemberError(ValueError):
 
 
 def structure_session(wire: object) -> StreamingSession:
-    """Make a session of its wire form.
-
-    Raises:
-        MemberError: The value is no object, or a member has the wrong type; the message names it.
-    """
+    """Make a session of its wire form, or raise a MemberError that names what is wrong."""
     try:
         return _converter.structure(_checked_object(wire), StreamingSession)
     except (BaseValidationError, TypeError) as error:

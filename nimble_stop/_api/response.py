@@ -78,12 +78,7 @@ def read_answer(status: int, fields: Iterable[tuple[str, str]], body: bytes) -> 
 
 
 def parse_response(operation: Operation[ModelT], response: Response) -> ModelT:
-    """Make the operation's model of the answer.
-
-    Raises:
-        ServiceError: The service answered with an error; the subclass says which.
-        ResponseDecodeError: The status says success, and the body does not hold the model.
-    """
+    """Make the operation's model of the answer, or raise what the service said."""
     if response.status not in _SUCCESS:
         raise service_error(
             response.status, response.headers, _error_members(response.body), response.request_id

@@ -18,14 +18,10 @@ _DIGITS = len(".123456")
 
 
 def parse_timestamp(value: object) -> datetime:
-    """Read a time as the service sends it.
+    """Read a time as the service sends it, or raise ValueError.
 
-    Args:
-        value: An RFC 3339 text with up to nine fraction digits, of which six are kept, or a
-            number of seconds since 1970.
-
-    Raises:
-        ValueError: The value is neither, or lies outside the years 1 to 9999.
+    It is an RFC 3339 text with up to nine fraction digits, of which six are kept, or a number of
+    seconds since 1970, in the years 1 to 9999.
     """
     try:
         if isinstance(value, str):

@@ -59,12 +59,7 @@ class CredentialSource:
         return type(credentials) is not Credentials
 
     def keys(self) -> Keys:
-        """Give the access key, secret key and session token to sign with now.
-
-        Raises:
-            ConfigurationError: There are none, or they cannot be refreshed; the message says where
-                they were searched.
-        """
+        """Give the keys to sign with now, or raise a ConfigurationError that says why not."""
         try:
             keys = _freeze(self.given or self._find())
         except ConfigurationError:

@@ -118,11 +118,7 @@ class Signer:
         return self._credentials.may_block
 
     def sign(self, request: Request[Any], attempt: Mapping[str, str], skew: float) -> WireRequest:
-        """Make an attempt's request, with its own headers, which are not signed.
-
-        Raises:
-            ConfigurationError: There are no credentials that a request can be signed with.
-        """
+        """Make an attempt's request, with its own headers, which are not signed."""
         endpoint, keys = self._config.endpoint, self._credentials.keys()
         moment = time.gmtime(self._config.runtime.now() + skew)
         timestamp = time.strftime("%Y%m%dT%H%M%SZ", moment)

@@ -79,11 +79,7 @@ def checked_region(region_name: str, source: str) -> str:
 
 
 def parse_endpoint(url: str, source: str) -> Endpoint:
-    """Read an endpoint URL, such as ``https://host/base/``; an error names its source.
-
-    Raises:
-        ConfigurationError: It is no absolute http(s) URL, or it has parts that make no sense.
-    """
+    """Read an absolute http(s) URL, such as ``https://host/base/``; an error names its source."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port

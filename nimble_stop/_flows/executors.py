@@ -88,24 +88,20 @@ class ExecutorRunner(Runner[Plan, Future[list["StopResult"]]]):
             self._drain()
         self.plan.end()
 
-    def _is_over(self) -> bool:
-        return not self._in_flight
-
-    def _submit(self) -> None:
-        plan = self.plan
-        most = self._options.max_concurrency
+    def _submit(self) -> bool:
+        plan, most = self.plan, self._options.max_concurrency
         while not plan.cancelled and not plan.results and len(self._in_flight) < most:
-            if not self._to_do:
-                session_ids = plan.take_ids(_BATCH)
-                if not session_ids:
-                    return
+            if not self._to_do and (session_ids := plan.take_ids(_BATCH)):
                 self._to_do.append(_Task(session_ids))
+            if not self._to_do:
+                break
             # The iterable may have cancelled the run.
             if not plan.cancelled:
                 self._start(self._to_do[0])
                 self._to_do.popleft()
         if plan.cancelled:
             self._drop_tasks()
+        return bool(self._in_flight)
 
     def _drop_tasks(self) -> None:
         """Give the results of tasks that were submitted once and will not be again."""

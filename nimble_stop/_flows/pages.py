@@ -30,9 +30,6 @@ class Pages:
     """One walk through a list of sessions.
 
     The time between the calls, which is the caller's, does not count for the deadline.
-
-    Raises:
-        RequestValidationError: An argument cannot be sent.
     """
 
     def __init__(

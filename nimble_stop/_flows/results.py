@@ -87,23 +87,12 @@ def derived_token(run_id: str, studio_id: str, session_id: str, retention: str |
     return hashlib.sha256(origin.encode()).hexdigest()
 
 
-def invalid_id(session_id: str) -> StopResult | None:
-    """Give the result of an invalid id; None when the id is valid."""
-    try:
-        checked_id("session_id", session_id)
-    except RequestValidationError as error:
-        return StopResult(
-            session_id=session_id, session=None, error=error, client_token=None, attempts=0
-        )
-    return None
-
-
 @attrs.define(eq=False)
 class Job:
     """One session in a run, from its first stop request to its result."""
 
     session_id: str
-    client_token: str
+    client_token: str | None
     turns: int = 0
     record: CallRecord = attrs.field(factory=CallRecord)
     session: StreamingSession | None = None
@@ -121,3 +110,12 @@ class Job:
             attempts=self.record.attempts,
             repeated=self.repeated,
         )
+
+
+def invalid_id(session_id: str) -> StopResult | None:
+    """Give the result of an invalid id; None when the id is valid."""
+    try:
+        checked_id("session_id", session_id)
+    except RequestValidationError as error:
+        return Job(session_id, None, error=error).result
+    return None

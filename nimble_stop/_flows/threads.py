@@ -45,10 +45,10 @@ class Runner(ABC, Generic[PlanT, OutcomeT]):
         """Submit what can begin and wait for a result; False when there will be none."""
         while True:
             self._drain()
-            self._submit()
+            is_over = not self._submit()
             if self.plan.results:
                 return True
-            if self._is_over():
+            if is_over:
                 return False
             self._wait()
 
@@ -62,10 +62,8 @@ class Runner(ABC, Generic[PlanT, OutcomeT]):
         """Wait for the stops in flight."""
 
     @abstractmethod
-    def _submit(self) -> None: ...
-
-    @abstractmethod
-    def _is_over(self) -> bool: ...
+    def _submit(self) -> bool:
+        """Submit what can begin; False when nothing is in flight, and nothing will be."""
 
     @abstractmethod
     def _finish(self, outcome: OutcomeT) -> None: ...
@@ -181,15 +179,13 @@ class ThreadRunner(Runner[BulkStop, tuple[Work, Outcome]]):
         self._drain()
         self.plan.end()
 
-    def _submit(self) -> None:
+    def _submit(self) -> bool:
         self._start_threads()
         while (work := self.plan.next_work()) is not None:
             self._work.put(work)
             self.plan.submitted(work)
             self._start_threads()
-
-    def _is_over(self) -> bool:
-        return self.plan.is_over
+        return not self.plan.is_over
 
     def _start_threads(self) -> None:
         while self._started < self.plan.running:

@@ -58,12 +58,7 @@ def has_stopped(session: StreamingSession) -> bool:
 
 
 def check_stays_stopped(session: StreamingSession) -> None:
-    """Check that a session which an earlier run stopped has not been started again.
-
-    Raises:
-        StopFailedError: It is in ``STOP_FAILED``.
-        UnexpectedStateError: It is ready with no stop under way, or about to be.
-    """
+    """Raise an error if a session that an earlier run stopped failed to, or was started again."""
     state = session.state
     if state == State.START_IN_PROGRESS or (state == State.READY and not _stop_requested(session)):
         raise UnexpectedStateError(

@@ -52,11 +52,7 @@ class Batch:
 
 
 def pack(stop: StopBatch, executor: Executor) -> StopBatch | bytes:
-    """Prepare a client's method for the workers: threads of this process share the client.
-
-    Raises:
-        ConfigurationError: Credentials that were passed in would have to be pickled.
-    """
+    """Prepare a client's method for the workers: threads of this process share the client."""
     if isinstance(executor, ThreadPoolExecutor):
         return stop
     try:

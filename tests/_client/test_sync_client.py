@@ -3,7 +3,6 @@ from __future__ import annotations
 import gc
 import logging
 import pickle
-import socket
 import traceback
 import tracemalloc
 import uuid
@@ -16,8 +15,6 @@ import pytest
 from nimble_stop import NimbleClient, RetryPolicy
 from nimble_stop.exceptions import (
     ConfigurationError,
-    ConnectionFailedError,
-    DeadlineExceededError,
     NimbleStopError,
     RequestValidationError,
 )
@@ -27,7 +24,6 @@ from tests.support.clients import (
     REGION,
     SECRET_ACCESS_KEY,
     SESSION_TOKEN,
-    credentials,
     make_client,
 )
 from tests.support.refused import GOOD, REFUSED
@@ -68,16 +64,6 @@ def test_generated_token(local: LocalNimble) -> None:
     token = local.requests[0].client_token
     assert token is not None
     assert str(uuid.UUID(token, version=4)) == token
-
-
-def test_given_token(local: LocalNimble) -> None:
-    """A given token makes a repeated call the same one."""
-    with make_client(local.endpoint_url) as client:
-        first = client.stop_session("studio-1", "session-1", client_token="mine")
-        again = client.stop_session("studio-1", "session-1", client_token="mine")
-
-    assert first == again
-    local.requests.assert_stopped_once("session-1")
 
 
 @pytest.mark.parametrize("arguments", REFUSED, ids=ascii)
@@ -140,16 +126,6 @@ def test_threads_with_broken_connections() -> None:
         assert all(pool.map(read, range(500)))
 
 
-def test_deadline_of_the_client() -> None:
-    """Without a deadline of its own a call has the client's."""
-    with (
-        ScriptedServer() as server,
-        make_client(server.url, deadline=0.1) as client,
-        pytest.raises(DeadlineExceededError, match=r"deadline of 0\.1 s"),
-    ):
-        client.get_session("studio-1", "session-1")
-
-
 def test_memory() -> None:
     """An endless answer costs a few megabytes at most."""
 
@@ -168,21 +144,6 @@ def test_memory() -> None:
             tracemalloc.stop()
 
     assert peak < 10_000_000
-
-
-def test_aws_itself_is_explained(monkeypatch: pytest.MonkeyPatch, clock: ManualClock) -> None:
-    """Where AWS's own host cannot be reached, the error says that the API is closed."""
-
-    def unknown(*_: object, **__: object) -> None:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    monkeypatch.setattr("socket.getaddrinfo", unknown)
-    client = NimbleClient(region_name=REGION, credentials=credentials(), runtime=clock.runtime)
-    with client, pytest.raises(ConnectionFailedError, match="2024-06-19") as failure:
-        client.stop_session("studio-1", "session-1")
-
-    assert "nimble.us-west-2.amazonaws.com" in str(failure.value)
-    assert "nimble-stop serve" in str(failure.value)
 
 
 @pytest.mark.parametrize("closes", [True, False])

@@ -524,27 +524,6 @@ def test_broken_off_and_repeated() -> None:
             local.requests.assert_stopped_once(session_id)
 
 
-def test_repeated() -> None:
-    """A run that finds its sessions stopped by an earlier one of its id says so."""
-    clock = ManualClock()
-    with (
-        LocalNimble(clock=lambda: clock.epoch) as local,
-        make_client(local.endpoint_url, clock, credentials=local.credentials) as client,
-    ):
-        ids = filled(local, 10)
-        first = list(client.stop_sessions(STUDIO, ids[:4], run_id="night"))
-        clock.advance(60)
-        second = list(client.stop_sessions(STUDIO, ids, run_id="night"))
-
-        assert {result.repeated for result in first} == {False}
-        assert {result.session_id for result in second if result.repeated} == set(ids[:4])
-        assert {result.error for result in second} == {None}
-        # Only the sessions of the earlier run were read.
-        reads = local.requests.matching(operation="GetStreamingSession")
-        assert {str(read.session_id) for read in reads} == set(ids[:4])
-        assert len(reads) == 4
-
-
 def test_repeated_and_started_again() -> None:
     """A run that finds a session of an earlier run of its id ready again has an error for it."""
     clock = ManualClock()

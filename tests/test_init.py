@@ -115,7 +115,7 @@ def test_each_name_alone() -> None:
 
 
 def test_kept() -> None:
-    """A name that was loaded is kept, so it is resolved once."""
+    """A name that was loaded is kept, so it is imported once."""
     assert run(
         "import nimble_stop; print('RetryPolicy' in vars(nimble_stop));"
         "nimble_stop.RetryPolicy; print('RetryPolicy' in vars(nimble_stop))"

@@ -100,7 +100,7 @@ def test_documented_values(enum: type[StrEnum]) -> None:
 
 @pytest.mark.parametrize(("enum", "value"), VALUES)
 def test_enum_is_its_string(enum: type[StrEnum], value: str) -> None:
-    """A member, known or not, reads and behaves like its string, and keeps its class."""
+    """A member, known or not, prints and behaves like its string, and remembers its class."""
     member = enum(value)
 
     assert isinstance(member, enum)
@@ -232,7 +232,7 @@ def test_repr_shows_what_is_there() -> None:
 
 
 def test_evolve_changes_the_wire_form() -> None:
-    """A session that was evolved has its new values, times included."""
+    """A session that was evolved gives its new values, times included."""
     later = MOMENT.replace(year=2027)
     session = attrs.evolve(
         full_session(), stopped_at=later, stop_at=None, state=StreamingSessionState.STOPPED

@@ -99,7 +99,7 @@ def _make_converter() -> Converter:
             hooks[model] = _structure_text
 
     def optional_hook(kind: object) -> Callable[[object, object], object]:
-        # cattrs' own looks the hook of the type up for every value.
+        # cattrs' own searches the hook of the type for every value.
         (given,) = set(get_args(kind)) - {type(None)}
         hook = hooks[given]
         return lambda value, _: None if value is None else hook(value, given)

@@ -78,7 +78,7 @@ class Engine:
 
     @property
     def skew_seconds(self) -> float:
-        """How many seconds the service's clock is ahead of ours, as far as its Date can tell."""
+        """How many seconds the service's clock is ahead of ours, as far as its Date says."""
         # A Date has whole seconds; less than one of difference is none.
         return self._skew.seconds if abs(self._skew.seconds) >= 1 else 0.0
 

@@ -36,9 +36,7 @@ class AsyncNimbleClient(BaseClient):
     awaited; so may the ``sleep`` of a `Runtime`.
 
     Raises:
-        ConfigurationError: aiohttp is not installed, there is no region, or a setting is invalid.
-            Credentials are searched at the first call.
-        RequestValidationError: An argument has the wrong type or range.
+        ConfigurationError: aiohttp is not installed.
     """
 
     _transport: AsyncTransport

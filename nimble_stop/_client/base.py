@@ -1,8 +1,4 @@
-"""What the sync and the async client have in common.
-
-A method of a client builds a request from its arguments, which checks them, and runs the engine's
-steps for it over the client's own transport.
-"""
+"""What the sync and the async client have in common: all but the transport and the waiting."""
 
 from __future__ import annotations
 

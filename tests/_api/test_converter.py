@@ -41,7 +41,7 @@ TIMES = [name for name in WIRE_NAMES.split() if name.endswith("At")]
 
 
 def refusal(wire: object) -> MemberError | None:
-    """Tell why a value is no session; None when it is one."""
+    """Say why a value is no session; None when it is one."""
     try:
         structure_session(wire)
     except MemberError as error:

@@ -58,7 +58,7 @@ def read(
 @pytest.mark.parametrize("source", ["x-amzn-errortype", "__type", "code"])
 @pytest.mark.parametrize(("code", "status"), SEVEN.items())
 def test_the_seven(code: str, status: int, source: str, form: str) -> None:
-    """Each of the seven is told by header, `__type` or `code`, in all forms of each."""
+    """Each of the seven is known by header, `__type` or `code`, in all forms of each."""
     name = form.format(code)
     members = {"message": "no", "context": {"a": "b"}}
     if source == "x-amzn-errortype":
@@ -159,7 +159,7 @@ ADVICE: list[tuple[int, str | None, str | None, bool | None, bool]] = [
 def test_advice(
     status: int, code: str | None, fault: str | None, *, retryable: bool | None, throttling: bool
 ) -> None:
-    """Status and code tell whose fault it is and whether to repeat, as AWS's standard mode says."""
+    """Status and code say whose fault it is and whether to repeat, as AWS's standard mode says."""
     error = read(status, {"x-amzn-errortype": code} if code else {})
 
     assert (error.fault, error.retryable, error.throttling) == (fault, retryable, throttling)
@@ -195,7 +195,7 @@ def test_message(members: dict[str, Any], expected: str) -> None:
     [(502, "502: Bad Gateway"), (404, "404: Not Found"), (599, "599"), (307, "307: Temporary")],
 )
 def test_proxy_page(status: int, text: str) -> None:
-    """An answer that names no type, as of a proxy, tells the status and what it means."""
+    """An answer that names no type, as of a proxy, gives the status and what it means."""
     error = read(status)
 
     assert str(error).startswith(text)

@@ -62,7 +62,7 @@ IDS = st.text(min_size=1).filter(lambda text: text not in {".", ".."} and encode
 
 
 def encodes(text: str) -> bool:
-    """Tell whether UTF-8 can encode a text."""
+    """Say whether UTF-8 can encode a text."""
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 

@@ -190,7 +190,7 @@ def test_refresh_fails(failure: Exception) -> None:
 
 @pytest.mark.parametrize("profile", [None, "empty"])
 def test_none(profile: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without credentials the error lists where they were looked for, in order."""
+    """Without credentials the error lists where they were searched, in order."""
     files = write_aws_files(tmp_path, config="[profile empty]\nregion = us-west-2\n")
     for name, value in files.items():
         monkeypatch.setenv(name, value)

@@ -102,7 +102,7 @@ FINAL: list[tuple[Outcome, type[NimbleStopError]]] = [
 
 @pytest.mark.parametrize(("outcome", "kind"), FINAL)
 def test_not_retried(outcome: Outcome, kind: type[NimbleStopError], clock: ManualClock) -> None:
-    """What cannot pass, or may have happened, is told at once."""
+    """What cannot pass, or may have happened, is raised at once."""
     play = Play(clock, [outcome])
 
     with pytest.raises(kind) as failure:
@@ -115,7 +115,7 @@ def test_not_retried(outcome: Outcome, kind: type[NimbleStopError], clock: Manua
 
 @pytest.mark.parametrize("attempts", [1, 2, 3, 7])
 def test_max_attempts(attempts: int, clock: ManualClock) -> None:
-    """After the last attempt the error is told, with all that happened."""
+    """After the last attempt the error is raised, with all that happened."""
     outcomes: list[Outcome] = [FAILED, ConnectionLostError("no"), THROTTLED, *[FAILED] * 4]
     play = Play(clock, outcomes[:attempts], settings={"retry": RetryPolicy(max_attempts=attempts)})
 
@@ -240,7 +240,7 @@ def test_deadline_of_the_client(clock: ManualClock) -> None:
 
 @pytest.mark.parametrize("error", [ReadTimeoutError("late"), ConnectTimeoutError("late")])
 def test_deadline_in_an_attempt(error: TransportError, clock: ManualClock) -> None:
-    """An attempt that the deadline ends is a DeadlineExceededError that tells why."""
+    """An attempt that the deadline ends is a DeadlineExceededError that says why."""
     play = Play(clock, [])
     play.outcomes[:] = [late(clock, 10, error)]
 
@@ -278,7 +278,7 @@ def test_no_sleep_beyond_the_deadline(clock: ManualClock) -> None:
 
 
 def test_refusal_after_the_deadline(clock: ManualClock) -> None:
-    """An answer that came is told, even if it came late: it is final."""
+    """An answer that came is raised, even if it came late: it is final."""
     play = Play(clock, [])
     play.outcomes[:] = [late(clock, 11, CONFLICT)]
 
@@ -301,7 +301,7 @@ def test_signing_takes_the_deadline(clock: ManualClock) -> None:
 
 
 def test_signing_takes_the_deadline_of_a_retry(clock: ManualClock) -> None:
-    """When credentials took the time of a retry, the error tells of the attempt before."""
+    """When credentials took the time of a retry, the error describes the attempt before."""
     play = Play(clock, [ConnectionLostError("gone")], signing=[0.0, 11.0])
 
     with pytest.raises(DeadlineExceededError) as failure:
@@ -340,7 +340,7 @@ UNKNOWN: list[tuple[list[Outcome], bool]] = [
 
 @pytest.mark.parametrize(("outcomes", "unknown"), UNKNOWN)
 def test_outcome_unknown(outcomes: list[Outcome], clock: ManualClock, *, unknown: bool) -> None:
-    """An error tells whether the change may have been made all the same."""
+    """An error says whether the change may have been made all the same."""
     with pytest.raises(NimbleStopError) as failure:
         Play(clock, outcomes).call()
 
@@ -401,7 +401,7 @@ def test_skew_turned_off(clock: ManualClock) -> None:
 
 
 def test_service_that_denies_for_good(clock: ManualClock) -> None:
-    """A refusal that skew does not heal is told after the second attempt."""
+    """A refusal that skew does not heal is raised after the second attempt."""
     denied = dated(refusal("AccessDeniedException", 403), START + 3600)
     play = Play(clock, [denied, denied, OK])
 
@@ -457,7 +457,7 @@ def test_interruption_of_a_read(clock: ManualClock) -> None:
 
 
 def test_record(clock: ManualClock) -> None:
-    """A record that is passed in tells of the call also when it succeeds."""
+    """A record that is passed in describes the call also when it succeeds."""
     record = CallRecord()
     Play(clock, [THROTTLED, OK]).call(record=record)
 
@@ -507,7 +507,7 @@ def test_log(
 
 
 def test_log_tells_the_duration(clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
-    """The log tells how long an attempt took."""
+    """The log says how long an attempt took."""
     caplog.set_level(logging.DEBUG, "nimble_stop")
     play = Play(clock, [])
     play.outcomes[:] = [late(clock, 1.25, OK)]

@@ -63,7 +63,7 @@ def test_attempts_that_failed() -> None:
 
 
 def test_written_into_an_error() -> None:
-    """An error tells all that its call has been through."""
+    """An error has all that its call has been through."""
     record = CallRecord("StopStreamingSession", "token-1", 2, ("a", "b"), 0.5, outcome_unknown=True)
     error = NimbleStopError("no")
     record.write_into(error)
@@ -77,7 +77,7 @@ def test_written_into_an_error() -> None:
 
 
 def test_following() -> None:
-    """A call that repeats an earlier one with its token tells of both."""
+    """A call that repeats an earlier one with its token describes both."""
     earlier = CallRecord("Stop", "token-1", 3, ("a", "b", "c"), 1.5, outcome_unknown=True)
     later = CallRecord("Stop", "token-1", 1, ("d",), 0.25)
 
@@ -94,5 +94,5 @@ def test_following() -> None:
     ],
 )
 def test_how_to_resume(client_token: str | None, expected: str) -> None:
-    """Whoever interrupts a call is told the token to repeat it with."""
+    """The note for whoever interrupts a call names the token to repeat it with."""
     assert CallRecord("Stop", client_token, 2).how_to_resume() == expected

@@ -141,7 +141,7 @@ def test_credentials_that_cannot_be_refreshed_yet() -> None:
 
 
 def test_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Missing credentials are told at the first call, and looked for outside the loop."""
+    """Missing credentials are an error of the first call, and searched outside the loop."""
     threads: set[int] = set()
 
     def find(_: str | None) -> None:
@@ -230,7 +230,7 @@ def test_tasks_share_a_client() -> None:
 
 
 def test_task_group() -> None:
-    """In a TaskGroup the failure of one call ends the others, and each tells how to resume."""
+    """In a TaskGroup the failure of one call ends the others, and each says how to resume."""
     notes: list[str] = []
 
     def script(peer: Peer) -> None:
@@ -311,7 +311,7 @@ def pieces(peer: Peer) -> None:
 
 @pytest.mark.parametrize("kept", [False, True], ids=["new connection", "kept connection"])
 def test_cancelled_anywhere(kept: bool) -> None:  # noqa: FBT001
-    """Cancelled at any step, a call leaves no task and nothing half-read, and tells its token."""
+    """Cancelled at any step, a call leaves no task and nothing half-read, and names its token."""
     ends = {"cancelled": 0, "done": 0}
 
     async def cancel_after(client: AsyncNimbleClient, number: int) -> None:
@@ -351,7 +351,7 @@ def test_cancelled_anywhere(kept: bool) -> None:  # noqa: FBT001
 
 
 def wait_until_all_closed(server: ScriptedServer) -> bool:
-    """Tell whether the client has closed all its connections."""
+    """Say whether the client has closed all its connections."""
     for thread in server._threads[1:]:
         thread.join(HANG_GUARD)
     return not any(thread.is_alive() for thread in server._threads[1:])
@@ -376,7 +376,7 @@ def test_cancelled_while_waiting_for_credentials() -> None:
 
 
 def test_cancelled_wait(clock: ManualClock) -> None:
-    """A wait can be cancelled between two looks."""
+    """A wait can be cancelled between two polls."""
 
     async def sleep(_: float) -> None:
         asleep.set()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def test_shown() -> None:
-    """A client tells where requests go, and its repr tells no more."""
+    """A client shows where requests go, and its repr shows no more."""
     with make_client("http://127.0.0.1:8080/base/") as client:
         assert client.region_name == REGION
         assert client.endpoint_url == "http://127.0.0.1:8080/base"

@@ -80,7 +80,7 @@ def test_refused_input_opens_no_connection(arguments: dict[str, Any]) -> None:
 
 
 def test_no_credentials() -> None:
-    """Without credentials nothing is sent, and the error says where they were looked for."""
+    """Without credentials nothing is sent, and the error says where they were searched."""
     with ScriptedServer() as server:
         with (
             NimbleClient(region_name=REGION, endpoint_url=server.url) as client,

@@ -104,7 +104,7 @@ def test_profiles(
 
 @pytest.mark.parametrize("profile", [None, "empty"])
 def test_no_region(profile: str | None, setup: Setup) -> None:
-    """Without a region the error lists where it was looked for, in order, and a way out."""
+    """Without a region the error lists where it was searched, in order, and a way out."""
     setup(config="[profile empty]\noutput = json\n")
 
     with pytest.raises(ConfigurationError) as failure:
@@ -196,7 +196,7 @@ def test_ignored_endpoints(present: list[str], setup: Setup, *, by_file: bool) -
 
 @pytest.mark.parametrize("present", [case for case in ENDPOINT_CASES if "argument" not in case])
 def test_botocore_chooses_the_same_endpoint(present: list[str], setup: Setup) -> None:
-    """Botocore's own provider, which still can tell, chooses the same endpoint."""
+    """Botocore's own provider, which still knows the service, chooses the same endpoint."""
     from botocore.configprovider import ConfiguredEndpointProvider
 
     set_endpoints(present, setup, {}, "")

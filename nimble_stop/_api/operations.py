@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar, cast
 
+from nimble_stop._api.converter import structure_session
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -41,16 +43,12 @@ class Operation(NamedTuple, Generic[ModelT]):
 
 
 def _read_session(members: dict[str, Any]) -> StreamingSession:
-    from nimble_stop._api.converter import structure_session
-
     if members.get("session") is None:
         raise ValueError("it has no session")
     return structure_session(members["session"])
 
 
 def _read_page(members: dict[str, Any]) -> Page:
-    from nimble_stop._api.converter import structure_session
-
     sessions: object = members.get("sessions")
     next_token: object = members.get("nextToken")
     if not isinstance(sessions, list):

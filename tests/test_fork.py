@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nimble_stop import stop_session
-from nimble_stop._call.quota import RetryQuota
+from nimble_stop._call.engine import RetryQuota
 from nimble_stop._client.default_client import _default, reset_default_client
 from nimble_stop._config.network import tls_context
 from nimble_stop._transport import requests_transport as _transport

@@ -17,7 +17,7 @@ from nimble_stop._api import response as _response
 from nimble_stop._api.errors import (
     _THROTTLING_CODES,  # pyright: ignore[reportPrivateUsage] - it is shown, not used
 )
-from nimble_stop._call.quota import RetryQuota
+from nimble_stop._call.engine import RetryQuota
 from nimble_stop._config import options as _defaults
 from nimble_stop._transport.shared import MAX_IDLE_SECONDS
 from nimble_stop.exceptions import NimbleStopError, ServiceError

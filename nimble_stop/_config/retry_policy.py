@@ -1,7 +1,7 @@
 """When a failed attempt is retried, and after how long: AWS's standard retry mode.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
-The rules are pure; what a client remembers between calls is in `nimble_stop._call.quota`.
+The rules are pure; what a client remembers between calls is in `nimble_stop._call.engine`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from nimble_stop import RetryPolicy, Timeouts
 from nimble_stop._api.operations import GET_STREAMING_SESSION
 from nimble_stop._api.request import build_request
 from nimble_stop._api.response import Response
-from nimble_stop._call.engine import Engine
+from nimble_stop._call.engine import Engine, RetryQuota
 from nimble_stop._call.record import AttemptRecord, CallRecord
 from nimble_stop._config.endpoint_url import parse_endpoint
 from nimble_stop.exceptions import (
@@ -44,6 +45,8 @@ GET = build_request(GET_STREAMING_SESSION, {"studio_id": "studio-1", "session_id
 FAILED = refusal("InternalServerErrorException", 500)
 THROTTLED = refusal("ThrottlingException", 429)
 CONFLICT = refusal("ConflictException", 409)
+TRANSIENT = ConnectionLostError("no")
+SLOWED = ThrottlingException("no")
 
 
 def test_first_attempt(clock: ManualClock) -> None:
@@ -619,3 +622,62 @@ def test_echoed_secrets(echo: int, clock: ManualClock) -> None:
     shown = traceback.TracebackException.from_exception(failure.value, capture_locals=True)
     texts = [str(failure.value), repr(failure.value), str(vars(failure.value)), *shown.format()]
     assert [text for text in texts if SECRET in text] == []
+
+
+def test_quota_costs() -> None:
+    """A transient retry costs 14 units of 500, a throttled one 5."""
+    quota = RetryQuota()
+
+    assert quota.available == 500
+    assert quota.take(TRANSIENT) == 14
+    assert quota.take(SLOWED) == 5
+    assert quota.available == 481
+
+
+def test_quota_comes_back() -> None:
+    """A success gives the last retry's cost back, or one unit, and never more than there was."""
+    quota = RetryQuota()
+    for _ in range(2):
+        quota.take(TRANSIENT)
+    quota.give_back(14)
+    assert quota.available == 486
+    quota.give_back(0)
+    assert quota.available == 487
+    quota.give_back(5)
+    quota.give_back(14)
+    assert quota.available == 500
+    quota.give_back(0)
+    assert quota.available == 500
+
+
+@pytest.mark.parametrize(("error", "retries", "left"), [(TRANSIENT, 35, 10), (SLOWED, 100, 0)])
+def test_empty_quota(error: NimbleStopError, retries: int, left: int) -> None:
+    """With too little left there is no retry, and nothing is taken."""
+    quota = RetryQuota()
+
+    assert sum(quota.take(error) is not None for _ in range(200)) == retries
+    assert quota.available == left
+
+
+def test_small_change_buys_the_cheaper_retry() -> None:
+    """What is too little for a transient retry can be enough for a throttled one."""
+    quota = RetryQuota(13)
+
+    assert quota.take(TRANSIENT) is None
+    assert quota.take(SLOWED) == 5
+
+
+def test_quota_in_threads() -> None:
+    """Units are neither lost nor doubled between threads."""
+    quota = RetryQuota(8 * 200 * 5)
+
+    def spend() -> None:
+        for _ in range(200):
+            assert quota.take(SLOWED) == 5
+
+    threads = [threading.Thread(target=spend) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert quota.available == 0

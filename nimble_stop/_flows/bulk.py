@@ -109,7 +109,7 @@ class Plan:
         self.options = options
         self.results: deque[StopResult] = deque()
         self.cancelled = False
-        self._ids: Iterator[str] | None = checked_iterator("session_ids", session_ids)
+        self.ids: Iterator[str] | None = checked_iterator("session_ids", session_ids)
         self._error: BaseException | None = None
         attributes: dict[str, str | int] = {
             "studio_id": options.studio_id,
@@ -121,13 +121,13 @@ class Plan:
     def take_ids(self, count: int) -> list[str]:
         """Take the next ids, fewer or none at the end."""
         session_ids: list[str] = []
-        if self._ids is not None:
+        if self.ids is not None:
             try:
-                session_ids.extend(islice(self._ids, count))
+                session_ids.extend(islice(self.ids, count))
             except BaseException as error:  # noqa: BLE001 - raised when all in flight has ended
                 self._error = error
             if len(session_ids) < count:
-                self._ids = None
+                self.ids = None
         return session_ids
 
     def cancel(self) -> None:
@@ -180,7 +180,7 @@ class BulkStop(Plan):
     @property
     def is_over(self) -> bool:
         """Whether no further result will come."""
-        return self._ids is None and not (self._stops or self._again) and self._polling.is_empty
+        return self.ids is None and not (self._stops or self._again) and self._polling.is_empty
 
     def next_work(self) -> Work | None:
         """Give the next work, or None when there is none to begin now."""
@@ -240,7 +240,7 @@ class BulkStop(Plan):
 
     def _drop_waiting(self) -> None:
         """Give the results of what is not in flight, as far as they are known."""
-        self._ids = None
+        self.ids = None
         self._polling.cancel(self.results)
         self.results.extend(job.result for job in self._again)
         self._again.clear()

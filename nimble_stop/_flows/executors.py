@@ -105,6 +105,7 @@ class ExecutorRunner(Runner[Plan, Future[list["StopResult"]]]):
 
     def _drop_tasks(self) -> None:
         """Give the results of tasks that were submitted once and will not be again."""
+        self.plan.ids = None
         while self._to_do:
             task = self._to_do[0]
             if task.tries:

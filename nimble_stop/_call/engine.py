@@ -217,8 +217,10 @@ class Engine:
         next_delay: float | None = None,
     ) -> Steps[None]:
         level = logging.INFO if error else logging.DEBUG
-        asked = self._on_attempt or self._telemetry
-        if asked is None and not _logger.isEnabledFor(level):
+        seconds = self.runtime.monotonic() - started
+        if self._telemetry is not None:
+            self._telemetry.attempt(record, seconds, error, next_delay)
+        if self._on_attempt is None and not _logger.isEnabledFor(level):
             return
         attempt = AttemptRecord(
             operation=record.operation,
@@ -229,12 +231,10 @@ class Engine:
             http_status=record.http_status,
             error=error,
             request_id=record.request_id,
-            seconds=self.runtime.monotonic() - started,
+            seconds=seconds,
             next_delay=next_delay,
         )
         _log(level, attempt)
-        if self._telemetry is not None:
-            self._telemetry.attempt(attempt)
         if self._on_attempt is not None:
             yield Notify(self._on_attempt, attempt)
 

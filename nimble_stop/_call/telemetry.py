@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from nimble_stop._api.request import Request
-    from nimble_stop._call.record import AttemptRecord, CallRecord
+    from nimble_stop._call.record import CallRecord
     from nimble_stop._config.config import Config
+    from nimble_stop.exceptions import NimbleStopError
 
 _SERVICE: Final = "nimble"
 _SCOPE: Final = "nimble_stop"
@@ -42,10 +44,10 @@ class Telemetry:
     """Watches the calls of one client. It uses the tracer and meter provider of the process."""
 
     def __init__(self, config: Config) -> None:
-        self._tracer = trace.get_tracer(_SCOPE, __version__)
+        self.tracer = trace.get_tracer(_SCOPE, __version__)
         meter = metrics.get_meter(_SCOPE, __version__)
         scale = {"explicit_bucket_boundaries_advisory": _BUCKETS}
-        self._call_seconds = meter.create_histogram(
+        self.call_seconds = meter.create_histogram(
             f"{_CALL}.duration",
             "s",
             "Duration of calls, all attempts and delays included",
@@ -55,11 +57,11 @@ class Telemetry:
             f"{_CALL}.attempt_duration", "s", "Duration of attempts", **scale
         )
         self._attempts = meter.create_counter(f"{_CALL}.attempts", "{attempt}", "Attempts")
-        self._errors = meter.create_counter(f"{_CALL}.errors", "{error}", "Failed calls")
+        self.errors = meter.create_counter(f"{_CALL}.errors", "{error}", "Failed calls")
         self._throttles = meter.create_counter(
             "nimble_stop.client.throttles", "{attempt}", "Attempts that the service throttled"
         )
-        self._target: dict[str, str | int | float | None] = {
+        self.target: dict[str, str | int | float | None] = {
             "rpc.system": "aws-api",
             "rpc.service": _SERVICE,
             "cloud.region": config.region_name,
@@ -67,57 +69,73 @@ class Telemetry:
             "server.port": config.endpoint.port,
         }
 
-    @contextmanager
-    def call(self, request: Request[Any], record: CallRecord) -> Generator[None]:
-        operation = request.operation.name
-        started = time.perf_counter()
-        error_type: str | None = None
-        span = self._tracer.start_span(f"{_SERVICE}.{operation}", kind=SpanKind.CLIENT)
-        token = context.attach(trace.set_span_in_context(span)) if span.is_recording() else None
-        try:
-            yield
-        except BaseException as error:
-            error_type = _error_type(error)
-            span.set_status(Status(StatusCode.ERROR, str(error)))
-            raise
-        finally:
-            if token is not None:
-                context.detach(token)
-                self._describe(span, request, record, error_type)
-            span.end()
-            labels = _labels(operation, error_type)
-            self._call_seconds.record(time.perf_counter() - started, labels)
-            if error_type is not None:
-                self._errors.add(1, labels)
+    def call(self, request: Request[Any], record: CallRecord) -> AbstractContextManager[None]:
+        return _Call(self, request, record)
 
-    def attempt(self, attempt: AttemptRecord) -> None:
+    def attempt(
+        self,
+        record: CallRecord,
+        seconds: float,
+        error: NimbleStopError | None,
+        next_delay: float | None,
+    ) -> None:
         """Take an attempt of the call whose span is the current one."""
-        error = attempt.error
-        labels = _labels(attempt.operation, None if error is None else _error_type(error))
+        error_type = None if error is None else _error_type(error)
+        labels = _labels(record.operation, error_type)
         self._attempts.add(1, labels)
-        self._attempt_seconds.record(attempt.seconds, labels)
-        if error is not None and is_throttling(error):
-            self._throttles.add(1, _labels(attempt.operation, None))
-        if error is not None and attempt.next_delay is not None:
+        self._attempt_seconds.record(seconds, labels)
+        if error is None:
+            return
+        if is_throttling(error):
+            self._throttles.add(1, _labels(record.operation, None))
+        if next_delay is not None:
             trace.get_current_span().add_event(
                 "retry",
                 {
-                    "error.type": _error_type(error),
-                    "nimble_stop.attempt": attempt.attempt,
-                    "nimble_stop.delay": attempt.next_delay,
+                    "error.type": error_type,
+                    "nimble_stop.attempt": record.attempts,
+                    "nimble_stop.delay": next_delay,
                 },
             )
 
     def activity(self, name: str, attributes: Mapping[str, str | int]) -> Activity:
         described = {f"{_SCOPE}.{key}": value for key, value in attributes.items()}
-        return Activity(self._tracer.start_span(f"{_SCOPE}.{name}", attributes=described))
+        return Activity(self.tracer.start_span(f"{_SCOPE}.{name}", attributes=described))
 
-    def _describe(
-        self, span: Span, request: Request[Any], record: CallRecord, error_type: str | None
-    ) -> None:
+
+class _Call:
+    """The span and the metrics of one call; a class, because it is entered in every call."""
+
+    def __init__(self, telemetry: Telemetry, request: Request[Any], record: CallRecord) -> None:
+        self._telemetry, self._request, self._record = telemetry, request, record
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+        name = f"{_SERVICE}.{self._record.operation}"
+        self._span = span = self._telemetry.tracer.start_span(name, kind=SpanKind.CLIENT)
+        # Also a span that is not sampled is the parent of what the instrumentations make.
+        self._token = None
+        if span is not trace.INVALID_SPAN:
+            self._token = context.attach(trace.set_span_in_context(span))
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        error_type = None if error is None else _error_type(error)
+        if self._token is not None:
+            context.detach(self._token)
+            if error is not None:
+                self._span.set_status(Status(StatusCode.ERROR, str(error)))
+            self._describe(error_type)
+            self._span.end()
+        labels = _labels(self._record.operation, error_type)
+        self._telemetry.call_seconds.record(time.perf_counter() - self._started, labels)
+        if error_type is not None:
+            self._telemetry.errors.add(1, labels)
+
+    def _describe(self, error_type: str | None) -> None:
+        request, record = self._request, self._record
         attributes: dict[str, str | int | float | None] = {
-            **self._target,
-            "rpc.method": request.operation.name,
+            **self._telemetry.target,
+            "rpc.method": record.operation,
             "aws.request_id": record.request_id,
             "error.type": error_type,
             "http.response.status_code": record.http_status,
@@ -128,7 +146,9 @@ class Telemetry:
             "nimble_stop.attempts": record.attempts,
             "nimble_stop.waited": record.waited,
         }
-        span.set_attributes({key: each for key, each in attributes.items() if each is not None})
+        self._span.set_attributes(
+            {key: each for key, each in attributes.items() if each is not None}
+        )
 
 
 class Activity:
@@ -193,6 +213,7 @@ def _error_type(error: BaseException) -> str:
     return error.code if isinstance(error, ServiceError) else type(error).__name__
 
 
+@lru_cache(maxsize=64)
 def _labels(operation: str, error_type: str | None) -> dict[str, str]:
     labels = {"rpc.service": _SERVICE, "rpc.method": operation}
     return labels if error_type is None else {**labels, "error.type": error_type}

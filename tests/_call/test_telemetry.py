@@ -22,6 +22,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, SamplingResult
 from opentelemetry.trace import SpanKind, StatusCode
 
 from nimble_stop import AsyncNimbleClient, ThrottlingException
@@ -62,10 +63,27 @@ class Seen:
         ]
 
 
+class _WithoutLists(Sampler):
+    """Samples everything but lists of sessions."""
+
+    def should_sample(
+        self, parent_context: object, trace_id: int, name: str, *args: object, **kwargs: object
+    ) -> SamplingResult:
+        """Decide by the name."""
+        del parent_context, trace_id, args, kwargs
+        lists = name == "nimble.ListStreamingSessions"
+        return SamplingResult(Decision.DROP if lists else Decision.RECORD_AND_SAMPLE)
+
+    def get_description(self) -> str:
+        """Name it."""
+        return "without lists"
+
+
 @pytest.fixture(scope="module")
 def _providers() -> Iterator[None]:
     """Set the process's providers, which OpenTelemetry allows once; keep nothing afterwards."""
-    spans, meters = TracerProvider(), MeterProvider([_READER])
+    spans = TracerProvider(ParentBased(_WithoutLists()))
+    meters = MeterProvider([_READER])
     spans.add_span_processor(SimpleSpanProcessor(_EXPORTER))
     trace.set_tracer_provider(spans)
     metrics.set_meter_provider(meters)
@@ -197,6 +215,16 @@ def test_http_spans_are_children(seen: Seen, client: NimbleClient, local: LocalN
     (call,) = seen.spans("nimble.")
     sent = seen.spans("POST")
     assert [span.parent for span in sent] == [call.context] * 2
+
+
+def test_http_spans_of_a_call_that_is_not_sampled(seen: Seen, client: NimbleClient) -> None:
+    """What the instrumentations make for a call that is not sampled is not sampled either."""
+    URLLib3Instrumentor().instrument()
+    try:
+        assert len(list(client.list_sessions("studio-1"))) == 1
+    finally:
+        URLLib3Instrumentor().uninstrument()
+    assert seen.spans() == []
 
 
 def test_async(seen: Seen, local: LocalNimble, clock: ManualClock) -> None:

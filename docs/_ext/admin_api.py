@@ -45,10 +45,10 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[st
     parameters = operation.get("parameters", ())
     if parameters:
         rows = [
-            (f"`{parameter['name']}`", parameter["in"], parameter["description"])
+            (f"`{parameter['name']}`", f"{parameter['description']} In the {parameter['in']}.")
             for parameter in parameters
         ]
-        yield table(("Parameter", "In", "Meaning"), rows)
+        yield table(("Parameter", "Meaning"), rows)
     if "requestBody" in operation:
         yield f"Body: {_type(_schema_of(operation['requestBody']))}.\n"
     yield f"Answers: {', '.join(_answers(operation['responses']))}.\n"
@@ -80,7 +80,7 @@ def _schemas(document: dict[str, Any]) -> Iterator[str]:
         schema = schemas[name]
         if "oneOf" in schema:
             schema = _common(schema["oneOf"])
-        yield _members(schema)
+        yield _members(schema, "required" if name.startswith("New") else "always there")
 
 
 def _common(schemas: Iterable[dict[str, Any]]) -> dict[str, Any]:
@@ -98,17 +98,21 @@ def _common(schemas: Iterable[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _members(schema: dict[str, Any]) -> str:
+def _members(schema: dict[str, Any], needed: str) -> str:
+    # Two columns: a narrow screen shows them whole.
     rows = [
         (
             f"`{name}`",
-            _type(member),
-            "yes" if name in schema["required"] else "",
-            _meaning(member),
+            f"{_meaning(member)} {_form(member, needed if name in schema['required'] else '')}",
         )
         for name, member in schema["properties"].items()
     ]
-    return table(("Member", "Type", "Always", "Meaning"), rows)
+    return table(("Member", "Meaning"), rows)
+
+
+def _form(member: dict[str, Any], needed: str) -> str:
+    kind = ", ".join(filter(None, (_type(member), needed)))
+    return f"{kind[0].upper()}{kind[1:]}."
 
 
 def _meaning(member: dict[str, Any]) -> str:

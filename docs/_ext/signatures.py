@@ -1,16 +1,24 @@
-"""The defaults that attrs makes anew for each value, written as what they make.
+"""Defaults in signatures, written as a reader would write them.
 
-attrs shows such a default as ``NOTHING``, which says to a reader that there is none.
+attrs shows a default that it makes anew for each value as ``NOTHING``, which says that there is
+none. A function is shown by its ``repr``, and so is the environment of whoever builds the pages,
+which is nobody else's business.
 """
 
 from __future__ import annotations
 
+import inspect
+import os
 import re
-from typing import TYPE_CHECKING
+from types import BuiltinFunctionType, FunctionType
+from typing import TYPE_CHECKING, Any
 
 import attrs
+from sphinx.util.inspect import object_description
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sphinx.application import Sphinx
     from sphinx.util.typing import ExtensionMetadata
 
@@ -24,17 +32,39 @@ def show_defaults(  # noqa: PLR0917  # Sphinx's own signature
     signature: str,
     returns: str,
 ) -> tuple[str, str] | None:
-    """Write what each factory makes in the place of ``NOTHING``."""
+    """Write each default so that a reader understands it."""
     del app, what, name, options
-    if not signature or not isinstance(value, type) or not attrs.has(value):
+    if not signature or not callable(value):
         return None
-    for field in attrs.fields(value):
-        if isinstance(field.default, attrs.Factory):
-            default = repr(field.default.factory())
-            signature = re.sub(
-                rf"(\b{field.alias}: [^=]*=) NOTHING", rf"\g<1> {default}", signature
-            )
+    for parameter in _parameters(value).values():
+        written = _written(parameter.default)
+        if written is not None:
+            signature = signature.replace(object_description(parameter.default), written)
+    if isinstance(value, type) and attrs.has(value):
+        for field in attrs.fields(value):
+            if isinstance(field.default, attrs.Factory):
+                default = repr(field.default.factory())
+                signature = re.sub(
+                    rf"(\b{field.alias}: [^=]*=) NOTHING", rf"\g<1> {default}", signature
+                )
     return signature, returns
+
+
+def _parameters(value: Any) -> Mapping[str, inspect.Parameter]:  # noqa: ANN401  # any callable
+    try:
+        return inspect.signature(value).parameters
+    except (TypeError, ValueError):
+        return {}
+
+
+def _written(default: object) -> str | None:
+    """Write a default; None when its repr will do."""
+    if default is os.environ:
+        return "os.environ"
+    if isinstance(default, BuiltinFunctionType):
+        return f"{default.__module__}.{default.__name__}"
+    # A function of the package's own has no name that others may use.
+    return "..." if isinstance(default, FunctionType) else None
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib
+import inspect
 import json
 import re
 import shlex
 import shutil
 import sys
+import tomllib
 from configparser import ConfigParser
 from typing import TYPE_CHECKING
 
+import attrs
 import click
 import pytest
+from sphinx.util.inspect import stringify_signature
 
 import nimble_stop
 from nimble_stop import NimbleClient, local
@@ -20,10 +25,11 @@ from nimble_stop._cli.app import program
 from nimble_stop.local.faults import kinds
 from nimble_stop.local.faults.fault_file import read_rules
 from tests._cli.support import options_of
-from tests.support.documents import PAGES, ROOT, Block, blocks_of, run_python, run_shell
+from tests.support.documents import PAGES, README, ROOT, Block, blocks_of, run_python, run_shell
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
 _SHELL = {"console", "sh"}
 _EXAMPLES = "tests/examples/"
@@ -86,12 +92,16 @@ def test_no_example_is_left_out(page: Path) -> None:
     "page", [page for page in PAGES if _python(page) or _shell(page)], ids=_name
 )
 def test_page_begins_with_what_its_code_needs(page: Path) -> None:
-    """Up to its first example a page says how to start an endpoint, or that it needs none."""
+    """Before its first example a page shows how to start an endpoint, or says why it need not."""
     first = next(block for block in blocks_of(page) if block in (*_python(page), *_shell(page)))
     lines = page.read_text(encoding="utf-8").splitlines()
-    beginning = "\n".join(lines[: first.line]) + first.code
+    beginning = " ".join(lines[: first.line])
 
-    assert re.search(r"nimble-stop serve|LocalNimble|--local|nimble_local|no endpoint", beginning)
+    assert re.search(
+        r"```text nimble-stop serve .*-- |`--local`|`nimble_local`|"
+        r"no endpoint|endpoints? of (its|their) own",
+        beginning,
+    )
 
 
 def test_commands_in_workflows_and_images_are_understood(
@@ -173,6 +183,15 @@ def test_reference_has_every_public_name() -> None:
     assert public - described == {"nimble_stop.__version__", "nimble_stop.local.Fault"}
 
 
+def test_page_on_configuration_names_each_argument() -> None:
+    """The table of settings has every argument of a client, and no other."""
+    page = ROOT / "docs" / "reference" / "configuration.md"
+    table = page.read_text(encoding="utf-8").partition("## Defaults")[0]
+    named = re.findall(r"^\| [^|]+ \| `(\w+)` \|", table, re.MULTILINE)
+
+    assert sorted(named) == sorted(inspect.signature(NimbleClient).parameters)
+
+
 def test_page_on_the_environment_names_each_variable() -> None:
     """The page on what leads to the endpoint has every variable that is set or removed."""
     page = ROOT / "docs" / "reference" / "environment.md"
@@ -227,22 +246,41 @@ def test_trace_is_drawn_from_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
         assert lines[place : place + len(attempts)] == attempts
 
 
+@pytest.mark.parametrize("public", [nimble_stop, local])
+def test_signatures_show_defaults(public: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No signature shows NOTHING, the repr of a function, or the environment of the build."""
+    monkeypatch.setattr(sys, "path", [str(ROOT / "docs" / "_ext"), *sys.path])
+    show = importlib.import_module("signatures").show_defaults
+    described = [getattr(public, name) for name in public.__all__]
+    for kind in [kind for kind in described if isinstance(kind, type)]:
+        described += [member for name, member in vars(kind).items() if not name.startswith("_")]
+    for value in described:
+        if inspect.isfunction(value) or (inspect.isclass(value) and attrs.has(value)):
+            signature = stringify_signature(inspect.signature(value))
+            shown, _ = show(None, "", "", value, None, signature, "")
+
+            assert not re.search(r"NOTHING|= <|environ\(\{", shown), value
+
+
 def _floors() -> set[str]:
     """List the folders and modules of the package that stand on a floor."""
     names = {path.stem for path in (ROOT / "nimble_stop").iterdir() if path.suffix in {"", ".py"}}
     return {name for name in names if not name.startswith("__")} - {"_version"}
 
 
+@pytest.mark.parametrize("index", ["index.md", "howto/index.md"])
 @pytest.mark.parametrize(
     "word",
     [
         *(
+            "pytest",
             "unittest",
             "FastAPI",
             "Flask",
             "GitHub Actions",
             "Docker",
             "curl",
+            "--aws-sigv4",
             "jq",
             "npm",
             "Sentry",
@@ -251,15 +289,45 @@ def _floors() -> set[str]:
         *("LocalStack", "Windows", "How do I make my tests fast"),
     ],
 )
-def test_index_of_guides_has_the_words_that_are_searched(word: str) -> None:
-    """The index names each tool that a reader may come from, beside the page about it."""
-    index = (ROOT / "docs" / "howto" / "index.md").read_text(encoding="utf-8")
-    (line,) = re.findall(rf"^- (.*\b{word}\b.*)$", index, re.MULTILINE)
-    target = re.search(r"\]\((\w[\w-]*\.md)", line)
-    assert target is not None
-    text = (ROOT / "docs" / "howto" / target[1]).read_text(encoding="utf-8")
+def test_start_pages_have_the_words_that_are_searched(word: str, index: str) -> None:
+    """The front page and the index of guides name each tool, and link to a page about it."""
+    page = ROOT / "docs" / index
+    lines = [line for line in page.read_text(encoding="utf-8").splitlines() if word in line]
+    targets = re.findall(r"\]\((\w[\w/-]*\.md)", "\n".join(lines))
+    text = "".join((page.parent / target).read_text(encoding="utf-8") for target in targets)
 
-    assert word in text or word.startswith("How")
+    assert (word if not word.startswith("How") else "tests fast") in text
+
+
+def test_changelog_begins_with_the_version() -> None:
+    """The newest entry of the changelog is that of the package's version, with its date."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    version, date = re.findall(r"^## (\S+) - (\S+)$", text, re.MULTILINE)[0]
+
+    assert version == nimble_stop.__version__
+    assert str(dt.date.fromisoformat(date)) == date
+
+
+def test_classifiers_and_pages_name_the_same_pythons() -> None:
+    """The page on what is public says that the tests run on the Pythons of the classifiers."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    classified = re.findall(
+        r":: Python :: (3\.\d+)$", "\n".join(project["classifiers"]), re.MULTILINE
+    )
+    page = (ROOT / "docs" / "background" / "compatibility.md").read_text(encoding="utf-8")
+
+    assert f"| CPython {', '.join(classified)} on Linux |" in page
+    readme = " ".join(README.read_text(encoding="utf-8").split())
+    assert f"Python {', '.join(classified[:-1])} and {classified[-1]};" in readme
+
+
+def test_tolerance_is_stated_once() -> None:
+    """A number that decides what counts as an old answer stands in one place."""
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    tolerance = importlib.import_module(nimble_stop.StopResult.__module__)._CLOCK_TOLERANCE
+
+    assert text.count(f"{tolerance} seconds") == 1
+    assert "tolerance of" not in text
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)

@@ -248,7 +248,7 @@ def test_trace_is_drawn_from_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("public", [nimble_stop, local])
 def test_signatures_show_defaults(public: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No signature shows NOTHING, the repr of a function, or the environment of the build."""
+    """No signature shows NOTHING, the repr of a function, or the environment of the process."""
     monkeypatch.setattr(sys, "path", [str(ROOT / "docs" / "_ext"), *sys.path])
     show = importlib.import_module("signatures").show_defaults
     described = [getattr(public, name) for name in public.__all__]

@@ -1,14 +1,12 @@
 """Defaults in signatures, written as a reader would write them.
 
 attrs shows a default that it makes anew for each value as ``NOTHING``, which says that there is
-none. A function is shown by its ``repr``, and so is the environment of whoever builds the pages,
-which is nobody else's business.
+none. A function is shown by its ``repr``.
 """
 
 from __future__ import annotations
 
 import inspect
-import os
 import re
 from types import BuiltinFunctionType, FunctionType
 from typing import TYPE_CHECKING, Any
@@ -59,8 +57,6 @@ def _parameters(value: Any) -> Mapping[str, inspect.Parameter]:  # noqa: ANN401 
 
 def _written(default: object) -> str | None:
     """Write a default; None when its repr will do."""
-    if default is os.environ:
-        return "os.environ"
     if isinstance(default, BuiltinFunctionType):
         return f"{default.__module__}.{default.__name__}"
     # A function of the package's own has no name that others may use.

@@ -159,11 +159,11 @@ class LocalNimble(Control):
         variables = self.environment_changes().variables
         return {name: value for name, value in variables.items() if name.startswith("AWS_")}
 
-    def environment_changes(self, environ: Mapping[str, str] = os.environ) -> Environment:
-        """Compute the changes to an environment that lead every client in it here."""
+    def environment_changes(self, environ: Mapping[str, str] | None = None) -> Environment:
+        """Compute what to change in an environment, by default the process's, to lead clients here."""
         return endpoint_environment(
             self.endpoint_url,
             region_name=self.region_name,
             key=self.options.keys[0],
-            environ=environ,
+            environ=os.environ if environ is None else environ,
         )

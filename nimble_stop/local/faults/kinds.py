@@ -109,9 +109,13 @@ class ServiceFailure(AnswerFault):
     )
     unknown_code: str | None = attrs.field(default=None, kw_only=True, validator=_text)
 
+    @property
+    def http_status(self) -> int:
+        """The status that is answered."""
+        return self.status or STATUSES.get(self.unknown_code or self.code, 500)
+
     def answer(self) -> Answer:
         """Return the error."""
-        code = self.unknown_code or self.code
         waits = {
             "Retry-After": self.retry_after,
             "x-amz-retry-after": self.retry_after_milliseconds,
@@ -119,10 +123,10 @@ class ServiceFailure(AnswerFault):
         given = {name: str(wait) for name, wait in waits.items() if wait is not None}
         return refused(
             Refusal(
-                code,
+                self.unknown_code or self.code,
                 self.message,
                 self.context,
-                status=self.status or STATUSES.get(code, 500),
+                status=self.http_status,
                 headers={**given, **self.headers},
                 reason=self.reason,
             )

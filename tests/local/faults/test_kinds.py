@@ -72,7 +72,7 @@ def test_a_date_that_cannot_be_written(kind: type[ClockSkew | WrongDate]) -> Non
 )
 def test_the_status_of_a_failure(failure: ServiceFailure, status: int) -> None:
     """A failure has its code's status, unless it names another."""
-    assert failure.answer().status == status
+    assert failure.answer().status == failure.http_status == status
 
 
 def test_an_unknown_error_code_must_be_meant() -> None:

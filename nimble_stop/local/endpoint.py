@@ -160,7 +160,7 @@ class LocalNimble(Control):
         return {name: value for name, value in variables.items() if name.startswith("AWS_")}
 
     def environment_changes(self, environ: Mapping[str, str] | None = None) -> Environment:
-        """Compute what to change in an environment, by default the process's, to lead clients here."""
+        """Compute what to change in an environment, the process's by default, to lead it here."""
         return endpoint_environment(
             self.endpoint_url,
             region_name=self.region_name,

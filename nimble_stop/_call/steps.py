@@ -71,6 +71,12 @@ def within(parent: Activity | None, steps: Steps[ResultT]) -> Steps[ResultT]:
         return (yield from steps)
 
 
+def _bare(error: BaseException) -> BaseException:
+    """Strip an error of what holds the signed request: frames, and the library's own error."""
+    error.__context__ = None
+    return error.with_traceback(None)
+
+
 def drive(steps: Steps[ResultT], perform: Callable[[Effect], object]) -> ResultT:
     try:
         effect = next(steps)
@@ -78,7 +84,7 @@ def drive(steps: Steps[ResultT], perform: Callable[[Effect], object]) -> ResultT
             try:
                 outcome = perform(effect)
             except BaseException as error:  # noqa: BLE001 - the call decides what it means
-                effect = steps.throw(error)
+                effect = steps.throw(_bare(error))
             else:
                 effect = steps.send(outcome)
     except StopIteration as stop:
@@ -93,7 +99,7 @@ async def adrive(steps: Steps[ResultT], perform: Callable[[Effect], Awaitable[ob
             try:
                 outcome = await perform(effect)
             except BaseException as error:  # noqa: BLE001 - the call decides what it means
-                effect = steps.throw(error)
+                effect = steps.throw(_bare(error))
             else:
                 effect = steps.send(outcome)
     except StopIteration as stop:

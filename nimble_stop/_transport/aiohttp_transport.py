@@ -101,7 +101,7 @@ class AsyncTransport:
 
     async def exchange(self, send: Send) -> Response:
         """Send a request and read its answer, or raise the TransportError that says why not."""
-        loop, cause = asyncio.get_running_loop(), None
+        loop = asyncio.get_running_loop()
         now = loop.time()
         limit = asyncio.timeout_at(now + min(send.connect, send.total))
         exchange = SimpleNamespace(limit=limit, end=now + send.total, read=send.read)
@@ -110,27 +110,22 @@ class AsyncTransport:
         try:
             async with limit:
                 return await self._send(send.request, exchange)
-        except exceptions.NimbleStopError as error:
-            failure = error
         except (aiohttp.ClientError, OSError) as error:
             what = f"{self._config.endpoint.url} gave no complete answer"
+            cause = None
             if exchange.transport is not None:
                 failure = translated(error, what)
             elif limit.expired():
                 failure = exceptions.ConnectTimeoutError(f"{what}: it was not reached in time.")
             else:
                 failure, cause = translated(error, what, *_UNREACHED), error
-        except BaseException as other:  # noqa: BLE001 - raised again
-            # The frames below hold the request's headers.
-            raise other.with_traceback(None) from None
+            if isinstance(failure, exceptions.ReadTimeoutError) and loop in self._open:
+                # What made one connection silent may have silenced the others.
+                self._open[loop][1].drop_idle()
+            raise failure from cause
         finally:
             if exchange.transport is not None and not exchange.is_done:
                 exchange.transport.abort()
-        if isinstance(failure, exceptions.ReadTimeoutError) and loop in self._open:
-            # What made one connection silent may have silenced the others.
-            self._open[loop][1].drop_idle()
-        failure.__context__ = None
-        raise failure.with_traceback(None) from cause
 
     async def close(self) -> None:
         """Close the connections of this event loop, and let no new ones be made."""

@@ -205,31 +205,24 @@ class Transport(HTTPAdapter):
         total = min(send.total, _LONGEST)
         _exchange.end, _exchange.is_sent = monotonic() + total, False
         limit: Any = Timeout(total, send.connect, send.read)
-        request: Any = requests.PreparedRequest()
-        wire, cause = send.request, None
+        wire, request = send.request, requests.PreparedRequest()
+        request.method, request.url, request.headers = wire.method, wire.url, wire.headers  # type: ignore[assignment]
         # Of an empty body requests would make a chunked one.
-        request.method, request.url, request.body = wire.method, wire.url, wire.body or None
-        request.headers = wire.headers
+        request.body = wire.body or None
         try:
             # requests passes a urllib3 Timeout on as it is.
             reply = self.send(request, stream=True, timeout=limit, proxies=self._proxies)
             fields = getattr(reply.raw, "headers", reply.headers).items()
             return read_answer(reply.status_code, fields, reply.content)
-        except exceptions.TransportError as error:
-            failure = error
         except (requests.RequestException, HTTPError, OSError) as error:
-            what = f"{self._config.endpoint.url} gave no complete answer"
             unsent = () if _exchange.is_sent else _UNREACHED
-            failure, cause = translated(error, what, *unsent, _TIMEOUT), error if unsent else None
-        except BaseException as other:  # noqa: BLE001 - raised again
-            # The frames below hold the bytes of the request.
-            raise other.with_traceback(None) from None
-        if isinstance(failure, exceptions.ReadTimeoutError):
-            # What made one connection silent may have silenced the idle ones: forget them.
-            super().close()
-            self._pool, self._pid = None, 0
-        failure.__context__ = None
-        raise failure.with_traceback(None) from cause
+            what = f"{self._config.endpoint.url} gave no complete answer"
+            failure = translated(error, what, *unsent, _TIMEOUT)
+            if isinstance(failure, exceptions.ReadTimeoutError):
+                # What made one connection silent may have silenced the idle ones: forget them.
+                super().close()
+                self._pool, self._pid = None, 0
+            raise failure from (error if unsent else None)
 
     def close(self) -> None:
         """Close the connections, those in use when they are done."""

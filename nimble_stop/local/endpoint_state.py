@@ -56,11 +56,11 @@ class EndpointState:
     """
 
     def __init__(self, options: EndpointOptions) -> None:
-        self.options = options
+        self.options: EndpointOptions = options
         """What the endpoint was made with."""
-        self.events = EventHub()
+        self.events: EventHub = EventHub()
         """What changes, as it changes: sessions, requests, faults, the clock, a reset."""
-        self.requests = Journal(
+        self.requests: Journal = Journal(
             options.journal_size,
             on_add=self._request_recorded,
             on_clear=lambda: self.events.publish("cleared", dict),

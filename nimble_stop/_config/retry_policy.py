@@ -66,6 +66,7 @@ class RetryPolicy:
     retry_conflicts: bool = False
 
     def retries(self, error: NimbleStopError) -> bool:
+        """Whether an error is worth another attempt."""
         if isinstance(error, ConflictException) and self.retry_conflicts:
             return True
         return error.retryable is True

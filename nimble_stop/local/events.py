@@ -52,8 +52,9 @@ class EventHub:
         )
         # Greater than any number of an endpoint that ran before: none of its readers can take our
         # events for those that it has seen. JavaScript's numbers hold it exactly.
-        self._first_id = self.last_id = time.time_ns() // 1000
+        self.last_id: int = time.time_ns() // 1000
         """The number of the newest event, or one less than that of the first."""
+        self._first_id = self.last_id
         self._lock = threading.Lock()
         self._readers: tuple[EventReader, ...] = ()
 

@@ -273,7 +273,7 @@ class Transport(HTTPAdapter):
             # A connection whose answer is complete has been given back.
             resp.close()
         response = super().build_response(req, resp)
-        # requests keeps the content that is read once, for us and for whoever looks on.
+        # requests keeps the content that is read once, for us and for any observer.
         response.raw = BytesIO(body)
         response.content  # noqa: B018 - see above
         response.raw = resp

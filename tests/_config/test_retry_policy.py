@@ -44,14 +44,18 @@ LIMITS: list[tuple[NimbleStopError, int, float]] = [
 ]
 
 
-@pytest.mark.parametrize("dice", [0.0, 0.25, 0.5, 0.999])
+@pytest.mark.parametrize("random_number", [0.0, 0.25, 0.5, 0.999])
 @pytest.mark.parametrize(("error", "retry", "limit"), LIMITS)
-def test_delays(error: NimbleStopError, retry: int, limit: float, dice: float) -> None:
+def test_delays(error: NimbleStopError, retry: int, limit: float, random_number: float) -> None:
     """The delay is a random part of an exponential backoff, at most 20 seconds."""
-    assert RetryPolicy().delay(retry, error, lambda: dice) == pytest.approx(dice * limit)
+    assert RetryPolicy().delay(retry, error, lambda: random_number) == pytest.approx(
+        random_number * limit
+    )
 
 
-def told(kind: Callable[[str], ServiceError], seconds: float, *, by_aws: bool) -> ServiceError:
+def asking_to_wait(
+    kind: Callable[[str], ServiceError], seconds: float, *, by_aws: bool
+) -> ServiceError:
     """Make an error that asks to wait."""
     error = kind("no")
     error.retry_after, error.asked_by_aws = seconds, by_aws
@@ -79,7 +83,7 @@ ASKED: list[tuple[float, bool, float]] = [
 @pytest.mark.parametrize(("seconds", "by_aws", "expected"), ASKED)
 def test_asked_to_wait(seconds: float, *, by_aws: bool, expected: float) -> None:
     """AWS's own header adds up to five seconds to the delay; the general one counts up to 20."""
-    error = told(ThrottlingException, seconds, by_aws=by_aws)
+    error = asking_to_wait(ThrottlingException, seconds, by_aws=by_aws)
 
     assert RetryPolicy().delay(1, error, lambda: 0.5) == expected
 
@@ -88,16 +92,16 @@ def test_asked_to_wait(seconds: float, *, by_aws: bool, expected: float) -> None
     retry=st.integers(1, 10_000),
     seconds=st.none() | st.floats(0, 1e12),
     by_aws=st.booleans(),
-    dice=st.floats(0, 1, exclude_max=True),
+    random_number=st.floats(0, 1, exclude_max=True),
 )
 def test_delays_are_bounded(
-    *, retry: int, seconds: float | None, by_aws: bool, dice: float
+    *, retry: int, seconds: float | None, by_aws: bool, random_number: float
 ) -> None:
     """No delay is negative, or longer than 25 seconds."""
     error = ThrottlingException("no")
     error.retry_after, error.asked_by_aws = seconds, by_aws
 
-    assert 0 <= RetryPolicy().delay(retry, error, lambda: dice) <= 25
+    assert 0 <= RetryPolicy().delay(retry, error, lambda: random_number) <= 25
 
 
 def test_own_numbers() -> None:
@@ -107,7 +111,7 @@ def test_own_numbers() -> None:
     assert policy.delay(1, ConnectionLostError("no"), lambda: 1.0) == 0.5
     assert policy.delay(1, ThrottlingException("no"), lambda: 1.0) == 3
     assert policy.delay(2, ThrottlingException("no"), lambda: 1.0) == 4
-    assert policy.delay(1, told(ConflictException, 9, by_aws=False), lambda: 1.0) == 4
+    assert policy.delay(1, asking_to_wait(ConflictException, 9, by_aws=False), lambda: 1.0) == 4
 
 
 WORTH_IT: list[tuple[NimbleStopError, bool]] = [

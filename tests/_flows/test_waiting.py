@@ -87,7 +87,7 @@ def test_polls_with_backoff(clock: ManualClock) -> None:
 @pytest.mark.parametrize(("number", "share"), [(0.0, 0.5), (0.5, 0.75), (0.999999, 1.0)])
 def test_jitter(number: float, share: float) -> None:
     """Half of each delay is random, so that many waits do not poll at the same moments."""
-    clock = ManualClock(dice=number)
+    clock = ManualClock(random_number=number)
     wait(Play(clock, [*[STOPPING] * 7, STOPPED]), poll_interval=3)
 
     assert clock.slept == pytest.approx([share * each for each in (0.25, 0.5, 1, 2, 3, 3, 3)])

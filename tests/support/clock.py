@@ -19,13 +19,13 @@ class ManualClock:
     Args:
         epoch: Seconds since 1970.
         monotonic: Seconds on the clock that never goes back.
-        dice: What every random number is.
+        random_number: What every random number is.
         slept: Every sleep so far, in seconds.
     """
 
     epoch: float = START
     monotonic: float = 1000.0
-    dice: float = 0.5
+    random_number: float = 0.5
     slept: list[float] = attrs.field(factory=list[float])
     _ids: itertools.count[int] = attrs.field(factory=lambda: itertools.count(1))
 
@@ -46,6 +46,6 @@ class ManualClock:
             monotonic=lambda: self.monotonic,
             now=lambda: self.epoch,
             sleep=self.sleep,
-            random=lambda: self.dice,
+            random=lambda: self.random_number,
             new_id=lambda: f"id-{next(self._ids)}",
         )

@@ -14,7 +14,7 @@ def exchange(
     headers: dict[bytes, list[bytes]],
     body: bytes = b"",
 ) -> Exchange:
-    """Make a request whose target is not looked at."""
+    """Make a request whose target does not matter."""
     made = Exchange(method, path, headers, body)
     made.target = Target(path, query, (), ())
     return made

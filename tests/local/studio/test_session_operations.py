@@ -104,7 +104,7 @@ def test_reading_applies_nothing(operations: Operations) -> None:
 
 
 def test_reading_a_session_is_one_statement(operations: Operations) -> None:
-    """Only a session that time changes is looked at more than once."""
+    """Only a session that time changes is read more than once."""
     statements: list[str] = []
     operations.store._database.set_trace_callback(statements.append)
     operations.perform(call("Get"))
@@ -167,7 +167,7 @@ def test_a_stop_in_another_state(operations: Operations, from_state: str) -> Non
 @pytest.mark.parametrize("verb", ["Stop", "Start", "Delete", "Get"])
 @pytest.mark.parametrize("session_id", ["gone", "../x", "x'; --", "\0", "x" * 1500, "猫"])
 def test_an_unknown_session(operations: Operations, verb: str, session_id: str) -> None:
-    """Whatever characters an id holds, it is looked up and not found."""
+    """Whatever characters an id holds, it is searched for and not found."""
     refusal = refused(operations, call(verb, session_id))
     assert (refusal.code, refusal.status) == ("ResourceNotFoundException", 404)
     assert refusal.message == "Streaming session not found."

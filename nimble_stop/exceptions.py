@@ -25,8 +25,9 @@
         ├── ThrottlingException
         └── ValidationException
 
-Names that end in ``Exception`` are AWS's own. Every error can be pickled and copied: all but the
-message is an attribute with a default. A new one is one class here and its name in ``__all__``.
+Names that end in ``Exception`` are AWS's own; names that end in ``Error`` are ours. Every error can
+be pickled and copied: all but the message is an attribute with a default. A new error is one class
+here and its name in ``__all__``.
 """
 
 from __future__ import annotations

@@ -166,13 +166,31 @@ class StreamingSession:
     are aware UTC datetimes. See the `StreamingSession`_ page of the AWS reference.
 
     Args:
+        arn: The session's Amazon Resource Name.
+        automatic_termination_mode: Whether it is terminated automatically when its time is up.
+        backup_mode: Whether its volumes are backed up automatically.
+        created_at: When it was created.
+        created_by: Who created it.
+        ec2_instance_type: The EC2 instance type it runs on.
+        launch_profile_id: The launch profile that it was created from.
         max_backups_to_retain: How many backups are kept, 0 to 10.
+        owned_by: Who owns it.
+        session_id: Its id.
         session_persistence_mode: Whether its volumes persist over a stop.
         started_at: When it entered ``START_IN_PROGRESS``.
-        status_message: The meaning of ``status_code`` in a sentence.
+        started_by: Who started it.
+        started_from_backup_id: The backup that it was started from.
+        state: Where it is in its life.
+        status_code: Why it is in that state.
+        status_message: The same in a sentence.
         stop_at: When it will be stopped automatically.
         stopped_at: When it entered ``STOP_IN_PROGRESS``.
+        stopped_by: Who stopped it.
+        streaming_image_id: The image that it runs.
+        tags: Its tags.
         terminate_at: When it will be terminated automatically.
+        updated_at: When it was last changed.
+        updated_by: Who changed it last.
         volume_configuration: The volume that its data lives on.
         volume_retention_mode: Whether its volumes are kept when it stops.
 
@@ -218,5 +236,9 @@ class StreamingSession:
         return f"{type(self).__name__}({shown})"
 
     def to_dict(self) -> dict[str, object]:
-        """Give the wire form: the members that the service sent, as JSON values, in a new dict."""
+        """Give the wire form: the members that the service sent, under its own names.
+
+        Returns:
+            A new dictionary of JSON values. Times are RFC 3339 in UTC.
+        """
         return cast("dict[str, object]", _to_wire(self))

@@ -54,11 +54,32 @@ def stop_session(
 ) -> StreamingSession:
     """Stop a streaming session, with a client made on first use from the environment.
 
-    See `NimbleClient.stop_session` for arguments and errors. Threads may call it at the same time,
-    and so may the children of a fork.
+    Threads may call it at the same time, and so may the children of a fork. A call that failed is
+    safely repeated with the ``client_token`` of its error. See AWS's page on
+    `StopStreamingSession`_.
+
+    Args:
+        studio_id: The studio's id.
+        session_id: The session's id.
+        retention: Whether the session's EBS volumes are kept (``RETAIN``) or deleted
+            (``DELETE``). None leaves it to the session's own setting.
+        client_token: Makes repeated calls one: 1 to 64 printable ASCII characters. None for a new
+            one.
+        deadline: How many seconds the call may take in all. None for 90.
+
+    Returns:
+        The session as the service answered, as a rule in state ``STOP_IN_PROGRESS``.
 
     Raises:
+        RequestValidationError: An argument is invalid; nothing was sent.
         ConfigurationError: There is no region, there are no credentials, or a setting is invalid.
+        ServiceError: The service refused; the subclass says why.
+        TransportError: No answer came, in none of the attempts.
+        DeadlineExceededError: It took longer than the deadline.
+        ResponseDecodeError: The answer cannot be understood.
+
+    .. _StopStreamingSession:
+       https://docs.aws.amazon.com/nimble-studio/latest/api/API_StopStreamingSession.html
     """
     # The arguments come first: a mistake in them shows even where nothing is configured.
     request = stop_request(studio_id, session_id, retention, client_token, Runtime().new_id)

@@ -113,6 +113,14 @@ class NimbleClient(BaseClient):
     ) -> StreamingSession:
         """Read a streaming session. See AWS's page on `GetStreamingSession`_.
 
+        Args:
+            studio_id: The studio's id.
+            session_id: The session's id.
+            deadline: How many seconds the call may take in all. None for the client's.
+
+        Returns:
+            The session as the service answered.
+
         Raises:
             ResourceNotFoundException: The studio or the session does not exist.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 COUNTING = """
 import signal, sys, time
 got = []
-for number in (signal.SIGINT, signal.SIGTERM):
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
     signal.signal(number, lambda number, _: got.append(number))
 print("ready", flush=True)
 while not got:
@@ -81,7 +81,7 @@ def test_a_signal_to_this_process_reaches_the_program() -> None:
     assert run("-c", program) == 128 + signal.SIGTERM
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 @pytest.mark.parametrize("holding", [True, False])
 def test_a_signal_for_this_process_is_passed_on(number: int, *, holding: bool) -> None:
     """The program gets it once, and ends as it likes; also where signals cannot be waited for."""
@@ -98,6 +98,16 @@ def test_a_signal_for_this_process_is_passed_on(number: int, *, holding: bool) -
         process.send_signal(number)
         out, _ = process.communicate(timeout=30)
     assert (process.returncode, out) == (11, f"{number:d}\n")
+
+
+def test_what_is_ignored_stays_ignored() -> None:
+    """The program goes on when its terminal is closed, where ``nohup`` has started us."""
+    program = "import signal; raise SystemExit(signal.getsignal(signal.SIGHUP) == signal.SIG_IGN)"
+    previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert run("-c", program) == 1
+    finally:
+        signal.signal(signal.SIGHUP, previous)
 
 
 def test_ctrl_c_at_the_terminal_comes_once() -> None:

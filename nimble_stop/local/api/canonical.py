@@ -19,6 +19,8 @@ from urllib.parse import quote, unquote_to_bytes
 
 import attrs
 
+from nimble_stop.local.api.request_target import hide_secrets
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
@@ -88,7 +90,7 @@ def explain_signature(
 
 def _signed_head(exchange: Exchange, names: Collection[bytes]) -> bytes:
     """Write the named part of a request's head as it was sent."""
-    target = b"?".join(filter(None, (exchange.target.path, exchange.target.query)))
+    target = hide_secrets(b"?".join(filter(None, (exchange.target.path, exchange.target.query))))
     headers = ((name, values) for name, values in exchange.headers.items() if name in names)
     lines = [b"%b: %b" % (name, value) for name, values in headers for value in values]
     return b"\n".join([b"%b %b" % (exchange.method.encode(), target), *lines])

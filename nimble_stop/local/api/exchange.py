@@ -5,7 +5,6 @@ A record holds no secrets: no signature, no session token, no secret key.
 
 from __future__ import annotations
 
-import re
 import time
 import uuid
 from collections.abc import Mapping  # noqa: TC003  # the admin API reads the fields' types
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from nimble_stop.local.api.request_target import Target
+from nimble_stop.local.api.request_target import Target, hide_secrets
 from nimble_stop.models import format_timestamp, member_name
 
 if TYPE_CHECKING:
@@ -24,10 +23,6 @@ if TYPE_CHECKING:
 # What is recorded is cut, so that nobody can fill the memory by sending much.
 _KEPT_TEXT: Final = 256
 _KEPT_BYTES: Final = 2048
-# Where a presigned target carries its secrets.
-_SECRET_PARAMETERS: Final = re.compile(
-    rb"(x-amz-(?:signature|security-token)=)[^&]*", re.IGNORECASE
-)
 
 
 @attrs.define(eq=False)
@@ -132,7 +127,7 @@ class RequestRecord:
 def record(exchange: Exchange, answer: Answer, *, number: int, now: float) -> RequestRecord:
     """Make the journal's record of a request and its answer; ``now`` is the server's time."""
     route = exchange.route
-    target = _SECRET_PARAMETERS.sub(rb"\1***", exchange.raw_target)
+    target = hide_secrets(exchange.raw_target)
     is_seen = answer.delivery is None or answer.delivery.sends_status
     refusal = exchange.refusal
     return RequestRecord(

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ABSOLUTE_FORM: Final = re.compile(rb"\Ahttps?://[^/?#]*", re.IGNORECASE)
+# Where a presigned target carries its secrets.
+_PARAMETER: Final = re.compile(rb"([^?&=]*)=[^&]*")
+_SECRET_PARAMETERS: Final = frozenset({b"x-amz-signature", b"x-amz-security-token"})
 _PREFIX: Final = (b"2020-08-01", b"studios")
 _COLLECTION: Final = b"streaming-sessions"
 _STUDIO: Final = 2
@@ -70,6 +73,17 @@ def parse_target(target: bytes) -> Target:
     if not {"", ".", ".."}.isdisjoint(segments):
         raise _refused("its path holds an empty segment, '.' or '..'")
     return Target(path, query, tuple(raw_segments), segments)
+
+
+def hide_secrets(target: bytes) -> bytes:
+    """Leave out the signature and the session token of a presigned target, however spelled."""
+
+    def hide(found: re.Match[bytes]) -> bytes:
+        is_secret = unquote_to_bytes(found[1]).lower() in _SECRET_PARAMETERS
+        return found[1] + b"=***" if is_secret else found[0]
+
+    path, mark, query = target.partition(b"?")
+    return path + mark + _PARAMETER.sub(hide, query)
 
 
 def _refused(reason: str) -> Refusal:

@@ -128,7 +128,7 @@ def test_secrets_are_left_out() -> None:
     explanation = explain(
         headers=headers,
         signed_headers="authorization;cookie;host;x-amz-security-token",
-        query=b"X-Amz-Signature=hidden-4&a=b&X-Amz-Security-Token=hidden-5",
+        query=b"X%2DAmz-Signature=hidden-4&a=b&X-Amz-Security-Token=hidden-5",
     )
     assert "hidden" not in str(explanation)
     assert "x-amz-security-token:***\n" in explanation["canonicalRequest"]

@@ -39,7 +39,8 @@ def test_nothing_secret_is_noted_down() -> None:
     """Neither the signature nor the session token is kept."""
     exchange = Exchange(
         "GET",
-        b"/x?X-Amz-Signature=s3cret&x-amz-security-token=s3cret&ownedBy=me",
+        b"/x?X-Amz-Signature=s3cret&x%2damz-security%2Dtoken=s3cret&%58-Amz-Signature=s3cret"
+        b"&ownedBy=me",
         {b"authorization": [b"Signature=s3cret"], b"x-amz-security-token": [b"s3cret"]},
     )
     noted = record(exchange, Answer(status=403, body=b""), number=1, now=0.0)

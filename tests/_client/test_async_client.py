@@ -282,8 +282,9 @@ def test_asyncio_timeout() -> None:
             with pytest.raises(TimeoutError) as failure:
                 async with asyncio.timeout(0.05):
                     await client.stop_session("studio-1", "s", client_token="token-1")
-            assert failure.value.__cause__ is not None
-            assert "'token-1'" in failure.value.__cause__.__notes__[0]
+            # Before Python 3.11.4 it is not the cause too.
+            assert failure.value.__context__ is not None
+            assert "'token-1'" in failure.value.__context__.__notes__[0]
             assert (await client.stop_session("studio-1", "s2")).session_id == "s2"
 
     with ScriptedServer(silent_once, echo) as server:

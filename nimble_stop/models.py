@@ -44,6 +44,11 @@ class _OpenEnum(StrEnum):
         member._name_ = member._value_ = value
         return member
 
+    def __reduce_ex__(self, protocol: object) -> tuple[type[Self], tuple[str]]:
+        """Copy and pickle by value; before Python 3.11.4 enumerations do so by name."""
+        del protocol
+        return type(self), (str(self.value),)
+
 
 class VolumeRetentionMode(_OpenEnum):
     """What happens to a session's EBS volumes when it stops."""

@@ -100,7 +100,7 @@ def _enum_value(name: str, value: object, enum: type[StrEnum]) -> str:
         return str(value)
     raise ValueError(
         f"{name} must be one of {', '.join(known)}, not {value!r}; "
-        f"to mean a new one, pass {enum.__name__}({value!r})"
+        f"in Python, {enum.__name__}({value!r}) means a new one"
     )
 
 
@@ -112,7 +112,10 @@ def _time(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a datetime or a text, not {value!r}")
     # Clients read it, so theirs is the rule, and the spelling is left to the test.
-    parse_timestamp(value)
+    try:
+        parse_timestamp(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no time: {error}") from None
     return value
 
 

@@ -82,9 +82,10 @@ def test_wrong_types(members: dict[str, object], said: str) -> None:
     ("members", "said"),
     [
         ({"volume_retention_mode": "KEEP"}, "volume_retention_mode must be one of RETAIN, DELETE"),
-        ({"created_at": "yesterday"}, "yesterday"),
+        ({"created_at": "yesterday"}, "created_at is no time: 'yesterday'"),
         ({"created_at": "2026-01-01T00:00:00"}, "not an RFC 3339 timestamp"),
         ({"created_at": "2026-01-01"}, "not an RFC 3339 timestamp"),
+        ({"stopAt": "2026-02-30T00:00:00Z"}, "stop_at is no time: day is out of range"),
         ({"created_at": datetime(2026, 1, 1)}, "aware"),  # noqa: DTZ001  # the naive one is the point
     ],
 )

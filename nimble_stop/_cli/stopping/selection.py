@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -15,6 +16,7 @@ from nimble_stop._cli.terminal.session_tables import write_sessions
 from nimble_stop._cli.terminal.text import counted, printable
 from nimble_stop._cli.terminal.writing import folded, note
 from nimble_stop.exceptions import (
+    AccessDeniedException,
     NimbleStopError,
     RequestValidationError,
     ResourceNotFoundException,
@@ -150,8 +152,24 @@ def _settle(found: Found) -> Found:
 def _read_session(client: NimbleClient, studio_id: str, session_id: str) -> Found:
     try:
         return client.get_session(studio_id, session_id)
-    except (ResourceNotFoundException, RequestValidationError) as error:
+    except (AccessDeniedException, ResourceNotFoundException, RequestValidationError) as error:
         return error
+
+
+def _read_sessions(
+    client: NimbleClient, studio_id: str, session_ids: Sequence[str]
+) -> dict[str, Found]:
+    """Read sessions by pages of the list, and alone those that no page holds."""
+    listed: dict[str | None, StreamingSession] = {}
+    # Commas separate the ids in a list request. The permission to list is a separate one.
+    listable = [session_id for session_id in session_ids if "," not in session_id]
+    with suppress(AccessDeniedException, RequestValidationError):
+        for session in client.list_sessions(studio_id, session_ids=listable):
+            listed[session.session_id] = session
+    return {
+        session_id: listed.get(session_id) or _read_session(client, studio_id, session_id)
+        for session_id in session_ids
+    }
 
 
 def show_dry_run(
@@ -185,7 +203,7 @@ def _find(
     if selection.single is not None:
         return {selection.single: client.get_session(studio_id, selection.single)}
     if not selection.everything:
-        return {each: _read_session(client, studio_id, each) for each in selection.named()}
+        return _read_sessions(client, studio_id, selection.named())
     targets = select(client, selection, named_before)
     failed = {id_: each for id_, each in targets.settled.items() if isinstance(each, Exception)}
     return {**targets.listed, **failed}

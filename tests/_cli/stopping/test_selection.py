@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
-from nimble_stop import RequestValidationError, StreamingSession
+from nimble_stop import AccessDeniedException, RequestValidationError, StreamingSession
 from nimble_stop._cli.parameters import Filters
 from nimble_stop._cli.stopping.selection import Selection, Targets, confirm_deletion, select
+from nimble_stop.local import ServiceFailure
 from tests._cli.support import STUDIO
 
 if TYPE_CHECKING:
@@ -186,6 +187,36 @@ def test_names_with_commas_alone_need_no_list(studio: LocalNimble, cli: Cli) -> 
     ran = cli("stop", STUDIO, "a,b", "c,d", "--dry-run")
     assert ran.code == 1
     assert {record.operation for record in studio.requests} == {"GetStreamingSession"}
+
+
+def test_names_are_read_by_pages_of_the_list(studio: LocalNimble, cli: Cli) -> None:
+    """Many names take few requests, and whoever may list them need not be allowed to read each."""
+    studio.inject(ServiceFailure("AccessDeniedException"), operation="GetStreamingSession")
+    names = [f"session-{number}" for number in range(60)]
+    for name in names:
+        studio.add_session(studio_id=STUDIO, session_id=name)
+    assert cli("stop", STUDIO, *names, "--dry-run").code == 0
+    assert len(studio.requests) == 2
+    ran = cli("stop", STUDIO, "artist-1", "nobody", "--dry-run")
+    assert ran.code == 1
+    assert ran.err.startswith("nobody: AccessDeniedException")
+    assert ran.err.endswith("1 session would be stopped; nothing was.\n")
+
+
+def test_names_are_read_alone_where_the_list_is_refused(studio: LocalNimble, cli: Cli) -> None:
+    """The permission to list is a separate one."""
+    studio.inject(ServiceFailure("AccessDeniedException"), operation="ListStreamingSessions")
+    assert cli("stop", STUDIO, "artist-1", "artist-2", "--dry-run").code == 0
+
+
+def test_a_session_that_must_not_be_read_does_not_end_a_run(
+    studio: LocalNimble, nimble_client: NimbleClient
+) -> None:
+    """One that an earlier attempt named and that is not listed is accounted for as an error."""
+    studio.inject(ServiceFailure("AccessDeniedException"), operation="GetStreamingSession")
+    targets = select(nimble_client, everything(resumed=True), ("deleted",))
+    assert len(targets.session_ids) == 3
+    assert isinstance(targets.settled["deleted"], AccessDeniedException)
 
 
 def test_a_single_name_that_does_not_exist_is_the_services_refusal(

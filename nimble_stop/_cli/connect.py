@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 _LOCAL_TRANSITION_SECONDS: Final = 2.0
 # So that the wait for it does not outlast it by much.
 _LOCAL_POLL_SECONDS: Final = 0.5
-_HINT: Final = "Here they are --region and --profile. To try without AWS, add --local."
+_HINT: Final = (
+    "The command line's options are --region, --profile and --endpoint-url. "
+    "To try without AWS, add --local."
+)
 
 
 @contextmanager

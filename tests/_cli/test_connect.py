@@ -81,10 +81,11 @@ def test_without_region_or_credentials_local_is_the_advice(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Newcomers learn how to go on, whether the client or its first call finds out."""
-    for words in (["list", "s"], ["list", "s", "--region", "us-west-2"]):
-        ran = cli(*words, "--endpoint-url", "http://127.0.0.1:1")
+    url = ("--endpoint-url", "http://127.0.0.1:1")
+    for words in (url, ("--region", "us-west-2", *url), ("--endpoint-url", "ftp://x")):
+        ran = cli("list", "s", *words)
         assert ran.code == 253
-        assert "--region and --profile. To try without AWS, add --local." in ran.err
+        assert "--endpoint-url. To try without AWS, add --local." in ran.err
     monkeypatch.setenv("AWS_PROFILE", "missing")
     assert cli("show", "s", "x").code == 253
 

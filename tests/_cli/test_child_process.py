@@ -14,6 +14,7 @@ from nimble_stop._cli.child_process import child_runner
 from tests._cli.support import run_in_terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 # Counts the interrupts that it gets, and ends a while after the first with their number.
@@ -30,6 +31,14 @@ print(*got, flush=True)
 sys.exit(10 + len(got))
 """
 SERVE = (sys.executable, "-m", "nimble_stop", "serve", "--")
+
+
+@pytest.fixture(autouse=True)
+def _hang_up() -> Iterator[None]:
+    """Give SIGHUP its own meaning, also where the tests run under ``nohup``."""
+    previous = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, previous)
 
 
 def run(*words: str) -> int:
@@ -96,7 +105,10 @@ def test_a_signal_for_this_process_is_passed_on(number: int, *, holding: bool) -
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         process.send_signal(number)
-        out, _ = process.communicate(timeout=30)
+        try:
+            out, _ = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert (process.returncode, out) == (11, f"{number:d}\n")
 
 

@@ -60,8 +60,12 @@ class Endpoint:
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
+    def origin(self) -> str:
+        return f"{self.scheme}://{self.host_header}"
+
+    @property
     def url(self) -> str:
-        return f"{self.scheme}://{self.host_header}{self.base_path}"
+        return f"{self.origin}{self.base_path}"
 
     def url_of(self, path: str, query: str) -> str:
         """Give the whole URL of a request."""

@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
@@ -48,6 +48,22 @@ class Runtime:
     new_id: Callable[[], str] = _new_uuid
 
 
+class Renewed(Protocol):
+    """What the child of a fork must not use as it inherits it."""
+
+    def renew(self) -> None:
+        """Begin anew. Called in the child of a fork, where no other thread runs yet."""
+        ...
+
+
+_renewed: weakref.WeakSet[Renewed] = weakref.WeakSet()
+
+
+def renew_after_fork(renewed: Renewed) -> None:
+    """Have something renewed in each child of a fork, as long as it is used."""
+    _renewed.add(renewed)
+
+
 class ForkSafeLock:
     """A lock that is open in the child of a fork, whatever the parent's threads held.
 
@@ -55,8 +71,8 @@ class ForkSafeLock:
     """
 
     def __init__(self) -> None:
-        self.reopen()
-        _locks.add(self)
+        self.renew()
+        renew_after_fork(self)
 
     def __enter__(self) -> None:
         self._lock.acquire()
@@ -64,19 +80,16 @@ class ForkSafeLock:
     def __exit__(self, *_: object) -> None:
         self._lock.release()
 
-    def reopen(self) -> None:
-        """Replace the lock. Called in the child of a fork, where no other thread runs yet."""
+    def renew(self) -> None:
+        """Replace the lock."""
         self._lock = threading.Lock()
 
 
-_locks: weakref.WeakSet[ForkSafeLock] = weakref.WeakSet()
-
-
-def _reopen_locks() -> None:
-    for lock in tuple(_locks):
-        lock.reopen()
+def _renew_all() -> None:
+    for renewed in tuple(_renewed):
+        renewed.renew()
 
 
 # Windows has no fork.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_reopen_locks)
+    os.register_at_fork(after_in_child=_renew_all)

@@ -7,7 +7,6 @@ What fails before there is a connection is an error of ours from there on; the r
 
 from __future__ import annotations
 
-import os
 import queue
 import socket
 import ssl
@@ -29,6 +28,7 @@ from urllib3.util.connection import create_connection
 from nimble_stop import exceptions
 from nimble_stop._api.response import MAX_BODY_BYTES, Response, read_answer
 from nimble_stop._config.network import proxy_for, tls_context
+from nimble_stop._config.runtime import renew_after_fork
 from nimble_stop._transport.shared import MAX_IDLE_SECONDS, closed_error, translated
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 # A socket takes 0 for "do not wait", and its time-out overflows at 24 days.
 _SHORTEST, _LONGEST = 1e-6, 1e6
-# Seconds by which a receive may be late: to set a time-out is a system call.
+# Seconds by which a receive may be early or late.
 _TOLERANCE = 0.02
 _UNREACHED: Final = (
     ((ConnectTimeoutError, requests.ConnectTimeout), exceptions.ConnectTimeoutError),
@@ -52,6 +52,13 @@ _exchange = local()
 class _Socket(socket.socket):
     # When all must be received, and whether the end of the connection can be the end of it.
     end, may_end = 0.0, False
+    limit = 0.0
+
+    def settimeout(self, value: float | None) -> None:
+        # urllib3 sets one before it sends and one before it receives; each would be a system call.
+        self.limit = value or 0.0
+        if self.gettimeout() is None:
+            super().settimeout(value)
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:  # noqa: ANN401, ARG002 - as overridden
         data = self.recv(nbytes or len(buffer))
@@ -63,8 +70,8 @@ class _Socket(socket.socket):
             # TLS that finds its connection reset asks for a byte, and would lose it open.
             self.close()
             raise TimeoutError("timed out")
-        if left < (self.gettimeout() or 0) - _TOLERANCE:
-            self.settimeout(left)
+        if abs(left - (self.gettimeout() or 0)) > _TOLERANCE:
+            super().settimeout(left)
         data = super().recv(*args)
         if not (data or self.may_end):
             raise ConnectionResetError("the connection was closed in the middle of the answer")
@@ -77,7 +84,7 @@ class _Answer(HTTPResponse):
         # TLS within TLS is no socket, and holds one.
         self._sock: _Socket = getattr(sock, "socket", sock)
         # urllib3 does not count the time that a proxy's tunnel took.
-        self._sock.end = min(monotonic() + sock.gettimeout(), _exchange.end)
+        self._sock.end = min(monotonic() + self._sock.limit, _exchange.end)
         self._sock.may_end = False
 
     def begin(self) -> None:
@@ -194,9 +201,16 @@ class Transport(HTTPAdapter):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self._config, self._proxy = config, proxy_for(config.endpoint)
-        self._proxies = {"all": self._proxy.url} if self._proxy else None
+        is_forwarded = self._proxy and not self._proxy.is_socks and config.endpoint.scheme == "http"
+        # What of a URL is not sent.
+        self._origin = "" if is_forwarded else config.endpoint.origin
         self._pool: Any = None
-        self._pid, self._closed = 0, False
+        self._closed = False
+        renew_after_fork(self)
+
+    def renew(self) -> None:
+        """Forget the pool that a child of a fork inherits: its copies of the sockets are closed."""
+        self._pool = None
 
     def exchange(self, send: Send) -> Response:
         """Send a request and read its answer, or raise the TransportError that says why not."""
@@ -211,7 +225,7 @@ class Transport(HTTPAdapter):
         request.body = wire.body or None
         try:
             # requests passes a urllib3 Timeout on as it is.
-            reply = self.send(request, stream=True, timeout=limit, proxies=self._proxies)
+            reply = self.send(request, stream=True, timeout=limit)
             fields = getattr(reply.raw, "headers", reply.headers).items()
             return read_answer(reply.status_code, fields, reply.content)
         except (requests.RequestException, HTTPError, OSError) as error:
@@ -221,7 +235,7 @@ class Transport(HTTPAdapter):
             if isinstance(failure, exceptions.ReadTimeoutError):
                 # What made one connection silent may have silenced the idle ones: forget them.
                 super().close()
-                self._pool, self._pid = None, 0
+                self._pool = None
             raise failure from (error if unsent else None)
 
     def close(self) -> None:
@@ -231,11 +245,10 @@ class Transport(HTTPAdapter):
             self._pool.close()
 
     def get_connection_with_tls_context(self, *_: object, **__: object) -> Any:  # noqa: ANN401 - urllib3's pool
-        """Give the one pool of this process; to find it by the URL takes longer than to use it."""
-        if self._pid == os.getpid():
-            return self._pool
-        # Threads may make two, but a lock could stay locked in the child of a fork. What a child
-        # inherits is let go, which closes its copies of the sockets and nothing else.
+        """Give the one pool; to find it by the URL takes longer than to use it."""
+        if (pool := self._pool) is not None:
+            return pool
+        # Threads may make two, of which one is let go when its request has ended.
         endpoint, proxy, context = self._config.endpoint, self._proxy, None
         super().__init__(pool_maxsize=self._config.max_connections)
         if endpoint.scheme == "https" or (proxy and proxy.is_tls):
@@ -253,8 +266,13 @@ class Transport(HTTPAdapter):
         pool = manager.connection_from_host(*where, options)
         # What threads give back after urllib3 has cleaned up, when the interpreter ends, is closed.
         weakref.finalize(pool, setattr, pool.pool, "maxsize", -1)
-        self._pool, self._pid = pool, os.getpid()
+        self._pool = pool
         return pool
+
+    def request_url(self, request: Any, proxies: object) -> str:  # noqa: ANN401, ARG002 - as overridden
+        """Give the request's target, as it was signed."""
+        target: str = request.url.removeprefix(self._origin)
+        return target
 
     def cert_verify(self, *_: object, **__: object) -> None:
         """Leave TLS to the pool, which has its own context."""

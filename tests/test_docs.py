@@ -302,7 +302,7 @@ def test_start_pages_have_the_words_that_are_searched(word: str, index: str) -> 
 def test_changelog_begins_with_the_version() -> None:
     """The newest entry of the changelog is that of the package's version, with its date."""
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    version, date = re.findall(r"^## (\S+) - (\S+)$", text, re.MULTILINE)[0]
+    version, date = re.findall(r"^## \[(\S+)\] - (\S+)$", text, re.MULTILINE)[0]
 
     assert version == nimble_stop.__version__
     assert str(dt.date.fromisoformat(date)) == date

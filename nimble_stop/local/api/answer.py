@@ -7,6 +7,7 @@ Every refusal, whoever decides it, is a `Refusal`, and its body has ``message``,
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 import attrs
@@ -110,15 +111,15 @@ class Wire(Protocol):
         """Reset the connection; nothing more is sent."""
 
 
-class Delivery:
+class Delivery(ABC):
     """A way of sending an answer other than as it is."""
 
     sends_status: ClassVar[bool] = True
     """Whether the client gets to see the answer's status."""
 
+    @abstractmethod
     async def deliver(self, wire: Wire, body: bytes) -> None:
         """Send an answer with this body."""
-        raise NotImplementedError
 
 
 @attrs.frozen(kw_only=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import random
 import threading
+from abc import ABC, abstractmethod
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
@@ -81,12 +82,12 @@ class ClockFault(Fault):
     seconds: float = attrs.field(validator=number(-FARTHEST_SECONDS, FARTHEST_SECONDS))
 
 
-class AnswerFault(Fault):
+class AnswerFault(Fault, ABC):
     """Acts instead of the operation: nothing is changed."""
 
+    @abstractmethod
     def answer(self) -> Answer:
         """Return what is answered."""
-        raise NotImplementedError
 
 
 @attrs.frozen
@@ -101,12 +102,12 @@ class DeliveryFault(Fault, Delivery):
     """Acts when the change is made and the answer is sent."""
 
 
-class DateFault(Fault):
+class DateFault(Fault, ABC):
     """Acts on the answer's ``Date`` header, and only that."""
 
+    @abstractmethod
     def date(self, now: float) -> str:
         """Return the header's text at the server's time, in seconds since 1970 UTC."""
-        raise NotImplementedError
 
 
 def _check_fault(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:

@@ -134,7 +134,8 @@ class ServerThread:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), _TICK_SECONDS)
         # A connection that is being accepted while asyncio closes its server is lost unclosed. So
-        # nothing more is accepted, and what has been gets its handler first.
+        # nothing more is accepted, and what has been gets its handler first. The event loop of
+        # Windows has no readers.
         with suppress(NotImplementedError):
             self._loop.remove_reader(self._listener)
         for _ in range(_ACCEPT_ROUNDS):

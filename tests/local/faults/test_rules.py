@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
-from unittest import mock
 
 import attrs
 import pytest
@@ -130,11 +128,8 @@ def test_a_new_fault_is_one_class() -> None:
         del rules_module._kinds["BrandNew"]
 
 
-def test_a_fault_has_to_say_what_happens() -> None:
-    """A class that leaves out its point's method fails as soon as it acts."""
-    with pytest.raises(NotImplementedError):
-        AnswerFault().answer()
-    with pytest.raises(NotImplementedError):
-        DateFault().date(0)
-    with pytest.raises(NotImplementedError):
-        asyncio.run(DeliveryFault().deliver(mock.Mock(), b""))
+@pytest.mark.parametrize("point", [AnswerFault, DateFault, DeliveryFault])
+def test_a_fault_has_to_say_what_happens(point: type[Fault]) -> None:
+    """A class that leaves out its point's method cannot be made, so no rule can hold it."""
+    with pytest.raises(TypeError, match="abstract"):
+        point()

@@ -54,18 +54,18 @@ function setText(element, text) {
 
 let messageTimer = null;
 
-/** Say how an action ended; a problem stays until it is dismissed. */
+/** Say how an action ended; a problem stays until it is closed. */
 function say(text, isProblem = false) {
   clearTimeout(messageTimer);
   byId("message").classList.toggle("problem", isProblem);
   byId("message-text").textContent = text;
-  byId("message-dismiss").hidden = false;
-  if (!isProblem) messageTimer = setTimeout(dismissMessage, MESSAGE_MILLISECONDS);
+  byId("message-close").hidden = false;
+  if (!isProblem) messageTimer = setTimeout(closeMessage, MESSAGE_MILLISECONDS);
 }
 
-function dismissMessage() {
+function closeMessage() {
   byId("message-text").textContent = "";
-  byId("message-dismiss").hidden = true;
+  byId("message-close").hidden = true;
 }
 
 /** Ask before something is lost. */
@@ -1108,7 +1108,7 @@ function listen() {
   on("reset", "click", resetState);
   on("login-form", "submit", logIn);
   on("login", "close", connect);
-  on("message-dismiss", "click", dismissMessage);
+  on("message-close", "click", closeMessage);
   setInterval(drawTime, 1000);
 }
 

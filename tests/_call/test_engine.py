@@ -509,7 +509,7 @@ def test_log(
     assert [f"{record.levelname} {record.message}" for record in caplog.records] == expected
 
 
-def test_log_tells_the_duration(clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
+def test_log_has_the_duration(clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None:
     """The log says how long an attempt took."""
     caplog.set_level(logging.DEBUG, "nimble_stop")
     play = Play(clock, [])

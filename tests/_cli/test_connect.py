@@ -31,7 +31,7 @@ def test_local_needs_no_configuration(cli: Cli) -> None:
     assert "artist-1" in {session["sessionId"] for session in ran.lines}
 
 
-def test_local_looks_at_no_configuration(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_reads_no_configuration(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings that would break any other command do not matter, and are there again after it."""
     broken = {
         "AWS_PROFILE": "missing",

@@ -338,7 +338,7 @@ def test_closed_while_in_use(clock: ManualClock) -> None:
 
 
 @pytest.mark.parametrize("cancelled", [False, True])
-def test_closed_while_looking_up(
+def test_closed_during_a_name_lookup(
     cancelled: bool,  # noqa: FBT001
     clock: ManualClock,
     monkeypatch: pytest.MonkeyPatch,
@@ -346,7 +346,7 @@ def test_closed_while_looking_up(
     """Closing ends a name lookup with an error; the call does not count as cancelled."""
     asked, go = threading.Event(), threading.Event()
 
-    def look_up(*_: object, **__: object) -> None:
+    def resolve(*_: object, **__: object) -> None:
         asked.set()
         go.wait(HANG_GUARD)
         raise OSError("too late")
@@ -361,7 +361,7 @@ def test_closed_while_looking_up(
             await call
         go.set()
 
-    monkeypatch.setattr("socket.getaddrinfo", look_up)
+    monkeypatch.setattr("socket.getaddrinfo", resolve)
     run(make_client("http://slow.example", clock), main)
 
 

@@ -52,7 +52,7 @@ def test_survives_a_connection_that_breaks(nimble_local: LocalNimble) -> None:
     sessions=[{"studio_id": "studio-1", "session_id": "hers", "owned_by": "amara"}],
     faults=[StopFails("NETWORK_CONNECTION_ERROR")],
 )
-def test_tells_a_stop_that_failed(nimble_local: LocalNimble) -> None:
+def test_reports_a_stop_that_failed(nimble_local: LocalNimble) -> None:
     """A session that goes to STOP_FAILED is an error that carries it."""
     with pytest.raises(StopFailedError) as caught:
         go_home("studio-1", "amara")

@@ -182,7 +182,7 @@ def test_a_session_that_a_client_named() -> None:
     known_journal(stop("elsewhere", applied=False)).assert_not_stopped("elsewhere")
 
 
-def test_the_endpoint_tells_its_sessions(local: LocalNimble) -> None:
+def test_the_endpoint_suggests_its_sessions(local: LocalNimble) -> None:
     """While it runs and afterwards, its journal knows which sessions there are."""
     local.requests.assert_not_stopped("session-1")
     local.close()

@@ -174,7 +174,7 @@ def test_a_date_can_be_off_by_a_thousand_years(
     assert off.days == pytest.approx(years * 365, abs=1)
 
 
-def test_a_skewed_clock_refuses_and_tells_its_time(local: LocalNimble) -> None:
+def test_a_skewed_clock_refuses_and_sends_its_time(local: LocalNimble) -> None:
     """With ClockSkew both the verification and the Date header go by the wrong clock."""
     local.inject(ClockSkew(3600), times=1)
     reply = stop(local, "studio-1", "session-1")

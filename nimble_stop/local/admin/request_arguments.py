@@ -6,11 +6,11 @@ names it and suggests a known one.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import parse_qsl
 
 from nimble_stop.local.admin.replies import Problem
+from nimble_stop.local.api.inputs import parse_json
 from nimble_stop.local.faults.checks import suggestion
 
 if TYPE_CHECKING:
@@ -107,18 +107,9 @@ def _parse_json(body: bytes) -> object:
     if not body:
         raise Problem(400, "A JSON body is needed here, and there is none.")
     try:
-        text = body.decode()
-        document: object = json.loads(text, parse_constant=_refuse_constant)
-        if "\\u" in text:
-            # A lone surrogate can be written in JSON and nowhere else.
-            json.dumps(document, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
+        return parse_json(body)
+    except ValueError as error:
         raise Problem(400, f"The body is not JSON in UTF-8: {error}.") from error
-    return document
-
-
-def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is no number of JSON's")
 
 
 def read_objects(document: object) -> list[dict[str, object]]:

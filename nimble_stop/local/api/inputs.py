@@ -78,13 +78,26 @@ def _check_media_type(headers: Mapping[bytes, list[bytes]]) -> None:
         raise _unsupported("The body must not be encoded.")
 
 
-def _parse_object(body: bytes) -> dict[str, object]:
+def parse_json(body: bytes) -> object:
+    """Parse strict JSON in UTF-8.
+
+    Raises:
+        ValueError: It is no such JSON, or is nested too deeply.
+    """
     try:
         document: object = json.loads(body.decode(), parse_constant=_refuse_constant)
         if b"\\u" in body:
             # A lone surrogate can be written in JSON and nowhere else.
             json.dumps(document, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise ValueError(str(error)) from error
+    return document
+
+
+def _parse_object(body: bytes) -> dict[str, object]:
+    try:
+        document = parse_json(body)
+    except ValueError as error:
         raise _not_serialized("The request's body is not JSON.") from error
     if not isinstance(document, dict):
         raise _not_serialized("The request's body is not a JSON object.")
@@ -92,7 +105,7 @@ def _parse_object(body: bytes) -> dict[str, object]:
 
 
 def _refuse_constant(name: str) -> object:
-    raise ValueError(name)
+    raise ValueError(f"{name} is no number of JSON's")
 
 
 def _violations(name: str, value: object, member: BodyMember) -> Iterator[str]:

@@ -36,7 +36,7 @@ def test_a_file_is_made_and_found_again(tmp_path: Path) -> None:
         assert read(second, "PRAGMA user_version") == SCHEMA_VERSION
 
 
-def test_a_file_can_be_told_by_its_mark(tmp_path: Path) -> None:
+def test_a_file_is_recognised_by_its_mark(tmp_path: Path) -> None:
     """SQLite's header has our mark, which other programs (and `file`) can show."""
     path = tmp_path / "x.db"
     open_database(str(path)).close()

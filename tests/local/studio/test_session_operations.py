@@ -209,7 +209,7 @@ def test_nobody_is_asked_for_a_failure_when_nothing_changes(operations: Operatio
     refused(operations, attrs.evolve(stop(), fails=fails))
 
 
-def test_a_transition_can_wait_until_it_is_told(operations: Operations, clock: Clock) -> None:
+def test_a_transition_can_wait_until_it_is_completed(operations: Operations, clock: Clock) -> None:
     """Without a duration time alone completes nothing."""
     manual = attrs.evolve(operations, transition_seconds=None)
     manual.perform(stop())

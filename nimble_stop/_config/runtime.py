@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 import weakref
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -48,22 +48,6 @@ class Runtime:
     new_id: Callable[[], str] = _new_uuid
 
 
-class Renewed(Protocol):
-    """What the child of a fork must not use as it inherits it."""
-
-    def renew(self) -> None:
-        """Begin anew. Called in the child of a fork, where no other thread runs yet."""
-        ...
-
-
-_renewed: weakref.WeakSet[Renewed] = weakref.WeakSet()
-
-
-def renew_after_fork(renewed: Renewed) -> None:
-    """Have something renewed in each child of a fork, as long as it is used."""
-    _renewed.add(renewed)
-
-
 class ForkSafeLock:
     """A lock that is open in the child of a fork, whatever the parent's threads held.
 
@@ -72,7 +56,7 @@ class ForkSafeLock:
 
     def __init__(self) -> None:
         self.renew()
-        renew_after_fork(self)
+        _locks.add(self)
 
     def __enter__(self) -> None:
         self._lock.acquire()
@@ -85,11 +69,15 @@ class ForkSafeLock:
         self._lock = threading.Lock()
 
 
-def _renew_all() -> None:
-    for renewed in tuple(_renewed):
-        renewed.renew()
+_locks: weakref.WeakSet[ForkSafeLock] = weakref.WeakSet()
+
+
+def _open_all() -> None:
+    # No other thread runs yet.
+    for lock in tuple(_locks):
+        lock.renew()
 
 
 # Windows has no fork.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_all)
+    os.register_at_fork(after_in_child=_open_all)

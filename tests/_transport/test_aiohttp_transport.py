@@ -19,6 +19,7 @@ from nimble_stop.exceptions import (
     ConfigurationError,
     ConnectionFailedError,
     ConnectionLostError,
+    ConnectTimeoutError,
     ProxyError,
     ReadTimeoutError,
     ResourceNotFoundException,
@@ -396,6 +397,23 @@ def test_ca_bundle_is_read_elsewhere(clock: ManualClock, monkeypatch: pytest.Mon
         run(make_client(server.url, clock, ca_bundle=DATA / "server.crt"), main)
     assert len(threads) == 1
     assert threads[0] is not threading.current_thread()
+
+
+def test_slow_bundle(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CA file that is not read in time is a connection that was not made: nothing was sent."""
+    go = threading.Event()
+
+    def read(_: object) -> None:
+        go.wait(HANG_GUARD)
+
+    async def main(client: AsyncNimbleClient) -> None:
+        with pytest.raises(ConnectTimeoutError) as failure:
+            await stop(client)
+        assert failure.value.outcome_unknown is False
+        go.set()
+
+    monkeypatch.setattr(_transport, "tls_context", read)
+    run(make_client("https://127.0.0.1:1", clock, timeout=Timeouts(connect=0.05)), main)
 
 
 def test_bad_bundle(clock: ManualClock) -> None:

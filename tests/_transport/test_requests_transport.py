@@ -430,7 +430,7 @@ def test_most_idle(clock: ManualClock, caplog: pytest.LogCaptureFixture) -> None
             thread.start()
         for thread in threads:
             thread.join(HANG_GUARD)
-        pool: Any = client._transport._pool
+        _, pool = client._transport._pool
         assert (server.connections, pool.pool.qsize()) == (4, 2)
     assert [record for record in caplog.records if record.name.startswith("urllib3")] == []
 

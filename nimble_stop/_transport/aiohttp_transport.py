@@ -46,18 +46,17 @@ _exchange: ContextVar[SimpleNamespace] = ContextVar("_exchange")
 
 
 class _Connector(aiohttp.TCPConnector):
-    # The connections that can be used again, in the order of their last answers.
-    idle: list[asyncio.Transport]
+    # The last exchange on each connection.
+    last: dict[asyncio.Transport, SimpleNamespace]
 
     async def connect(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as overridden
         exchange = _exchange.get()
         exchange.unsent = _CONNECTING
         connection: Any = await super().connect(*args, **kwargs)
-        while connection.transport in self.idle:
-            self.idle.remove(connection.transport)
-            sock = connection.transport.get_extra_info("socket")
-            if not (connection.protocol.should_close or wait_for_read(sock, timeout=0)):
-                break
+        while connection.transport in self.last and (
+            connection.protocol.should_close
+            or wait_for_read(connection.transport.get_extra_info("socket"), timeout=0)
+        ):
             # Something unasked has come on it, or its end.
             connection.close()
             connection = await super().connect(*args, **kwargs)
@@ -65,12 +64,14 @@ class _Connector(aiohttp.TCPConnector):
             connection.close()
             raise ValueError("the connection was closed at once")
         exchange.transport, exchange.unsent = connection.transport, ()
+        self.last[connection.transport] = exchange
         exchange.limit.reschedule(min(exchange.end, exchange.now() + exchange.read))
         return connection
 
     def close_idle(self, most: int = 0) -> None:
-        while len(self.idle) > most:
-            self.idle.pop(0).abort()
+        self.last = {each: last for each, last in self.last.items() if not each.is_closing()}
+        for transport in [each for each, last in self.last.items() if last.is_done][most:]:
+            transport.abort()
 
 
 class AsyncTransport:
@@ -90,7 +91,7 @@ class AsyncTransport:
         loop = asyncio.get_running_loop()
         exchange = SimpleNamespace(now=loop.time, end=loop.time() + send.total, read=send.read)
         exchange.limit = asyncio.timeout_at(min(exchange.end, loop.time() + send.connect))
-        exchange.transport, exchange.unsent = None, _CONNECTING
+        exchange.transport, exchange.is_done, exchange.unsent = None, False, _CONNECTING
         _exchange.set(exchange)
         try:
             async with exchange.limit:
@@ -107,7 +108,7 @@ class AsyncTransport:
                 self._open[loop][1].close_idle()
             raise failure from (error if exchange.unsent is _UNREACHED else None)
         finally:
-            if exchange.transport is not None:
+            if exchange.transport is not None and not exchange.is_done:
                 exchange.transport.abort()
 
     async def close(self) -> None:
@@ -136,14 +137,12 @@ class AsyncTransport:
             reply.close()
         fields = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in reply.raw_headers]
         answer = read_answer(reply.status, fields, body)
-        if exchange.transport is not None:
-            has_end = {"content-length", "transfer-encoding"} & answer.headers.keys()
-            if not (body or has_end or reply.status in {204, 304}):
-                raise exceptions.ConnectionLostError("The connection was closed before the body.")
-            if not (answer.truncated or exchange.transport.is_closing()):
-                connector.idle.append(exchange.transport)
-                connector.close_idle(self._config.max_connections)
-                exchange.transport = None
+        has_end = {"content-length", "transfer-encoding"} & answer.headers.keys()
+        if exchange.transport is not None and not (body or has_end or reply.status in {204, 304}):
+            raise exceptions.ConnectionLostError("The connection was closed before the body.")
+        exchange.is_done = len(body) <= MAX_BODY_BYTES
+        if len(connector.last) > self._config.max_connections:
+            connector.close_idle(self._config.max_connections)
         return answer
 
     async def _session(self) -> tuple[aiohttp.ClientSession, _Connector, object]:
@@ -163,7 +162,7 @@ class AsyncTransport:
     async def _hold(self, loop: object, tls: Any) -> AsyncGenerator[Any, None]:  # noqa: ANN401 - aiohttp's types
         """Hold a session open; an event loop that ends closes its async generators first."""
         connector = _Connector(limit=0, keepalive_timeout=MAX_IDLE_SECONDS, ssl=tls or True)
-        connector.idle, jar = [], aiohttp.DummyCookieJar()
+        connector.last, jar = {}, aiohttp.DummyCookieJar()
         async with aiohttp.ClientSession(connector=connector, cookie_jar=jar, **_OPTIONS) as ours:
             try:
                 yield ours, connector

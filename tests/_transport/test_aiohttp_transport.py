@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import json
 import threading
@@ -228,6 +229,27 @@ def test_most_idle(most: int, again: int, clock: ManualClock) -> None:
 
     with ScriptedServer(script, script, script, script, fresh) as server:
         run(make_client(server.url, clock, max_connections=most), main)
+
+
+def test_closed_connections_are_forgotten(clock: ManualClock) -> None:
+    """Of connections that the server closes nothing is kept."""
+
+    async def main(client: AsyncNimbleClient) -> None:
+        before = transports()
+        for _ in range(10):
+            await stop(client)
+        assert transports() - before <= 2
+
+    def transports() -> int:
+        gc.collect()
+        return sum(isinstance(each, asyncio.Transport) for each in gc.get_objects())
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(answer(headers={"Connection": "close"}))
+
+    with ScriptedServer(*[script] * 10) as server:
+        run(make_client(server.url, clock, max_connections=1), main)
 
 
 def test_closed_at_once(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:

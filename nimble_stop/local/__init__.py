@@ -27,7 +27,7 @@ from nimble_stop.local.faults.fault_file import load_faults
 from nimble_stop.local.faults.kinds import *  # noqa: F403  # a new fault is public by itself
 from nimble_stop.local.faults.rules import Fault, FaultRule
 from nimble_stop.local.journal import Journal
-from nimble_stop.local.studio.sessions_view import Sessions
+from nimble_stop.local.storage.store import Sessions
 
 __all__: list[str] = [
     "AccessKey",

@@ -13,17 +13,16 @@ from nimble_stop._api.converter import structure_session
 from nimble_stop.local.endpoint_options import with_arguments_of
 from nimble_stop.local.endpoint_state import EndpointState
 from nimble_stop.local.faults.rules import FaultRule
-from nimble_stop.local.studio.clock import skip_seconds
+from nimble_stop.local.storage.store import Sessions
 from nimble_stop.local.studio.document import (
     add_session,
     add_sessions,
     describe_session,
     read_sessions,
 )
+from nimble_stop.local.studio.lifecycle import new_session
 from nimble_stop.local.studio.members import check_identifier, members_to_wire, state_to_wire
 from nimble_stop.local.studio.sample import SAMPLE_STUDIO_ID
-from nimble_stop.local.studio.session import new_session, session_to_wire
-from nimble_stop.local.studio.sessions_view import Sessions
 from nimble_stop.models import format_timestamp
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class Control(EndpointState):
     @property
     def sessions(self) -> Sessions:
         """All sessions as they are now, deleted ones too."""
-        return Sessions(self._store, self.options.clock)
+        return Sessions(self._store)
 
     def session_documents(self) -> list[dict[str, object]]:
         """Read all sessions at once, deleted ones too, in the order of creation.
@@ -108,11 +107,11 @@ class Control(EndpointState):
                 session_id,
                 state=state,
                 members=wire,
-                circumstances=self._circumstances(self._now(tables)),
+                circumstances=self._circumstances(tables.now),
             )
             return add_session(tables, session)
 
-        return structure_session(session_to_wire(self._use(add)))
+        return structure_session(self._use(add).members)
 
     def remove_session(self, studio_id: str, session_id: str) -> None:
         """Remove a session, as if it had never been there; a client finds it no more.
@@ -137,19 +136,19 @@ class Control(EndpointState):
         Raises:
             ValueError: The session is in no transition, or there is none of that id.
         """
-        if not self._use(lambda tables: tables.complete(self._now(tables), studio_id, session_id)):
+        if not self._use(lambda tables: tables.complete(studio_id, session_id)):
             raise ValueError(f"session {session_id!r} of {studio_id!r} is in no transition")
 
     def complete_all(self) -> int:
         """Complete all transitions, now, and return how many there were."""
-        return self._use(lambda tables: tables.complete_all(self._now(tables)))
+        return self._use(lambda tables: tables.complete_all())
 
     # The sessions' time
 
     @property
     def now(self) -> float:
         """The sessions' time, in seconds since 1970 UTC."""
-        return self._use(self._now)
+        return self._use(lambda tables: tables.now)
 
     @property
     def skipped_seconds(self) -> float:
@@ -169,8 +168,8 @@ class Control(EndpointState):
         """
 
         def advance(tables: Tables) -> dict[str, object]:
-            skip_seconds(seconds, self.options.clock, tables)
-            tables.complete_due(self._now(tables))
+            tables.skip(seconds)
+            tables.complete_due()
             return self._clock_document(tables)
 
         moved = self._use(advance)
@@ -181,7 +180,7 @@ class Control(EndpointState):
         return self._use(self._clock_document)
 
     def _clock_document(self, tables: Tables) -> dict[str, object]:
-        now = datetime.fromtimestamp(self._now(tables), UTC)
+        now = datetime.fromtimestamp(tables.now, UTC)
         return {"now": format_timestamp(now), "skippedSeconds": tables.skipped_seconds}
 
     # Faults

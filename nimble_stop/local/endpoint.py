@@ -121,7 +121,7 @@ class LocalNimble(Control):
         if self._listener is not None:
             return self._listener
         with ExitStack() as undo:
-            store = Store(self.options.db, self._sessions_changed)
+            store = Store(self.options.db, self.options.clock, self._sessions_changed)
             undo.callback(store.close)
             listener = undo.enter_context(listen(self.options.host, self._port))
             self._open_store = store

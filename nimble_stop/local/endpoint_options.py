@@ -43,7 +43,7 @@ from nimble_stop.local.journal import JOURNAL_SIZE
 if TYPE_CHECKING:
     from nimble_stop.local.api.exchange import RequestRecord
     from nimble_stop.local.faults.rules import Fault, FaultRule
-    from nimble_stop.local.studio.clock import Clock
+    from nimble_stop.local.storage.clock import Clock
 
 __all__ = ["DEFAULT_KEY", "DEFAULT_REGION_NAME", "EndpointOptions", "with_arguments_of"]
 

@@ -17,7 +17,8 @@ from nimble_stop.local.faults.fault_file import describe_rule, read_faults
 from nimble_stop.local.faults.rules import FaultRules
 from nimble_stop.local.journal import Journal
 from nimble_stop.local.storage.busy import StoreBusyError, wait_while_busy
-from nimble_stop.local.studio.clock import session_time, skip_seconds, time_after
+from nimble_stop.local.storage.clock import time_after
+from nimble_stop.local.storage.store import Sessions
 from nimble_stop.local.studio.document import (
     State,
     add_sessions,
@@ -29,7 +30,6 @@ from nimble_stop.local.studio.document import (
 )
 from nimble_stop.local.studio.sample import SAMPLE_STUDIO_ID, sample_sessions
 from nimble_stop.local.studio.session_operations import Operations
-from nimble_stop.local.studio.sessions_view import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from nimble_stop.local.faults.rules import FaultRule
     from nimble_stop.local.storage.store import Store
     from nimble_stop.local.storage.tables import Change, StoredSession, Tables
-    from nimble_stop.local.studio.session import Circumstances
+    from nimble_stop.local.studio.lifecycle import Circumstances
 
 __all__ = ["EndpointState", "not_running"]
 
@@ -153,7 +153,7 @@ class EndpointState:
         try:
             with store.access() as tables:
                 tables.note_changes_of_others()
-                tables.complete_due(self._now(tables))
+                tables.complete_due()
         except StoreBusyError:
             # The next call comes soon.
             return
@@ -180,22 +180,22 @@ class EndpointState:
         # In one transaction with what is added: two processes may open one new file at once.
         if tables.count():
             return False
-        skip_seconds(state.skipped_seconds, self.options.clock, tables)
+        tables.skip(state.skipped_seconds)
         if self.options.sample:
             self._add_sample(tables, SAMPLE_STUDIO_ID)
         self._add(tables, state.sessions)
         return True
 
     def _add_sample(self, tables: Tables, studio_id: str) -> None:
-        self._add(tables, sample_sessions(studio_id, self._now(tables)))
+        self._add(tables, sample_sessions(studio_id, tables.now))
 
     def _add(self, tables: Tables, entries: Iterable[object]) -> None:
-        add_sessions(tables, read_sessions(entries, self._circumstances(self._now(tables))))
+        add_sessions(tables, read_sessions(entries, self._circumstances(tables.now)))
 
     def _session_keys(self) -> list[tuple[str, str]] | None:
         """List the sessions that there are, or were when the store was closed; None if unknown."""
         store = self._open_store
-        return self._last_keys if store is None else list(Sessions(store, self.options.clock))
+        return self._last_keys if store is None else list(Sessions(store))
 
     def _remember_sessions(self) -> None:
         """Keep the sessions' ids for the journal, before the store is closed; never waits."""
@@ -226,9 +226,6 @@ class EndpointState:
     def _circumstances(self, now: float) -> Circumstances:
         return self._operations.circumstances(now, self.options.keys[0].access_key_id)
 
-    def _now(self, tables: Tables) -> float:
-        return session_time(self.options.clock, tables)
-
     def _use(self, work: Callable[[Tables], _Result]) -> _Result:
         """Do something with the tables in one transaction, as soon as nobody else uses them."""
         store = self._store
@@ -243,7 +240,7 @@ class EndpointState:
         """Do the same when the transitions that are due are completed."""
 
         def read(tables: Tables) -> _Result:
-            tables.complete_due(self._now(tables))
+            tables.complete_due()
             return work(tables)
 
         return self._use(read)
@@ -258,7 +255,6 @@ class EndpointState:
     def _operations(self) -> Operations:
         return Operations(
             store=self._store,
-            clock=self.options.clock,
             transition_seconds=self.options.transition_seconds,
             region_name=self.region_name,
         )

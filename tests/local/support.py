@@ -18,7 +18,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
 from nimble_stop.local import RequestRecord
-from nimble_stop.local.studio.session import Circumstances, new_session
+from nimble_stop.local.studio.lifecycle import Circumstances, new_session
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -69,6 +69,17 @@ class Endpoint(Protocol):
     def region_name(self) -> str:
         """The region it stands in."""
         ...
+
+
+@attrs.define
+class Clock:
+    """The server's clock, which a test sets."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
 
 
 @attrs.frozen

@@ -11,17 +11,23 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
-from nimble_stop.local.storage.busy import StoreBusyError, is_busy
+from nimble_stop._api.converter import structure_session
+from nimble_stop.local.storage.busy import StoreBusyError, is_busy, wait_while_busy
 from nimble_stop.local.storage.database import open_database, transaction
 from nimble_stop.local.storage.tables import Tables
+from nimble_stop.models import StreamingSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from nimble_stop.local.storage.clock import Clock
     from nimble_stop.local.storage.tables import Change
+
+_Result = TypeVar("_Result")
 
 
 class Store:
@@ -29,16 +35,20 @@ class Store:
 
     Args:
         path: The database file, created when it does not exist; ``":memory:"`` keeps nothing.
+        clock: The server's time.
         on_change: Called with the changes after sessions have changed, with None when all of them
             may have; outside of all locks.
     """
 
     def __init__(
-        self, path: str, on_change: Callable[[list[Change] | None], None] = lambda _: None
+        self,
+        path: str,
+        clock: Clock,
+        on_change: Callable[[list[Change] | None], None] = lambda _: None,
     ) -> None:
         self._lock = threading.Lock()
         self._database = open_database(path)
-        self._tables = Tables(self._database)
+        self._tables = Tables(self._database, clock)
         self._on_change = on_change
 
     def close(self) -> None:
@@ -71,3 +81,39 @@ class Store:
             except BaseException:
                 tables.take_changes()
                 raise
+
+
+class Sessions(Mapping[tuple[str, str], StreamingSession]):
+    """All sessions of the endpoint, each under ``studio_id, session_id``, as they are now."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getitem__(self, key: tuple[str, str]) -> StreamingSession:
+        match cast("object", key):
+            case (str(), str()):
+                session = self._read(lambda tables: tables.find(*key))
+            case _:
+                raise TypeError(
+                    "a session's key is its studio id and its session id, as in "
+                    f"sessions['studio-1', 'session-1'], not {key!r}"
+                )
+        if session is None:
+            raise KeyError(key)
+        return structure_session(session.members)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._read(lambda tables: tables.keys()))
+
+    def __len__(self) -> int:
+        return self._read(lambda tables: tables.count())
+
+    def __repr__(self) -> str:
+        return f"<Sessions: {len(self)}>"
+
+    def _read(self, read: Callable[[Tables], _Result]) -> _Result:
+        def attempt() -> _Result:
+            with self._store.access() as tables:
+                return read(tables)
+
+        return wait_while_busy(attempt)

@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import attrs
 from attrs.validators import optional
 
+from nimble_stop._api.timestamps import parse_timestamp
 from nimble_stop.local.faults.checks import number, string
-from nimble_stop.models import StreamingSessionState as State
+from nimble_stop.local.storage.clock import render_timestamp, time_after
+from nimble_stop.models import StreamingSessionState as State, member_name
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Mapping, Sequence
+
+    from nimble_stop.local.storage.clock import Clock
 
 
 @attrs.frozen
@@ -30,28 +34,35 @@ class Pending:
     due: float | None = attrs.field(validator=optional(number()))
 
 
+def _in_wire_form(members: Mapping[str, object]) -> dict[str, object]:
+    """Leave out what has no value, and bring the names into the API's alphabetical order."""
+    return {name: members[name] for name in sorted(members) if members[name] is not None}
+
+
 @attrs.frozen
 class StoredSession:
     """A session as the store keeps it.
 
     Args:
-        updated_at: When it was last changed, in seconds since 1970 UTC.
-        members: All members in wire form that have no field of their own.
+        members: All members of the session, in wire form; None leaves one out.
         pending: What it turns into, when it is in transition.
         sequence: Its place in lists; 0 before it is stored.
     """
 
     studio_id: str
-    session_id: str
-    state: str
-    status_code: str | None
-    status_message: str | None
-    updated_at: float
-    owned_by: str | None
-    created_by: str | None
-    members: Mapping[str, object]
+    members: Mapping[str, object] = attrs.field(converter=_in_wire_form)
     pending: Pending | None = None
     sequence: int = 0
+
+    @property
+    def session_id(self) -> str:
+        """The session's id."""
+        return str(self.members["sessionId"])
+
+    @property
+    def state(self) -> str:
+        """The state that it is in."""
+        return str(self.members["state"])
 
 
 Change: TypeAlias = "tuple[str, str, StoredSession | None]"
@@ -60,10 +71,17 @@ Change: TypeAlias = "tuple[str, str, StoredSession | None]"
 # Whoever is informed of more changes had better read everything.
 _KEPT_CHANGES: Final = 25
 
-# In the sequence of the fields above.
+# The members that have a column of their own; `members` holds the others as JSON.
+_MEMBERS: Final = {
+    column: member_name(column)
+    for column in (
+        "session_id", "state", "status_code", "status_message", "owned_by", "created_by",
+        "updated_at",
+    )
+}  # fmt: skip
 _COLUMNS: Final = (
-    "studio_id", "session_id", "state", "status_code", "status_message", "updated_at", "owned_by",
-    "created_by", "members", "next_state", "next_status_code", "next_status_message", "due",
+    "studio_id", *_MEMBERS, "members",
+    "next_state", "next_status_code", "next_status_message", "due",
 )  # fmt: skip
 _ROW: Final = ", ".join((*_COLUMNS, "sequence"))
 _INSERT: Final = (
@@ -82,8 +100,9 @@ _DELETE: Final = "DELETE FROM sessions WHERE studio_id = ? AND session_id = ?"
 class Tables:
     """Reads and writes the rows of one open database."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    def __init__(self, database: sqlite3.Connection, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
         self._changes: list[Change] | None = []
         self._data_version = self._value("PRAGMA data_version")
         self.secret: bytes = self._value("SELECT value FROM secret")
@@ -110,8 +129,11 @@ class Tables:
     # Sessions
 
     def find(self, studio_id: str, session_id: str) -> StoredSession | None:
-        """Read one session, or None when there is none."""
+        """Read one session as it is now, or None when there is none."""
         row = self._database.execute(_FIND, (studio_id, session_id)).fetchone()
+        # Only a session that time changes needs the time.
+        if row is not None and row["due"] is not None and self.complete_due():
+            row = self._database.execute(_FIND, (studio_id, session_id)).fetchone()
         return None if row is None else _read(row)
 
     def add(self, session: StoredSession) -> bool:
@@ -191,21 +213,22 @@ class Tables:
 
     # Transitions
 
-    def complete_due(self, now: float) -> int:
+    def complete_due(self) -> int:
         """Complete the transitions that are due, each as of its own time; return how many."""
+        now = self.now
         # Only a change needs the database for itself.
         if not self._value("SELECT EXISTS (SELECT 1 FROM sessions WHERE due <= ?)", now):
             return 0
         return self._complete(now, "due <= ?", now)
 
-    def complete(self, now: float, studio_id: str, session_id: str) -> bool:
+    def complete(self, studio_id: str, session_id: str) -> bool:
         """Complete a session's transition, due or not; return whether it was in one."""
         condition = "next_state IS NOT NULL AND studio_id = ? AND session_id = ?"
-        return self._complete(now, condition, studio_id, session_id) > 0
+        return self._complete(self.now, condition, studio_id, session_id) > 0
 
-    def complete_all(self, now: float) -> int:
+    def complete_all(self) -> int:
         """Complete all transitions, due or not; return how many there were."""
-        return self._complete(now, "next_state IS NOT NULL")
+        return self._complete(self.now, "next_state IS NOT NULL")
 
     def _complete(self, now: float, condition: str, *values: object) -> int:
         """Complete transitions as of when they were due, and as of now where that is to come."""
@@ -247,9 +270,19 @@ class Tables:
     # The store as a whole
 
     @property
+    def now(self) -> float:
+        """The sessions' time, in seconds since 1970 UTC."""
+        return self._clock() + self.skipped_seconds
+
+    @property
     def skipped_seconds(self) -> float:
         """How far the sessions' time is ahead of the server's."""
         return float(self._value("SELECT skipped_seconds FROM clock"))
+
+    def skip(self, seconds: float) -> None:
+        """Move the sessions' time forward, as far as `time_after` allows."""
+        time_after(seconds, self.now)
+        self.set_skipped_seconds(self.skipped_seconds + seconds)
 
     def set_skipped_seconds(self, seconds: float) -> None:
         """Set how far the sessions' time is ahead of the server's."""
@@ -267,13 +300,21 @@ class Tables:
 
 
 def _read(row: sqlite3.Row) -> StoredSession:
-    *own, members, state, status_code, status_message, due, sequence = row
+    studio_id, *own, updated_at, members, state, status_code, status_message, due, sequence = row
     pending = None if state is None else Pending(state, status_code, status_message, due)
-    values: list[Any] = [*own, json.loads(members), pending, sequence]
-    return StoredSession(*values)
+    own.append(render_timestamp(updated_at))
+    return StoredSession(
+        studio_id,
+        {**json.loads(members), **dict(zip(_MEMBERS.values(), own, strict=True))},
+        pending,
+        sequence,
+    )
 
 
 def _write(session: StoredSession) -> Mapping[str, object]:
-    *own, members, pending, _ = attrs.astuple(session, recurse=False)
-    following = (None,) * 4 if pending is None else attrs.astuple(pending)
-    return dict(zip(_COLUMNS, (*own, json.dumps(members), *following), strict=True))
+    others = dict(session.members)
+    *own, updated_at = (others.pop(name, None) for name in _MEMBERS.values())
+    seconds = parse_timestamp(updated_at).timestamp()
+    following = (None,) * 4 if session.pending is None else attrs.astuple(session.pending)
+    values = (session.studio_id, *own, seconds, json.dumps(others), *following)
+    return dict(zip(_COLUMNS, values, strict=True))

@@ -18,14 +18,14 @@ import attrs
 from nimble_stop.local.faults.checks import number, quote, read_json, suggestion
 from nimble_stop.local.faults.fault_file import read_rule, write_rule
 from nimble_stop.local.storage.tables import Pending, StoredSession
+from nimble_stop.local.studio.lifecycle import DEFAULTED, new_session
 from nimble_stop.local.studio.members import check_identifier, members_to_wire, state_to_wire
-from nimble_stop.local.studio.session import DEFAULTED, new_session, session_to_wire
 from nimble_stop.models import member_name
 
 if TYPE_CHECKING:
     from nimble_stop.local.faults.rules import FaultRule
     from nimble_stop.local.storage.tables import Tables
-    from nimble_stop.local.studio.session import Circumstances
+    from nimble_stop.local.studio.lifecycle import Circumstances
 
 DOCUMENT_VERSION: Final = 1
 """The version of the document, its member ``schemaVersion``."""
@@ -153,7 +153,7 @@ def write_session(session: StoredSession) -> dict[str, object]:
 
 def describe_session(session: StoredSession) -> dict[str, object]:
     """Write a session with the members that it has, ``studioId`` and ``transition`` among them."""
-    document = {"studioId": session.studio_id, **session_to_wire(session)}
+    document = {"studioId": session.studio_id, **session.members}
     if session.pending is not None:
         document["transition"] = {
             name: getattr(session.pending, column) for name, column in _TRANSITION.items()

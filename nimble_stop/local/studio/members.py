@@ -16,7 +16,7 @@ import attrs
 
 from nimble_stop._api.timestamps import parse_timestamp
 from nimble_stop.local.faults.checks import string, string_mapping, suggestion, whole_number
-from nimble_stop.local.studio.clock import render_timestamp
+from nimble_stop.local.storage.clock import render_timestamp
 from nimble_stop.models import (
     StreamingSession,
     StreamingSessionState,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from nimble_stop.local.studio.clock import render_timestamp
+from nimble_stop.local.storage.clock import render_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,13 +20,11 @@ import attrs
 
 from nimble_stop.local.api.answer import Refusal
 from nimble_stop.local.api.operation_table import OPERATIONS
-from nimble_stop.local.studio.clock import Clock, find_session, session_time
-from nimble_stop.local.studio.lifecycle import TRANSITIONS
-from nimble_stop.local.studio.session import (
+from nimble_stop.local.studio.lifecycle import (
+    TRANSITIONS,
     Circumstances,
     begin_transition,
     new_session,
-    session_to_wire,
 )
 from nimble_stop.models import StreamingSessionState as State
 
@@ -81,7 +79,6 @@ class Operations:
     """
 
     store: Store
-    clock: Clock
     transition_seconds: float | None
     region_name: str
 
@@ -120,7 +117,7 @@ class Operations:
         return Result(body, applied=False)
 
     def _change(self, tables: Tables, call: Call) -> bytes:
-        circumstances = self.circumstances(session_time(self.clock, tables), call.caller)
+        circumstances = self.circumstances(tables.now, call.caller)
         if call.session_id is None:
             created = _create(call, circumstances)
             tables.add(created)
@@ -142,14 +139,14 @@ class Operations:
         return _session_body(changed)
 
     def _find(self, tables: Tables, call: Call) -> StoredSession:
-        session = find_session(self.clock, tables, call.studio_id, call.session_id or "")
+        session = tables.find(call.studio_id, call.session_id or "")
         if session is None:
             raise _not_found(call)
         return session
 
     def _list(self, tables: Tables, call: Call) -> bytes:
         # What becomes DELETED is listed no more.
-        tables.complete_due(session_time(self.clock, tables))
+        tables.complete_due()
         session_ids = call.query.get("sessionIds")
         found = tables.page(
             call.studio_id,
@@ -163,7 +160,7 @@ class Operations:
         if not found and not tables.has_studio(call.studio_id):
             raise _not_found(call)
         sessions = found[:PAGE_SIZE]
-        answer: dict[str, object] = {"sessions": [session_to_wire(session) for session in sessions]}
+        answer: dict[str, object] = {"sessions": [session.members for session in sessions]}
         if len(found) > len(sessions):
             answer["nextToken"] = _page_token(tables, call, sessions[-1].sequence)
         return json.dumps(answer).encode()
@@ -216,7 +213,7 @@ def _session_members(call: Call) -> dict[str, object]:
 
 
 def _session_body(session: StoredSession) -> bytes:
-    return json.dumps({"session": session_to_wire(session)}).encode()
+    return json.dumps({"session": session.members}).encode()
 
 
 def _names(call: Call) -> dict[str, str]:

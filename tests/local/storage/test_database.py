@@ -171,17 +171,25 @@ def test_a_file_of_the_first_version_is_migrated(tmp_path: Path) -> None:
             old.execute(statement)
     for _ in range(2):
         with closing(open_database(path)) as migrated:
-            tables = Tables(migrated)
+            tables = Tables(migrated, lambda: 0.0)
             assert tables.secret == b"\x5e\xc2\xe7"
             assert tables.recall("c", "StopStreamingSession", "t") == (b"\x00", b"{}")
             assert read(migrated, "PRAGMA user_version") == SCHEMA_VERSION
     with closing(open_database(path)) as migrated:
-        tables = Tables(migrated)
-        assert tables.complete_due(61) == 1
+        tables = Tables(migrated, lambda: 61.0)
         session = tables.find("s", "x")
         assert session is not None
-        assert (session.state, session.updated_at, session.sequence) == ("STOPPED", 60.5, 7)
-        assert (session.owned_by, session.members) == ("me", {"arn": "a"})
+        assert session.sequence == 7
+        assert session.members == {
+            "arn": "a",
+            "createdBy": "you",
+            "ownedBy": "me",
+            "sessionId": "x",
+            "state": "STOPPED",
+            "statusCode": "STREAMING_SESSION_STOPPED",
+            "statusMessage": "It is stopped.",
+            "updatedAt": "1970-01-01T00:01:00Z",
+        }
         tables.add(stored_session("y"))
         assert [found.sequence for found in tables.page("s", after=7, limit=9)] == [8]
 

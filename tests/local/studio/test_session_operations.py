@@ -11,34 +11,23 @@ from nimble_stop.local import StopFails
 from nimble_stop.local.api.answer import Refusal
 from nimble_stop.local.storage.store import Store
 from nimble_stop.local.studio.session_operations import PAGE_SIZE, Call, Operations
-from tests.local.support import stored_session
+from tests.local.support import Clock, stored_session
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
 
-class Clock:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
     """The server's time."""
-    return Clock()
+    return Clock(1000)
 
 
 @pytest.fixture
 def operations(clock: Clock) -> Generator[Operations]:
     """The operations on a store with one session that is ready; transitions take 10 seconds."""
-    store = Store(":memory:")
-    made = Operations(store=store, clock=clock, transition_seconds=10, region_name="us-west-2")
+    store = Store(":memory:", clock)
+    made = Operations(store=store, transition_seconds=10, region_name="us-west-2")
     seed(made, "x")
     yield made
     store.close()
@@ -216,7 +205,7 @@ def test_a_transition_can_wait_until_it_is_completed(operations: Operations, clo
     clock.now += 1_000_000
     assert state(manual) == "STOP_IN_PROGRESS"
     with manual.store.transaction() as tables:
-        assert tables.complete(clock.now, "s", "x")
+        assert tables.complete("s", "x")
     assert state(manual) == "STOPPED"
 
 
@@ -307,10 +296,8 @@ def test_pages(operations: Operations) -> None:
 @given(st.sets(st.integers(0, 149)), st.integers(0, 30))
 def test_pages_are_stable_under_changes(gone: set[int], new: int) -> None:
     """Sessions that stay are listed exactly once, whatever comes and goes between two pages."""
-    store = Store(":memory:")
-    operations = Operations(
-        store=store, clock=lambda: 0.0, transition_seconds=0, region_name="us-west-2"
-    )
+    store = Store(":memory:", lambda: 0.0)
+    operations = Operations(store=store, transition_seconds=0, region_name="us-west-2")
     for number in range(150):
         seed(operations, f"y{number}")
     first = perform(operations, call("List", None))

@@ -12,42 +12,15 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from nimble_stop.models import format_timestamp
-
-if TYPE_CHECKING:
-    from nimble_stop.local.storage.tables import StoredSession, Tables
 
 Clock: TypeAlias = Callable[[], float]
 """The server's time: returns the seconds since 1970-01-01 UTC, as `time.time` does."""
 
 # The last second that a date can be written of, 9999-12-31T23:59:59Z.
 _LAST_SECOND: Final = 253_402_300_799
-
-
-def session_time(clock: Clock, tables: Tables) -> float:
-    """Return the sessions' time."""
-    return clock() + tables.skipped_seconds
-
-
-def find_session(
-    clock: Clock, tables: Tables, studio_id: str, session_id: str
-) -> StoredSession | None:
-    """Read one session as it is now, or None when there is none."""
-    session = tables.find(studio_id, session_id)
-    # Only a session that time changes needs the time.
-    if session is None or session.pending is None or session.pending.due is None:
-        return session
-    completed = tables.complete_due(session_time(clock, tables))
-    return tables.find(studio_id, session_id) if completed else session
-
-
-def skip_seconds(seconds: float, clock: Clock, tables: Tables) -> None:
-    """Move the sessions' time forward, as far as `time_after` allows."""
-    skipped = tables.skipped_seconds
-    time_after(seconds, clock() + skipped)
-    tables.set_skipped_seconds(skipped + seconds)
 
 
 def time_after(seconds: float, now: float) -> float:

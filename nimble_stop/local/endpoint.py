@@ -7,16 +7,21 @@ of both. What can be done to it meanwhile is `nimble_stop.local.control`'s.
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Self
 
-from nimble_stop.local.control import Control
+from nimble_stop.exceptions import ConfigurationError
+from nimble_stop.local.control import Control, not_running
 from nimble_stop.local.endpoint_options import EndpointOptions, with_arguments_of
-from nimble_stop.local.endpoint_state import not_running
 from nimble_stop.local.environment import Environment, endpoint_environment
 from nimble_stop.local.service import Service
+from nimble_stop.local.storage.busy import StoreBusyError
 from nimble_stop.local.storage.store import Store
+from nimble_stop.local.studio.document import State, read_seed
+from nimble_stop.local.studio.sample import SAMPLE_STUDIO_ID, sample_sessions
+from nimble_stop.local.studio.session_operations import Operations
 from nimble_stop.local.web.admin import Admin
 from nimble_stop.local.web.handler import Handler
 from nimble_stop.local.web.server_thread import ServerThread, listen, url_of
@@ -26,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from botocore.credentials import Credentials
+
+    from nimble_stop.local.storage.tables import Tables
 
 __all__ = ["LocalNimble"]
 
@@ -87,14 +94,12 @@ class LocalNimble(Control):
         with self._lifecycle:
             listener = self._bind()
             if self._thread is None:
-                service = Service(self.options, self._operations, self._faults, self.requests)
-                self._admin = Admin(self, self._port) if self.options.admin else None
-                self._thread = ServerThread(
-                    Handler(service, self._admin),
-                    listener,
-                    tick=self.complete_due_transitions,
-                    on_end=self._store.close,
-                )
+                operations = self._operations
+                service = Service(self.options, operations, self._faults, self.requests)
+                if self.options.admin:
+                    self._admin = Admin(self, operations.store, self._port)
+                handler = Handler(service, self._admin)
+                self._thread = ServerThread(handler, listener, on_end=operations.store.close)
         return self
 
     def close(self) -> None:
@@ -107,33 +112,68 @@ class LocalNimble(Control):
             if self._admin is not None:
                 self._admin.close()
                 self._admin = None
-            if self._open_store is not None:
-                self._remember_sessions()
-            thread, listener, store = self._thread, self._listener, self._open_store
-            self._thread = self._listener = self._open_store = None
+            thread, listener, opened = self._thread, self._listener, self._open
+            if opened is not None:
+                # The journal's assertions ask for them.
+                with suppress(StoreBusyError, sqlite3.Error), opened.store.access() as tables:
+                    self._last_keys = tables.keys()
+            self._thread = self._listener = self._open = None
         if thread is not None:
             thread.stop()
-        elif listener is not None and store is not None:
+        elif listener is not None and opened is not None:
             listener.close()
-            store.close()
+            opened.store.close()
 
     def _bind(self) -> socket.socket:
         if self._listener is not None:
             return self._listener
         with ExitStack() as undo:
-            store = Store(self.options.db, self.options.clock, self._sessions_changed)
+            options = self.options
+            store = Store(options.db, options.clock, self.events.publish_sessions)
             undo.callback(store.close)
-            listener = undo.enter_context(listen(self.options.host, self._port))
-            self._open_store = store
-            undo.callback(setattr, self, "_open_store", None)
-            self._fill_empty_store()
+            listener = undo.enter_context(listen(options.host, self._port))
+            self._open = Operations(
+                store=store,
+                transition_seconds=options.transition_seconds,
+                region_name=options.region_name,
+            )
+            undo.callback(setattr, self, "_open", None)
+            if options.seed is not None or options.sample:
+                self._fill()
             undo.pop_all()
         # A restart comes back under the same address.
         self._port = listener.getsockname()[1]
         self._listener = listener
         return listener
 
+    def _fill(self) -> None:
+        """Add what the options say, when there are no sessions."""
+        seed = self.options.seed
+        try:
+            state = State() if seed is None else read_seed(seed)
+            if self._use(lambda tables: self._add_first(tables, state)):
+                self._faults.add(state.faults)
+        except (TypeError, ValueError) as error:
+            if isinstance(seed, str | os.PathLike):
+                raise ConfigurationError(f"In {str(seed)!r}: {error}.") from error
+            raise
+
+    def _add_first(self, tables: Tables, state: State) -> bool:
+        # In one transaction with what is added: two processes may open one new file at once.
+        if tables.count():
+            return False
+        tables.skip(state.skipped_seconds)
+        if self.options.sample:
+            self._add(tables, sample_sessions(SAMPLE_STUDIO_ID, tables.now))
+        self._add(tables, state.sessions)
+        return True
+
     # How to reach it
+
+    @property
+    def region_name(self) -> str:
+        """The region to give to a client."""
+        return self.options.region_name
 
     @property
     def endpoint_url(self) -> str:

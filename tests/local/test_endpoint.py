@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import json
 import math
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from contextlib import closing
@@ -14,6 +17,7 @@ import pytest
 from nimble_stop.exceptions import ConfigurationError
 from nimble_stop.local import (
     AccessKey,
+    Latency,
     LocalNimble,
     RequestRecord,
 )
@@ -390,3 +394,54 @@ def test_identical_requests_at_once_act_once(local: LocalNimble) -> None:
     assert len(set(answers)) == 1
     local.requests.assert_stopped_once("session-1")
     local.requests.assert_attempts(8, session_id="session-1")
+
+
+@pytest.mark.parametrize("as_document", [True, False])
+@pytest.mark.parametrize("in_file", [True, False])
+def test_a_seed(tmp_path: Path, as_document: bool, in_file: bool) -> None:  # noqa: FBT001  # pytest's way
+    """A store without sessions begins with a document, or a list, given or in a file."""
+    sessions = [{"studioId": "s", "sessionId": "x", "state": "STOPPED", "ownedBy": "me"}]
+    seed: Any = {"sessions": sessions, "faults": [{"fault": "Latency", "seconds": 0}]}
+    seed = seed if as_document else sessions
+    if in_file:
+        path = tmp_path / "seed.json"
+        path.write_text(json.dumps(seed))
+        seed = path
+    db = str(tmp_path / "x.db")
+    local = LocalNimble(db=db, seed=seed, sample=True)
+    for _ in range(2):
+        with local:
+            assert local.sessions["s", "x"].owned_by == "me"
+            assert len(local.sessions) == 7
+            # The second time the store has sessions, so nothing is added.
+            assert [rule.fault for rule in local.faults] == [Latency(0)] * as_document
+
+
+def test_a_seed_that_cannot_be_read(tmp_path: Path) -> None:
+    """The file is named, and nothing is left open."""
+    path = tmp_path / "seed.json"
+    for text in (None, "{", "[" * 100_000):
+        if text is not None:
+            path.write_text(text)
+        local = LocalNimble(seed=path)
+        with pytest.raises(ConfigurationError, match=r"seed\.json.*cannot be read"):
+            local.start()
+        assert repr(local) == "<LocalNimble not running>"
+    path.write_text("[{}]")
+    with pytest.raises(ConfigurationError, match=r"seed\.json.*sessions\[0\]: studioId is missing"):
+        LocalNimble(seed=path).start()
+    with pytest.raises(TypeError, match=r"^sessions\[0\]: studioId is missing"):
+        LocalNimble(seed=[{}]).start()
+
+
+def test_two_processes_fill_one_new_file(tmp_path: Path) -> None:
+    """Whoever comes first adds the sample studio, and the others find it."""
+    program = """
+import sys
+from nimble_stop.local import LocalNimble
+with LocalNimble(db=sys.argv[1], sample=True) as local:
+    print(len(local.sessions))
+"""
+    command = [sys.executable, "-c", program, str(tmp_path / "x.db")]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    assert [process.communicate(timeout=60)[0] for process in processes] == ["6\n"] * 4

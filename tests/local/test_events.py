@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import asyncio
 import threading
-from contextlib import ExitStack
 from itertools import pairwise
 
 import pytest
@@ -80,67 +78,6 @@ def test_data_is_made_for_readers_only() -> None:
     last_id = hub.last_id
     publish(hub, 1)
     assert numbers(hub.after(last_id)) == [1]
-
-
-def test_a_reader_is_woken_by_other_threads() -> None:
-    """A reader on an event loop gets every event, in order, from whatever thread."""
-    hub = EventHub()
-
-    async def read() -> list[object]:
-        last_id, taken = hub.last_id, list[object]()
-        with hub.reader() as reader:
-            assert hub.reader_count == 1
-            publisher = threading.Thread(target=publish, args=(hub, *range(100)))
-            publisher.start()
-            while len(taken) < 100:
-                reader.rest()
-                events = hub.after(last_id) or []
-                taken += numbers(events) or []
-                last_id = events[-1].id if events else last_id
-                assert events or await reader.wait(10)
-            publisher.join()
-        return taken
-
-    assert asyncio.run(read()) == list(range(100))
-    assert hub.reader_count == 0
-
-
-def test_nothing_happens() -> None:
-    """Waiting ends after a time."""
-    hub = EventHub()
-
-    async def wait() -> bool:
-        with hub.reader() as reader:
-            reader.rest()
-            return await reader.wait(0)
-
-    assert not asyncio.run(wait())
-
-
-def test_disconnecting() -> None:
-    """All readers that there are end at once."""
-    hub = EventHub()
-
-    async def wait() -> bool:
-        with hub.reader() as reader:
-            reader.rest()
-            hub.disconnect()
-            return await reader.wait(10) and reader.is_connected
-
-    assert not asyncio.run(wait())
-
-
-def test_a_loop_that_is_closed() -> None:
-    """A reader whose event loop has ended does not hurt who publishes."""
-    hub = EventHub()
-    with ExitStack() as stack:
-
-        async def leave() -> None:
-            stack.enter_context(hub.reader()).rest()
-
-        asyncio.run(leave())
-        publish(hub, 1)
-        hub.disconnect()
 
 
 def test_publishing_from_many_threads() -> None:

@@ -5,6 +5,7 @@ The one table of all routes stands here too.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from functools import cache
 from importlib.resources import files
@@ -27,6 +28,7 @@ from nimble_stop.local.admin.schemas import (
     object_schema,
     reference,
 )
+from nimble_stop.local.storage.busy import StoreBusyError
 
 __all__ = ["ROUTES"]
 
@@ -68,12 +70,20 @@ def get_health(context: Context) -> dict[str, object]:
 
     Answers at once, also while the store is busy.
     """
+    status = "ok"
+    try:
+        with context.store.transaction():
+            pass
+    except StoreBusyError:
+        status = "busy"
+    except sqlite3.Error:
+        status = "failed"
     return {
         "status": "ok",
         "name": "nimble-stop",
         "version": __version__,
         "uptimeSeconds": round(time.monotonic() - context.started, 3),
-        "store": context.control.store_status,
+        "store": status,
     }
 
 
@@ -171,7 +181,7 @@ def read_events(
             since the endpoint began. Without it the stream begins with the next event.
         last_event_id: The same, as browsers send it; it goes before `after`.
     """
-    if context.control.events.reader_count >= _READERS:
+    if context.readers >= _READERS:
         raise Problem(503, f"{_READERS} readers follow the events already; close some.")
     return EventStream(after if last_event_id is None else last_event_id)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from nimble_stop.local.admin.access import Access
     from nimble_stop.local.control import Control
+    from nimble_stop.local.storage.store import Store
 
 __all__ = ["Action", "Context", "Parameter", "Route", "find_route"]
 
@@ -31,13 +32,25 @@ __all__ = ["Action", "Context", "Parameter", "Route", "find_route"]
 _HEADERS: Final = MappingProxyType({"last_event_id": "Last-Event-ID"})
 
 
-@attrs.frozen
+@attrs.define
 class Context:
-    """The endpoint, as actions see it; `started` is a time of `time.monotonic`."""
+    """The endpoint that serves, as actions see it.
+
+    Args:
+        control: What can be done to it.
+        store: Its open store.
+        access: Who may use the admin API.
+        started: When it began to serve, by `time.monotonic`.
+        readers: How many streams of events are open.
+        is_closed: Whether it is about to end, so that they end too.
+    """
 
     control: Control
+    store: Store
     access: Access
     started: float = attrs.field(factory=time.monotonic)
+    readers: int = 0
+    is_closed: bool = False
 
 
 Action: TypeAlias = "Callable[..., object]"

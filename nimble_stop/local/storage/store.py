@@ -82,6 +82,15 @@ class Store:
                 tables.take_changes()
                 raise
 
+    def use(self, work: Callable[[Tables], _Result]) -> _Result:
+        """Do something in one transaction, and wait on this thread while others use the store."""
+
+        def attempt() -> _Result:
+            with self.transaction() as tables:
+                return work(tables)
+
+        return wait_while_busy(attempt)
+
 
 class Sessions(Mapping[tuple[str, str], StreamingSession]):
     """All sessions of the endpoint, each under ``studio_id, session_id``, as they are now."""

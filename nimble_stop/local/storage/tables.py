@@ -201,10 +201,11 @@ class Tables:
         return [tuple(row) for row in rows]
 
     def sessions(self) -> Iterator[StoredSession]:
-        """Read all sessions, deleted ones too, in the order of creation.
+        """Read all sessions as they are now, deleted ones too, in the order of creation.
 
         Each is read when it is taken: that takes longer than this call, and needs no store.
         """
+        self.complete_due()
         return map(_read, self._database.execute(f"{_SELECT} ORDER BY sequence").fetchall())
 
     def count(self) -> int:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from nimble_stop.local.control import Control
+    from nimble_stop.local.storage.store import Store
 
 __all__ = ["Admin"]
 
@@ -55,20 +56,18 @@ _HEADERS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 class Admin:
-    """Answers the requests to the admin API of the endpoint that listens on a port."""
+    """Answers the requests to the admin API of an endpoint with an open store, on a port."""
 
-    def __init__(self, control: Control, port: int) -> None:
+    def __init__(self, control: Control, store: Store, port: int) -> None:
         options = control.options
         hosts = (options.host, *options.admin_hosts)
-        self._context = Context(control, Access(port, options.admin_token, hosts))
-        self._is_closed = False
+        self._context = Context(control, store, Access(port, options.admin_token, hosts))
         # Its own, so that nothing that waits for the store keeps the end of the server waiting.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="nimble-stop-admin")
 
     def close(self) -> None:
         """End the streams of events, and begin nothing more; called before the store is closed."""
-        self._is_closed = True
-        self._context.control.events.disconnect()
+        self._context.is_closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def __call__(self, request: web.BaseRequest, raw_target: bytes) -> web.StreamResponse:
@@ -84,8 +83,7 @@ class Admin:
         headers = {**_HEADERS, "x-amzn-RequestId": str(uuid.uuid4())}
         if isinstance(reply, EventStream):
             if request.method != "HEAD":
-                hub = self._context.control.events
-                return await stream_events(request, transport, hub, reply.after, headers)
+                return await stream_events(request, transport, self._context, reply.after, headers)
             reply = Content(headers={"Content-Type": EVENT_STREAM})
         return respond(request, reply.status, reply.content, {**headers, **reply.headers})
 
@@ -103,7 +101,7 @@ class Admin:
         except ConnectionError:
             raise
         except Exception:
-            if self._is_closed:
+            if self._context.is_closed:
                 # What it needed is gone, and soon the connection would be.
                 transport.abort()
                 raise ConnectionResetError from None

@@ -1,8 +1,8 @@
 """The endpoint's events as server-sent events.
 
 This module owns the rule that a reader costs nothing but its socket's buffer. All readers share the
-hub's buffer. One that falls behind it is sent a ``resync`` event, and one that takes nothing at all
-for a while is disconnected. Nobody who publishes ever waits for a reader.
+hub's buffer, and each polls it. One that falls behind it is sent a ``resync`` event, and one that
+takes nothing at all for a while is disconnected. Nobody who publishes ever waits for a reader.
 
 See https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
@@ -11,16 +11,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import time
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from nimble_stop.local.storage.busy import StoreBusyError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nimble_stop.local.events import Event, EventHub
+    from nimble_stop.local.admin.routing import Context
+    from nimble_stop.local.events import Event
+    from nimble_stop.local.storage.store import Store
 
 __all__ = ["EVENT_STREAM", "RESYNC", "stream_events"]
+
+_logger: Final = logging.getLogger("nimble_stop.local")
 
 EVENT_STREAM: Final = "text/event-stream"
 """The media type of a stream."""
@@ -32,10 +40,10 @@ RESYNC: Final = "resync"
 _HEARTBEAT_SECONDS: Final = 15.0
 # A reader that takes nothing for so long is gone, or stopped in a debugger.
 _STALL_SECONDS: Final = 30.0
-# Events that come close together are sent together: a write for each would slow the requests down.
-_GATHER_SECONDS: Final = 0.02
+# How often a reader polls; events that come close together are sent together.
+_POLL_SECONDS: Final = 0.05
 # How many events are written at once; what a slow reader keeps alive besides the shared buffer.
-_BATCH: Final = 100
+_BATCH: Final = 250
 # What a browser waits before it connects again.
 _RECONNECT_MILLISECONDS: Final = 1000
 
@@ -43,7 +51,7 @@ _RECONNECT_MILLISECONDS: Final = 1000
 async def stream_events(
     request: web.BaseRequest,
     transport: asyncio.Transport,
-    hub: EventHub,
+    context: Context,
     after: int | None,
     headers: Mapping[str, str],
 ) -> web.StreamResponse:
@@ -52,24 +60,44 @@ async def stream_events(
     Raises:
         ConnectionError: The reader is gone, or takes nothing.
     """
+    hub = context.control.events
     last_id = hub.last_id if after is None else after
-    with hub.reader() as reader:
-        response = web.StreamResponse(headers={**headers, "Content-Type": EVENT_STREAM})
+    response = web.StreamResponse(headers={**headers, "Content-Type": EVENT_STREAM})
+    context.readers += 1
+    try:
         await response.prepare(request)
         # The number lets a reader resume that is disconnected before the first event.
         await _write(transport, response, f"retry: {_RECONNECT_MILLISECONDS}\nid: {last_id}\n\n")
-        while True:
-            # First of all: what happens from here on wakes it.
-            reader.rest()
-            if not reader.is_connected:
-                return response
+        written = time.monotonic()
+        while not (context.is_closed or transport.is_closing()):
+            _complete_due(context.store)
             newest_id = hub.last_id
             events = hub.after(last_id, _BATCH)
-            if events == [] and await reader.wait(_HEARTBEAT_SECONDS):
-                continue
-            last_id = events[-1].id if events else newest_id
-            await _write(transport, response, _text(events, last_id))
-            await asyncio.sleep(_GATHER_SECONDS)
+            if events != [] or time.monotonic() >= written + _HEARTBEAT_SECONDS:
+                last_id = events[-1].id if events else newest_id
+                await _write(transport, response, _text(events, last_id))
+                written = time.monotonic()
+            await asyncio.sleep(_POLL_SECONDS)
+    finally:
+        context.readers -= 1
+    return response
+
+
+def _complete_due(store: Store) -> None:
+    """Complete the transitions that are due, and notice what other processes have changed.
+
+    Transitions need no timer: whoever reads a session completes them first. A page that only waits
+    for events reads none.
+    """
+    try:
+        with store.access() as tables:
+            tables.note_changes_of_others()
+            tables.complete_due()
+    except StoreBusyError:
+        # The next poll comes soon.
+        return
+    except Exception:
+        _logger.exception("transitions were not completed")
 
 
 def _text(events: list[Event] | None, last_id: int) -> str:

@@ -40,7 +40,6 @@ HEADERS: Final = 128
 IDLE_SECONDS: Final = 12.0
 """How long a connection may wait for a whole request head, from its start or the last answer."""
 
-_TICK_SECONDS: Final = 0.2
 _BACKLOG: Final = 512
 _MAX_PORT: Final = 65_535
 # Of each address that means "all": the one at which this machine reaches itself.
@@ -88,21 +87,14 @@ class ServerThread:
     Args:
         handler: Answers the requests.
         listener: The socket that connections come in by; closed when the thread ends.
-        tick: Called every `_TICK_SECONDS` in the thread.
         on_end: Called in the thread after everything else has ended.
     """
 
     def __init__(
-        self,
-        handler: Handler,
-        listener: socket.socket,
-        *,
-        tick: Callable[[], None],
-        on_end: Callable[[], None],
+        self, handler: Handler, listener: socket.socket, *, on_end: Callable[[], None]
     ) -> None:
         self._handler = handler
         self._listener = listener
-        self._tick = tick
         self._on_end = on_end
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
@@ -129,10 +121,7 @@ class ServerThread:
         runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
         await runner.setup()
         await web.SockSite(runner, self._listener, backlog=_BACKLOG).start()
-        while not self._stop.is_set():
-            self._tick()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), _TICK_SECONDS)
+        await self._stop.wait()
         # A connection that is being accepted while asyncio closes its server is lost unclosed. So
         # nothing more is accepted, and what has been gets its handler first. The event loop of
         # Windows has no readers.

@@ -45,7 +45,7 @@ def test_health_while_the_store_is_busy(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_health_of_a_broken_store(local: LocalNimble) -> None:
     """A store that cannot be used any more is no reason not to answer, nor not to close."""
-    local._store.close()
+    local._operations.store.close()
     assert ask(local, "GET", "/health").json["store"] == "failed"
 
 

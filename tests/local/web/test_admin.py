@@ -70,7 +70,8 @@ def test_head(local: LocalNimble) -> None:
     assert int(reply.headers["content-length"]) > 0
     events = send(local, "HEAD", "/_nimble-stop/events", body=None, headers={})
     assert (events.status, events.headers["content-type"]) == (200, "text/event-stream")
-    assert local.events.reader_count == 0
+    assert local._admin is not None
+    assert local._admin._context.readers == 0
 
 
 def hostile(local: LocalNimble, headers: Mapping[str, str], body: bytes = SESSION) -> Reply:
@@ -194,7 +195,7 @@ def test_a_connection_that_is_gone(local: LocalNimble) -> None:
     request = mock.create_autospec(web.BaseRequest, instance=True)
     request.transport = None
     with pytest.raises(ConnectionResetError):
-        asyncio.run(Admin(local, 80)(request, b"/_nimble-stop/health"))
+        asyncio.run(Admin(local, local._operations.store, 80)(request, b"/_nimble-stop/health"))
 
 
 def test_while_the_endpoint_is_being_closed(

@@ -4,11 +4,13 @@ import json
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import attrs
 import pytest
 
 from nimble_stop.local import Latency, LocalNimble
+from nimble_stop.local.storage.tables import Tables
 from nimble_stop.local.web import event_stream
 from tests.local.admin.support import ask
 from tests.local.support import connect, get, stop
@@ -105,6 +107,12 @@ def reading(
         yield reader
 
 
+def readers(local: LocalNimble) -> int:
+    """Count the open streams."""
+    assert local._admin is not None
+    return local._admin._context.readers
+
+
 def test_what_changes_and_what_comes_in(local: LocalNimble) -> None:
     """Whatever happens is sent as it happens, each event with the state that it led to."""
     with reading(local) as reader:
@@ -152,6 +160,25 @@ def test_a_transition_completes_while_nobody_asks() -> None:
                 (session,) = reader.event("sessions").data["sessions"]
                 states.append(session["state"])
             assert states == ["STOP_IN_PROGRESS", "STOPPED"]
+
+
+def test_completing_for_readers_never_fails(
+    local: LocalNimble, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A busy store is left for the next time, and whatever else goes wrong is logged."""
+    store = local._operations.store
+    stop(local, "studio-1", "session-1")
+    last_id = local.events.last_id
+    with store.access():
+        event_stream._complete_due(store)
+    assert not caplog.records
+    with mock.patch.object(Tables, "complete_due", side_effect=ArithmeticError):
+        event_stream._complete_due(store)
+    assert "ArithmeticError" in caplog.text
+    assert local.events.last_id == last_id
+    event_stream._complete_due(store)
+    assert local.sessions["studio-1", "session-1"].state == "STOPPED"
+    assert local.events.last_id == last_id + 1
 
 
 def test_another_endpoint_on_the_same_file(tmp_path: Path) -> None:
@@ -235,21 +262,21 @@ def test_a_reader_that_is_gone(local: LocalNimble, monkeypatch: pytest.MonkeyPat
     local.inject(Latency(0), session_id="x" * 20_000)
     with reading(local):
         deadline = time.monotonic() + 20
-        while local.events.reader_count and time.monotonic() < deadline:
+        while readers(local) and time.monotonic() < deadline:
             local.inject_rules([])
             time.sleep(0.001)
-    assert local.events.reader_count == 0
+    assert readers(local) == 0
 
 
 def test_a_reader_that_hangs_up(local: LocalNimble) -> None:
     """A connection that is closed is noticed, at the next event at the latest."""
     with reading(local):
-        assert local.events.reader_count == 1
+        assert readers(local) == 1
     deadline = time.monotonic() + 20
-    while local.events.reader_count and time.monotonic() < deadline:
+    while readers(local) and time.monotonic() < deadline:
         local.clear_faults()
         time.sleep(0.01)
-    assert local.events.reader_count == 0
+    assert readers(local) == 0
 
 
 def test_a_silent_stream_is_kept_alive(local: LocalNimble, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 
-from nimble_stop.local.api.answer import JSON, SERVER, Answer, Refusal, refused
+from nimble_stop.local.api.answer import SERVER, Refusal, refused
 from nimble_stop.local.api.exchange import Exchange, record
 from nimble_stop.local.api.inputs import check_accept, read_body, read_query, read_token
 from nimble_stop.local.api.request_target import parse_target, route, unknown_operation
@@ -27,6 +27,7 @@ from nimble_stop.local.studio.session_operations import Call
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from nimble_stop.local.api.answer import Answer
     from nimble_stop.local.api.request_target import Route
     from nimble_stop.local.endpoint_options import EndpointOptions
     from nimble_stop.local.faults.rules import FaultRules
@@ -113,9 +114,7 @@ class Service:
         if exchange.route is None:
             raise unknown_operation(exchange.method, exchange.target)
         call = self._read_call(exchange, exchange.route, exchange.caller)
-        result = await retry_while_busy(lambda: self._operations.perform(call))
-        headers = {"Content-Type": JSON}
-        return Answer(status=200, body=result.body, headers=headers, applied=result.applied)
+        return await retry_while_busy(lambda: self._operations.perform(call))
 
     def _read_call(self, exchange: Exchange, route: Route, caller: str) -> Call:
         check_accept(exchange.headers)
@@ -143,12 +142,7 @@ class Service:
 
     def _take(self, exchange: Exchange, point: type[_Fault]) -> _Fault | None:
         """Return the fault that happens at this point of this request, if any."""
-        route = exchange.route
-        fault = (
-            self._faults.take(point, None, None, None)
-            if route is None
-            else self._faults.take(point, route.operation, route.studio_id, route.session_id)
-        )
+        fault = self._faults.take(point, exchange.route)
         if fault is not None:
             exchange.faults.append(type(fault).__name__)
         return fault

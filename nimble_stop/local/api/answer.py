@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar, Final, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import ClassVar, Final, TypeAlias
 
 import attrs
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 JSON: Final = "application/json"
 SERVER: Final = "nimble-stop"
@@ -95,20 +93,8 @@ class Refusal(Exception):  # noqa: N818  # it is an answer, and no error of this
     """For the journal only: what `explain_signature` says of a signature that was refused."""
 
 
-class Wire(Protocol):
-    """The connection that an answer is sent on."""
-
-    async def send_head(self) -> None:
-        """Send the status and the headers, which announce the whole body."""
-
-    async def send(self, data: bytes) -> None:
-        """Send a part of the body."""
-
-    def close(self) -> None:
-        """Close the connection once everything is sent."""
-
-    def reset(self) -> None:
-        """Reset the connection; nothing more is sent."""
+Send: TypeAlias = Callable[[bytes], Awaitable[None]]
+"""Sends a part of an answer's body, and before the first part the head."""
 
 
 class Delivery(ABC):
@@ -118,8 +104,12 @@ class Delivery(ABC):
     """Whether the client gets to see the answer's status."""
 
     @abstractmethod
-    async def deliver(self, wire: Wire, body: bytes) -> None:
-        """Send an answer with this body."""
+    async def deliver(self, body: bytes, send: Send) -> None:
+        """Send an answer with this body; of one that is not sent whole the connection is closed.
+
+        Raises:
+            ConnectionResetError: The connection is to be reset.
+        """
 
 
 @attrs.frozen(kw_only=True)

@@ -8,7 +8,7 @@ a dot segment, however it is spelled) is refused, so that what was signed is wha
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 import attrs
@@ -45,8 +45,7 @@ class Target:
     segments: tuple[str, ...]
 
 
-@attrs.frozen
-class Route:
+class Route(NamedTuple):
     """What a request asks for: an operation, the studio, and the session if the path names one."""
 
     operation: str

@@ -37,7 +37,7 @@ from nimble_stop.local.faults.rules import (
 )
 
 if TYPE_CHECKING:
-    from nimble_stop.local.api.answer import Wire
+    from nimble_stop.local.api.answer import Send
     from nimble_stop.local.faults.checks import Check
 
 __all__ = [
@@ -162,10 +162,10 @@ class ResetAfterChange(DeliveryFault):
 
     sends_status: ClassVar[bool] = False
 
-    async def deliver(self, wire: Wire, body: bytes) -> None:
+    async def deliver(self, body: bytes, send: Send) -> None:
         """Reset the connection."""
-        del body
-        wire.reset()
+        del body, send
+        raise ConnectionResetError
 
 
 @attrs.frozen
@@ -187,12 +187,10 @@ class TruncatedBody(DeliveryFault):
 
     keep_bytes: int | None = attrs.field(default=None, validator=_count)
 
-    async def deliver(self, wire: Wire, body: bytes) -> None:
+    async def deliver(self, body: bytes, send: Send) -> None:
         """Send the beginning of the body."""
         keep = len(body) // 2 if self.keep_bytes is None else min(self.keep_bytes, len(body) - 1)
-        await wire.send_head()
-        await wire.send(body[: max(keep, 0)])
-        wire.close()
+        await send(body[:keep])
 
 
 @attrs.frozen
@@ -207,12 +205,12 @@ class TrickledBody(DeliveryFault):
     seconds_between: float = attrs.field(default=0.1, validator=number(0))
     piece_bytes: int = attrs.field(default=1, validator=whole_number(1))
 
-    async def deliver(self, wire: Wire, body: bytes) -> None:
+    async def deliver(self, body: bytes, send: Send) -> None:
         """Send the body piece by piece; the head does not wait for the first one."""
-        await wire.send_head()
+        await send(b"")
         for start in range(0, len(body), self.piece_bytes):
             await asyncio.sleep(self.seconds_between)
-            await wire.send(body[start : start + self.piece_bytes])
+            await send(body[start : start + self.piece_bytes])
 
 
 @attrs.frozen

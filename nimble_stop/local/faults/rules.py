@@ -35,10 +35,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from nimble_stop.local.api.answer import Answer
+    from nimble_stop.local.api.request_target import Route
 
 # A thousand years: a date, of HTTP as of a signature, has a year of four digits.
 FARTHEST_SECONDS: Final = 1000 * 365 * 86_400
 
+_NOWHERE: Final = (None, None, None)
 _ids: Final = count(1)
 _kinds: Final[dict[str, type[Fault]]] = {}
 
@@ -227,19 +229,13 @@ class FaultRules:
         with self._lock:
             self._rules = ()
 
-    def take(
-        self,
-        point: type[_Fault],
-        operation: str | None,
-        studio_id: str | None,
-        session_id: str | None,
-    ) -> _Fault | None:
+    def take(self, point: type[_Fault], route: Route | None) -> _Fault | None:
         """Return the fault that happens to a request at a point of its course, or None."""
         if not self._rules:
             return None
         with self._lock:
             for rule in self._rules:
-                fault, fits = rule.fault, rule.fits(operation, studio_id, session_id)
+                fault, fits = rule.fault, rule.fits(*(route or _NOWHERE))
                 if isinstance(fault, point) and fits and rule.fires():
                     return fault  # pyright: ignore[reportReturnType] - isinstance has checked it
         return None

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from nimble_stop.local.api.answer import Refusal
+from nimble_stop.local.api.answer import JSON, Answer, Refusal
 from nimble_stop.local.api.operation_table import OPERATIONS
 from nimble_stop.local.studio.lifecycle import (
     TRANSITIONS,
@@ -63,14 +63,6 @@ class Call:
     fails: Callable[[], ChangeFault | None] = lambda: None
 
 
-@attrs.frozen
-class Result:
-    """What an operation answers, and whether this call changed something."""
-
-    body: bytes
-    applied: bool
-
-
 @attrs.frozen(kw_only=True)
 class Operations:
     """The operations, on one store.
@@ -82,31 +74,31 @@ class Operations:
     transition_seconds: float | None
     region_name: str
 
-    def perform(self, call: Call) -> Result:
+    def perform(self, call: Call) -> Answer:
         """Carry out a call; when it is refused, or the store is busy, nothing was changed."""
         if call.operation in TRANSITIONS:
             with self.store.transaction() as tables:
                 return self._once(tables, call)
         with self.store.access() as tables:
             if call.session_id is None:
-                return Result(self._list(tables, call), applied=False)
-            return Result(_session_body(self._find(tables, call)), applied=False)
+                return _answer(self._list(tables, call))
+            return _answer(_session_body(self._find(tables, call)))
 
     def circumstances(self, now: float, caller: str) -> Circumstances:
         """Return what a session is made with that a caller creates now."""
         due = None if self.transition_seconds is None else now + self.transition_seconds
         return Circumstances(region_name=self.region_name, now=now, due=due, caller=caller)
 
-    def _once(self, tables: Tables, call: Call) -> Result:
+    def _once(self, tables: Tables, call: Call) -> Answer:
         """Make a change unless its token says that it was made already."""
         if call.client_token is None:
-            return Result(self._change(tables, call), applied=True)
+            return _answer(self._change(tables, call), applied=True)
         digest = _digest(call)
         remembered = tables.recall(call.caller, call.operation, call.client_token)
         if remembered is None:
             body = self._change(tables, call)
             tables.remember(call.caller, call.operation, call.client_token, digest, body)
-            return Result(body, applied=True)
+            return _answer(body, applied=True)
         first_digest, body = remembered
         if first_digest != digest:
             raise Refusal(
@@ -114,7 +106,7 @@ class Operations:
                 "The client token was used before, with other parameters.",
                 {"clientToken": call.client_token},
             )
-        return Result(body, applied=False)
+        return _answer(body)
 
     def _change(self, tables: Tables, call: Call) -> bytes:
         circumstances = self.circumstances(tables.now, call.caller)
@@ -164,6 +156,10 @@ class Operations:
         if len(found) > len(sessions):
             answer["nextToken"] = _page_token(tables, call, sessions[-1].sequence)
         return json.dumps(answer).encode()
+
+
+def _answer(body: bytes, *, applied: bool = False) -> Answer:
+    return Answer(status=200, body=body, headers={"Content-Type": JSON}, applied=applied)
 
 
 def _page_token(tables: Tables, call: Call, sequence: int) -> str:

@@ -137,34 +137,28 @@ async def _deliver(request: web.BaseRequest, answer: Answer) -> web.StreamRespon
     """Send an answer, whole or in the way that its fault wants it; aiohttp completes it."""
     if answer.delivery is None:
         return respond(request, answer.status, answer.body, answer.headers)
-    wire = _HttpWire(request, answer)
-    await answer.delivery.deliver(wire, answer.body)
-    return wire.response
+    response = web.StreamResponse(status=answer.status, headers=answer.headers)
+    response.content_length = left = len(answer.body)
 
-
-class _HttpWire:
-    """The connection of a request, for a fault that sends the answer itself."""
-
-    def __init__(self, request: web.BaseRequest, answer: Answer) -> None:
-        self.response = web.StreamResponse(status=answer.status, headers=answer.headers)
-        self.response.content_length = len(answer.body)
-        self._request = request
-
-    async def send_head(self) -> None:
-        await self.response.prepare(self._request)
+    async def send(data: bytes) -> None:
+        nonlocal left
+        await response.prepare(request)
         # aiohttp holds the head back until there is a body, or an empty piece of one.
-        await self.response.write(b"")
+        await response.write(data)
+        left -= len(data)
 
-    async def send(self, data: bytes) -> None:
-        await self.response.write(data)
+    try:
+        await answer.delivery.deliver(answer.body, send)
+    except ConnectionResetError:
+        _reset(request.transport)
+    else:
+        if left and request.transport is not None:
+            request.transport.close()
+    return response
 
-    def close(self) -> None:
-        if self._request.transport is not None:
-            self._request.transport.close()
 
-    def reset(self) -> None:
-        transport = self._request.transport
-        if transport is not None:
-            connection: socket.socket = transport.get_extra_info("socket")
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            transport.abort()
+def _reset(transport: asyncio.Transport | None) -> None:
+    if transport is not None and not transport.is_closing():
+        connection: socket.socket = transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        transport.abort()

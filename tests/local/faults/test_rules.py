@@ -6,6 +6,7 @@ import attrs
 import pytest
 
 from nimble_stop.local import FaultRule, Latency, ServiceFailure, StopFails
+from nimble_stop.local.api.request_target import Route
 from nimble_stop.local.faults import rules as rules_module
 from nimble_stop.local.faults.rules import (
     AnswerFault,
@@ -24,7 +25,7 @@ STOP = "StopStreamingSession"
 
 def take(rules: FaultRules, session_id: str = "x", operation: str = STOP) -> Fault | None:
     """Let a request come to the point where it is answered."""
-    return rules.take(AnswerFault, operation, "s", session_id)
+    return rules.take(AnswerFault, Route(operation, "s", session_id))
 
 
 def test_nothing_goes_wrong_without_rules() -> None:
@@ -86,7 +87,7 @@ def test_faults_at_different_points_do_not_meet() -> None:
     rules = FaultRules()
     rules.add([FaultRule(Latency(1), times=1)])
     assert take(rules) is None
-    assert rules.take(ArrivalFault, STOP, "s", "x") == Latency(1)
+    assert rules.take(ArrivalFault, Route(STOP, "s", "x")) == Latency(1)
 
 
 def test_a_stops_failure_happens_to_stops() -> None:

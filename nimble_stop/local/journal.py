@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, overload
 
 from nimble_stop.local.api.exchange import RequestRecord
 from nimble_stop.local.api.operation_table import OPERATIONS
-from nimble_stop.local.faults.checks import quote, suggestion
+from nimble_stop.local.faults.checks import check_name, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -60,16 +60,13 @@ class Journal(Sequence[RequestRecord]):
         self._records: deque[RequestRecord] = deque(maxlen=size)
         self._lock = threading.Lock()
         self._dropped = 0
-        self._numbers = count(1)
+        # Of the records to come.
+        self.numbers = count(1)
 
     @property
     def dropped(self) -> int:
         """How many records had to go because there were too many."""
         return self._dropped
-
-    def next_number(self) -> int:
-        """Return the number for the next record; each is larger than all before it."""
-        return next(self._numbers)
 
     def add(self, record: RequestRecord) -> None:
         """Keep a record, in the place of the oldest if need be."""
@@ -123,11 +120,8 @@ class Journal(Sequence[RequestRecord]):
             ValueError: There is no such operation.
         """
         __tracebackhide__ = True
-        if operation is not None and operation not in OPERATIONS:
-            raise ValueError(
-                f"operation must be one of {', '.join(OPERATIONS)}, not {quote(operation)}"
-                f"{suggestion(operation, OPERATIONS)}"
-            )
+        if operation is not None:
+            check_name("operation", operation, OPERATIONS)
         wanted = {
             "operation": operation,
             "studio_id": studio_id,

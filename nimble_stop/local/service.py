@@ -40,6 +40,7 @@ _logger: Final = logging.getLogger("nimble_stop.local")
 _Fault = TypeVar("_Fault", bound=rules.Fault)
 
 
+@attrs.frozen
 class Service:
     """The endpoint without its socket.
 
@@ -50,18 +51,10 @@ class Service:
         journal: Where the requests are recorded.
     """
 
-    def __init__(
-        self,
-        options: EndpointOptions,
-        operations: Operations,
-        faults: FaultRules,
-        journal: Journal,
-    ) -> None:
-        self._options = options
-        self._keys = {key.access_key_id: key for key in options.keys}
-        self._operations = operations
-        self._faults = faults
-        self._journal = journal
+    _options: EndpointOptions
+    _operations: Operations
+    _faults: FaultRules
+    _journal: Journal
 
     def open(
         self, method: str, raw_target: bytes, raw_headers: Iterable[tuple[bytes, bytes]]
@@ -94,7 +87,7 @@ class Service:
             _logger.exception("%s failed", exchange.request_id)
             answer = refused(Refusal("InternalServerErrorException", "The endpoint failed."))
         answer = self._finish(exchange, answer, now)
-        number = self._journal.next_number()
+        number = next(self._journal.numbers)
         self._journal.add(record(exchange, answer, number=number, now=now))
         return answer
 
@@ -103,7 +96,7 @@ class Service:
             raise exchange.refusal
         exchange.caller = verify(
             exchange,
-            keys=self._keys,
+            keys={key.access_key_id: key for key in self._options.keys},
             region_name=self._options.region_name,
             now=now,
             max_skew_seconds=self._options.max_skew_seconds,

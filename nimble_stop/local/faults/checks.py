@@ -109,6 +109,7 @@ def one_of(known: Iterable[str]) -> Check:
 
 def check_name(name: str, value: object, known: Collection[str]) -> str:
     """Check that a value is one of the known strings, and return it."""
+    __tracebackhide__ = True
     message = f"{name} must be one of {', '.join(known)}, not {quote(value)}"
     if not isinstance(value, str):
         raise TypeError(message)

@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from nimble_stop.local.studio.session_operations import Operations
     from nimble_stop.models import StreamingSession
 
-__all__ = ["Control", "not_running"]
-
 _Result = TypeVar("_Result")
 
 

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
     from nimble_stop.local.storage.tables import Tables
 
-__all__ = ["LocalNimble"]
-
 
 class LocalNimble(Control):
     """A Nimble Studio of your own: a real HTTP server with sessions in a store.

@@ -45,8 +45,6 @@ if TYPE_CHECKING:
     from nimble_stop.local.faults.rules import Fault, FaultRule
     from nimble_stop.local.storage.clock import Clock
 
-__all__ = ["DEFAULT_KEY", "DEFAULT_REGION_NAME", "EndpointOptions", "with_arguments_of"]
-
 _Arguments = ParamSpec("_Arguments")
 _Made = TypeVar("_Made")
 _Result = TypeVar("_Result")

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from nimble_stop.local.api.signature import AccessKey
 
-__all__ = ["Environment", "EnvironmentFormat", "endpoint_environment"]
-
 # A session token is sent along with any key; a past expiration makes botocore ask for newer keys.
 _STALE_CREDENTIALS: Final = (
     "AWS_SESSION_TOKEN",

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from nimble_stop.local.faults.rules import FaultRule
     from nimble_stop.local.storage.tables import Change
 
-__all__ = ["Event", "EventHub", "EventKind"]
-
 # A page that was away for a minute of heavy testing finds everything; some megabytes at most.
 _CAPACITY: Final = 2_000
 

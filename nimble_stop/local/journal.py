@@ -21,8 +21,6 @@ from nimble_stop.local.faults.checks import check_name, suggestion
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["JOURNAL_SIZE", "Journal"]
-
 _logger: Final = logging.getLogger("nimble_stop.local")
 _SHOWN_IN_A_FAILURE: Final = 20
 _STOP: Final = "StopStreamingSession"

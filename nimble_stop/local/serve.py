@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from nimble_stop.local.endpoint import LocalNimble
 
-__all__ = ["LineWriter", "serve"]
-
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 # Some megabytes of lines, or some seconds of all that the endpoint can answer.
 _WAITING_LINES: Final = 10_000

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from nimble_stop.local.journal import Journal
     from nimble_stop.local.studio.session_operations import Operations
 
-__all__ = ["Service"]
-
 _logger: Final = logging.getLogger("nimble_stop.local")
 _Fault = TypeVar("_Fault", bound=rules.Fault)
 

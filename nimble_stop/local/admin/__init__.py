@@ -8,7 +8,5 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["PREFIX"]
-
 PREFIX: Final = "/_nimble-stop"
 """What stands before the path of each route."""

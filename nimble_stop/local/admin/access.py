@@ -23,8 +23,6 @@ from nimble_stop.local.admin.replies import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["Access"]
-
 # RFC 9110, 7.2: a name or an address, and perhaps a port.
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/@\s]+)(?::\d*)?")
 # What a browser says of a request that no other site has caused.

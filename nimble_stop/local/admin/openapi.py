@@ -32,10 +32,8 @@ from nimble_stop.models import StreamingSession, StreamingSessionState
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from nimble_stop.local.admin.routing import Route
+    from nimble_stop.local.admin.routing import Parameter, Route
     from nimble_stop.local.admin.schemas import Schema
-
-__all__ = ["openapi_document"]
 
 _ERRORS: Final[Mapping[int, str]] = MappingProxyType(
     {
@@ -101,8 +99,7 @@ def _operation(route: Route) -> dict[str, object]:
         "summary": plain_text(summary).removesuffix("."),
         **({"description": description} if description else {}),
     }
-    parameters = [*_parameters(route, "query"), *_parameters(route, "header")]
-    if parameters:
+    if parameters := _parameters(route, "query", "header"):
         operation["parameters"] = parameters
     if route.body is not None:
         content = {"application/json": {"schema": route.body}}
@@ -113,20 +110,8 @@ def _operation(route: Route) -> dict[str, object]:
     return operation
 
 
-def _parameters(route: Route, place: str) -> list[Schema]:
-    return [
-        described(
-            {
-                "name": parameter.name,
-                "in": place,
-                "required": place == "path",
-                "schema": parameter.schema,
-            },
-            parameter.description,
-        )
-        for parameter in route.parameters
-        if parameter.place == place
-    ]
+def _parameters(route: Route, *places: str) -> list[Parameter]:
+    return [parameter for parameter in route.parameters.values() if parameter["in"] in places]
 
 
 def _responses(route: Route) -> Iterator[tuple[str, dict[str, object]]]:

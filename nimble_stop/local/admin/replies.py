@@ -16,8 +16,6 @@ from nimble_stop.models import member_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["INPUT_ERRORS", "Content", "EventStream", "Problem", "json_content", "wrong_input"]
-
 INPUT_ERRORS: Final = (ConfigurationError, TypeError, ValueError, OverflowError)
 """What the endpoint's methods raise for values that are not allowed."""
 

@@ -17,8 +17,7 @@ from nimble_stop._version import __version__
 from nimble_stop.local.admin import state_routes
 from nimble_stop.local.admin.openapi import openapi_document
 from nimble_stop.local.admin.replies import Content, EventStream, Problem
-from nimble_stop.local.admin.request_arguments import check_members
-from nimble_stop.local.admin.routing import Context, Route
+from nimble_stop.local.admin.routing import Context, Route, check_members
 from nimble_stop.local.admin.schemas import (
     COUNT_OR_ZERO,
     Count,
@@ -29,8 +28,6 @@ from nimble_stop.local.admin.schemas import (
     reference,
 )
 from nimble_stop.local.storage.busy import StoreBusyError
-
-__all__ = ["ROUTES"]
 
 _READERS: Final = 100
 _FOLDER: Final = files("nimble_stop.local.web") / "page"

@@ -17,24 +17,6 @@ import attrs
 
 from nimble_stop.models import VolumeConfiguration, member_name
 
-__all__ = [
-    "COUNT",
-    "COUNT_OR_ZERO",
-    "Count",
-    "CountOrZero",
-    "Schema",
-    "argument_descriptions",
-    "array",
-    "described",
-    "fields_schema",
-    "nullable",
-    "object_schema",
-    "one_or_list",
-    "plain_text",
-    "reference",
-    "type_schema",
-]
-
 Schema: TypeAlias = Mapping[str, object]
 """A JSON Schema, as OpenAPI 3.1 has it."""
 

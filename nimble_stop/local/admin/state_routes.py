@@ -14,8 +14,7 @@ from nimble_stop.local.admin.replies import (
     json_content,
     wrong_input,
 )
-from nimble_stop.local.admin.request_arguments import check_members, read_objects
-from nimble_stop.local.admin.routing import Context, Route
+from nimble_stop.local.admin.routing import Context, Route, check_members, read_objects
 from nimble_stop.local.admin.schemas import (
     COUNT_OR_ZERO,
     Count,
@@ -29,8 +28,6 @@ from nimble_stop.local.admin.schemas import (
 from nimble_stop.local.faults.fault_file import describe_rule, read_rule
 from nimble_stop.local.studio.document import SessionExistsError
 from nimble_stop.models import StreamingSession
-
-__all__ = ["ROUTES"]
 
 _MEMBERS: Final = ("studioId", *fields_schema(StreamingSession, with_null=False), "transition")
 

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Final
 from nimble_stop.local.admin import PREFIX
 from nimble_stop.local.admin.access import Access
 from nimble_stop.local.admin.replies import Content, EventStream, Problem, json_content
-from nimble_stop.local.admin.request_arguments import read_arguments
 from nimble_stop.local.admin.routes import ROUTES
-from nimble_stop.local.admin.routing import Context, find_route
+from nimble_stop.local.admin.routing import Context, find_route, read_arguments
 from nimble_stop.local.api.answer import SERVER, Refusal
 from nimble_stop.local.api.request_target import parse_target
 from nimble_stop.local.storage.busy import StoreBusyError
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
     from nimble_stop.local.control import Control
     from nimble_stop.local.storage.store import Store
-
-__all__ = ["Admin"]
 
 _logger: Final = logging.getLogger("nimble_stop.local")
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from nimble_stop.local.events import Event
     from nimble_stop.local.storage.store import Store
 
-__all__ = ["EVENT_STREAM", "RESYNC", "stream_events"]
-
 _logger: Final = logging.getLogger("nimble_stop.local")
 
 EVENT_STREAM: Final = "text/event-stream"

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from nimble_stop.local.api.answer import Answer
     from nimble_stop.local.service import Service
 
-__all__ = ["BODY_BYTES", "BODY_SECONDS", "Handler", "read_body", "respond"]
-
 BODY_BYTES: Final = 1024 * 1024
 """How large a body may be, in bytes, unless the reader allows more."""
 

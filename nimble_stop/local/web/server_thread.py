@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from nimble_stop.local.web.handler import Handler
 
-__all__ = ["ServerThread", "listen", "url_of"]
-
 LINE_BYTES: Final = 64 * 1024
 """How long a request's target may be: two ids of 1,500 characters, each encoded in 12 bytes."""
 

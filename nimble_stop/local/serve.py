@@ -11,11 +11,11 @@ import queue
 import signal
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     from nimble_stop.local.endpoint import LocalNimble
 
@@ -45,28 +45,16 @@ def serve(local: LocalNimble, *, on_ready: Callable[[LocalNimble], None]) -> int
         ConfigurationError: The store, the seed or the address cannot be used.
         TypeError, ValueError: A value of the seed is not allowed.
     """
-    with _signals() as received:
-        try:
-            on_ready(local.bind())
-            local.start()
-            return received.get()
-        finally:
-            local.close()
-
-
-@contextmanager
-def _signals() -> Generator[queue.SimpleQueue[int]]:
-    """Collect the signals that end the process, instead of dying of them."""
     # Its put() is the one that may be called in a signal handler.
     received: queue.SimpleQueue[int] = queue.SimpleQueue()
-    previous = {
-        number: signal.signal(number, lambda number, _: received.put(number)) for number in _SIGNALS
-    }
-    try:
-        yield received
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    with ExitStack() as undo:
+        for number in _SIGNALS:
+            previous = signal.signal(number, lambda number, _: received.put(number))
+            undo.callback(signal.signal, number, previous)
+        undo.callback(local.close)
+        on_ready(local.bind())
+        local.start()
+        return received.get()
 
 
 class LineWriter:

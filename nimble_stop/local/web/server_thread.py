@@ -177,7 +177,6 @@ def _answer_malformed(request: web.BaseRequest) -> None:
         "x-amzn-RequestId": str(uuid.uuid4()),
     }
     if request.transport is not None:
-        lines = [f"HTTP/1.1 {answer.status} Bad Request"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
+        lines = [f"HTTP/1.1 {answer.status} Bad Request", *map(": ".join, headers.items())]
         request.transport.write("\r\n".join([*lines, "", ""]).encode() + answer.body)
         request.transport.close()

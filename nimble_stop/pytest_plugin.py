@@ -130,7 +130,7 @@ def _prepare(local: LocalNimble, marked: dict[str, Any], monkeypatch: pytest.Mon
     import attrs
 
     from nimble_stop import RetryPolicy, reset_default_client
-    from nimble_stop.local import FaultRule
+    from nimble_stop.local.faults.fault_file import read_faults
 
     reset_default_client()
     if not marked["real_sleep"]:
@@ -139,9 +139,8 @@ def _prepare(local: LocalNimble, marked: dict[str, Any], monkeypatch: pytest.Mon
     try:
         for session in marked["sessions"]:
             local.add_session(**session)
-        rules = (f if isinstance(f, FaultRule) else FaultRule(f) for f in marked["faults"])
         # A rule counts, and tests may share a marker.
-        local.inject_rules([attrs.evolve(rule) for rule in rules])
+        local.inject_rules([attrs.evolve(rule) for rule in read_faults(marked["faults"])])
     except (TypeError, ValueError) as error:
         _fail(f"cannot be used: {error}.")
 

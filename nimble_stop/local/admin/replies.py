@@ -5,31 +5,22 @@ from __future__ import annotations
 import json
 import re
 from http import HTTPStatus
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, cast
 
 import attrs
 
 from nimble_stop.exceptions import ConfigurationError
+from nimble_stop.local.api.answer import JSON, Answer
 from nimble_stop.models import member_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 INPUT_ERRORS: Final = (ConfigurationError, TypeError, ValueError, OverflowError)
 """What the endpoint's methods raise for values that are not allowed."""
 
 # The names of arguments stand alone, and a user's own text in quotes.
 _ARGUMENT: Final = re.compile(r"(?<!\S)[a-z]+(?:_[a-z0-9]+)+\b")
-
-
-@attrs.frozen(kw_only=True)
-class Content:
-    """A whole answer, with the headers that are its own."""
-
-    content: bytes = attrs.field(default=b"", repr=False)
-    status: int = HTTPStatus.OK
-    headers: Mapping[str, str] = MappingProxyType({})
 
 
 @attrs.frozen
@@ -39,15 +30,12 @@ class EventStream:
     after: int | None
 
 
-def json_content(
+def json_answer(
     document: object, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
-) -> Content:
+) -> Answer:
     """Answer with a JSON document, which ends a line for those who read it on a terminal."""
-    return Content(
-        content=f"{_written(document)}\n".encode(),
-        status=status,
-        headers={"Content-Type": "application/json", **(headers or {})},
-    )
+    body = f"{_written(document)}\n".encode()
+    return Answer(status=status, body=body, headers={"Content-Type": JSON, **(headers or {})})
 
 
 def _written(document: object) -> str:
@@ -61,31 +49,25 @@ def _written(document: object) -> str:
     return json.dumps(document)
 
 
+@attrs.define(eq=False)
 class Problem(Exception):  # noqa: N818  # an answer, not a failure of the endpoint
     """A request to the admin API is refused, and nothing was changed.
 
-    The message says what is wrong and what is allowed; details are further members of the JSON
-    object that is answered.
+    Args:
+        message: What is wrong and what is allowed.
+        routes: Where there is no such route, those that were probably meant.
     """
 
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        **details: object,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.headers: dict[str, str] = dict(headers or {})
-        self.details = details
+    status: int
+    message: str
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], kw_only=True)
+    routes: Sequence[str] = attrs.field(default=(), kw_only=True)
 
     @property
-    def content(self) -> Content:
+    def answer(self) -> Answer:
         """The answer."""
-        return json_content({"message": self.message, **self.details}, self.status, self.headers)
+        details = {"routes": self.routes} if self.routes else {}
+        return json_answer({"message": self.message, **details}, self.status, self.headers)
 
 
 def wrong_input(error: Exception, status: int = HTTPStatus.BAD_REQUEST) -> Problem:

@@ -16,7 +16,7 @@ from typing import Final
 from nimble_stop._version import __version__
 from nimble_stop.local.admin import state_routes
 from nimble_stop.local.admin.openapi import openapi_document
-from nimble_stop.local.admin.replies import Content, EventStream, Problem
+from nimble_stop.local.admin.replies import EventStream, Problem
 from nimble_stop.local.admin.routing import Context, Route, check_members
 from nimble_stop.local.admin.schemas import (
     COUNT_OR_ZERO,
@@ -27,6 +27,7 @@ from nimble_stop.local.admin.schemas import (
     object_schema,
     reference,
 )
+from nimble_stop.local.api.answer import Answer
 from nimble_stop.local.storage.busy import StoreBusyError
 
 _READERS: Final = 100
@@ -42,12 +43,12 @@ _MEDIA_TYPES: Final = MappingProxyType(
 )
 
 
-def get_page(context: Context) -> Content:
+def get_page(context: Context) -> Answer:
     """Read the live page."""
     return get_page_file(context, "index.html")
 
 
-def get_page_file(_: Context, name: str) -> Content:
+def get_page_file(_: Context, name: str) -> Answer:
     """Read a file of the live page."""
     # The name is compared with what is there and never joined to a path.
     entries = {
@@ -59,7 +60,7 @@ def get_page_file(_: Context, name: str) -> Content:
         names = ", ".join(sorted(entries))
         raise Problem(404, f"The page has no file {name!r}; it has {names}.")
     headers = {"Content-Type": _MEDIA_TYPES[PurePosixPath(name).suffix]}
-    return Content(content=entries[name].read_bytes(), headers=headers)
+    return Answer(status=200, body=entries[name].read_bytes(), headers=headers)
 
 
 def get_health(context: Context) -> dict[str, object]:
@@ -84,7 +85,7 @@ def get_health(context: Context) -> dict[str, object]:
     }
 
 
-def log_in(context: Context, body: object) -> Content:
+def log_in(context: Context, body: object) -> Answer:
     """Get the cookie that a browser uses in place of the admin token.
 
     For the live page: a browser cannot send the token with an `EventSource`, and an address with a
@@ -93,12 +94,12 @@ def log_in(context: Context, body: object) -> Content:
     token = check_members(body, ("token",)).get("token")
     if not isinstance(token, str):
         raise Problem(400, "token must be a string.")
-    return Content(status=204, headers=context.access.log_in(token))
+    return Answer(status=204, body=b"", headers=context.access.log_in(token))
 
 
-def log_out(context: Context) -> Content:
+def log_out(context: Context) -> Answer:
     """Take the cookie away."""
-    return Content(status=204, headers=context.access.log_out())
+    return Answer(status=204, body=b"", headers=context.access.log_out())
 
 
 def list_requests(

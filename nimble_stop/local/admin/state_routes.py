@@ -9,9 +9,8 @@ from urllib.parse import quote
 from nimble_stop.local.admin import PREFIX
 from nimble_stop.local.admin.replies import (
     INPUT_ERRORS,
-    Content,
     Problem,
-    json_content,
+    json_answer,
     wrong_input,
 )
 from nimble_stop.local.admin.routing import Context, Route, check_members, read_objects
@@ -25,6 +24,7 @@ from nimble_stop.local.admin.schemas import (
     one_or_list,
     reference,
 )
+from nimble_stop.local.api.answer import Answer  # noqa: TC001  # the annotations are read
 from nimble_stop.local.faults.fault_file import describe_rule, read_rule
 from nimble_stop.local.studio.document import SessionExistsError
 from nimble_stop.models import StreamingSession
@@ -50,7 +50,7 @@ def list_sessions(
     return {"sessions": sessions}
 
 
-def add_sessions(context: Context, body: object) -> dict[str, object] | Content:
+def add_sessions(context: Context, body: object) -> dict[str, object] | Answer:
     """Add one session, or a list of them.
 
     Of a list all are added or none. What is not given has a default.
@@ -70,7 +70,7 @@ def add_sessions(context: Context, body: object) -> dict[str, object] | Content:
     (session,) = added
     place = "/".join(quote(str(session[name]), safe="") for name in ("studioId", "sessionId"))
     location = {"Location": f"{PREFIX}/sessions/{place}"}
-    return json_content(session, HTTPStatus.CREATED, location)
+    return json_answer(session, HTTPStatus.CREATED, location)
 
 
 def complete_sessions(context: Context) -> dict[str, object]:

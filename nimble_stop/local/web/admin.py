@@ -13,12 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+import attrs
+
 from nimble_stop.local.admin import PREFIX
 from nimble_stop.local.admin.access import Access
-from nimble_stop.local.admin.replies import Content, EventStream, Problem, json_content
+from nimble_stop.local.admin.replies import EventStream, Problem, json_answer
 from nimble_stop.local.admin.routes import ROUTES
 from nimble_stop.local.admin.routing import Context, find_route, read_arguments
-from nimble_stop.local.api.answer import SERVER, Refusal
+from nimble_stop.local.api.answer import SERVER, Answer, Refusal
 from nimble_stop.local.api.request_target import parse_target
 from nimble_stop.local.storage.busy import StoreBusyError
 from nimble_stop.local.web.event_stream import EVENT_STREAM, stream_events
@@ -81,20 +83,20 @@ class Admin:
         if isinstance(reply, EventStream):
             if request.method != "HEAD":
                 return await stream_events(request, transport, self._context, reply.after, headers)
-            reply = Content(headers={"Content-Type": EVENT_STREAM})
-        return respond(request, reply.status, reply.content, {**headers, **reply.headers})
+            reply = Answer(status=200, body=b"", headers={"Content-Type": EVENT_STREAM})
+        return respond(request, attrs.evolve(reply, headers={**headers, **reply.headers}))
 
     async def _reply(
         self, request: web.BaseRequest, raw_target: bytes, transport: asyncio.Transport
-    ) -> Content | EventStream:
+    ) -> Answer | EventStream:
         try:
             return await self._act(request, raw_target, transport)
         except Problem as problem:
-            return problem.content
+            return problem.answer
         except Refusal as refusal:
-            return Problem(refusal.status, refusal.message).content
+            return Problem(refusal.status, refusal.message).answer
         except StoreBusyError as error:
-            return Problem(503, f"{error}; nothing was changed.").content
+            return Problem(503, f"{error}; nothing was changed.").answer
         except ConnectionError:
             raise
         except Exception:
@@ -103,11 +105,11 @@ class Admin:
                 transport.abort()
                 raise ConnectionResetError from None
             _logger.exception("a request to the admin API was not answered")
-            return Problem(500, "The endpoint failed; its log says why.").content
+            return Problem(500, "The endpoint failed; its log says why.").answer
 
     async def _act(
         self, request: web.BaseRequest, raw_target: bytes, transport: asyncio.Transport
-    ) -> Content | EventStream:
+    ) -> Answer | EventStream:
         context, headers = self._context, request.headers
         address: str = transport.get_extra_info("sockname")[0]
         context.access.check_site(headers, headers.getall("Host", []), address)
@@ -117,12 +119,14 @@ class Admin:
             context.access.check_token(headers)
         body = await read_body(request, route.max_body_bytes)
 
-        def act() -> Content | EventStream:
+        def act() -> Answer | EventStream:
             given = read_arguments(route, path, query=target.query, headers=headers, body=body)
             result = route.action(context, **given)
-            if isinstance(result, Content | EventStream):
+            if isinstance(result, Answer | EventStream):
                 return result
-            return Content(status=204) if result is None else json_content(result, route.status)
+            if result is None:
+                return Answer(status=204, body=b"")
+            return json_answer(result, route.status)
 
         if not route.may_wait:
             return act()

@@ -25,8 +25,6 @@ from nimble_stop.local.admin import PREFIX
 from nimble_stop.local.api.answer import Refusal, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from nimble_stop.local.api.answer import Answer
     from nimble_stop.local.service import Service
 
@@ -69,9 +67,9 @@ class Handler:
             return web.Response()
         except Exception:
             _logger.exception("a request was not answered")
-            answer = refused(Refusal("InternalServerErrorException", "The endpoint failed."))
-            headers = {"x-amzn-RequestId": str(uuid.uuid4()), **answer.headers}
-            return respond(request, answer.status, answer.body, headers)
+            headers = {"x-amzn-RequestId": str(uuid.uuid4())}
+            code, message = "InternalServerErrorException", "The endpoint failed."
+            return respond(request, refused(Refusal(code, message, headers=headers)))
 
     async def _ask_service(self, request: web.BaseRequest, raw_target: bytes) -> web.StreamResponse:
         exchange = self._service.open(request.method, raw_target, request.raw_headers)
@@ -120,11 +118,9 @@ def _too_large(max_bytes: int) -> Refusal:
     return Refusal("RequestEntityTooLargeException", f"The body is larger than {max_bytes} bytes.")
 
 
-def respond(
-    request: web.BaseRequest, status: int, body: bytes, headers: Mapping[str, str]
-) -> web.Response:
+def respond(request: web.BaseRequest, answer: Answer) -> web.Response:
     """Make the response to a request, whose body need not have been read."""
-    response = web.Response(status=status, body=body, headers=headers)
+    response = web.Response(status=answer.status, body=answer.body, headers=answer.headers)
     if not request.content.is_eof():
         # The rest of a refused body would be taken for the next request.
         response.force_close()
@@ -134,7 +130,7 @@ def respond(
 async def _deliver(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
     """Send an answer, whole or in the way that its fault wants it; aiohttp completes it."""
     if answer.delivery is None:
-        return respond(request, answer.status, answer.body, answer.headers)
+        return respond(request, answer)
     response = web.StreamResponse(status=answer.status, headers=answer.headers)
     response.content_length = left = len(answer.body)
 

@@ -165,18 +165,16 @@ def _make_server(handler: Handler) -> web.Server:
 
 def _answer_malformed(request: web.BaseRequest) -> None:
     """Answer what is not HTTP as AWS would, and close the connection."""
-    answer = refused(
-        Refusal("MalformedHttpRequestException", "The request is not well-formed HTTP.")
-    )
     headers = {
-        **answer.headers,
         "Connection": "close",
-        "Content-Length": str(len(answer.body)),
         "Date": formatdate(usegmt=True),
         "Server": SERVER,
         "x-amzn-RequestId": str(uuid.uuid4()),
     }
+    code, message = "MalformedHttpRequestException", "The request is not well-formed HTTP."
+    answer = refused(Refusal(code, message, headers=headers))
     if request.transport is not None:
-        lines = [f"HTTP/1.1 {answer.status} Bad Request", *map(": ".join, headers.items())]
-        request.transport.write("\r\n".join([*lines, "", ""]).encode() + answer.body)
+        lines = [f"HTTP/1.1 {answer.status} Bad Request", *map(": ".join, answer.headers.items())]
+        head = "\r\n".join([*lines, f"Content-Length: {len(answer.body)}", "", ""])
+        request.transport.write(head.encode() + answer.body)
         request.transport.close()

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -48,7 +48,7 @@ def test_a_path_that_is_nearly_right(segments: tuple[str, ...]) -> None:
     with pytest.raises(Problem) as caught:
         find_route(ROUTES, "GET", segments)
     assert caught.value.status == 404
-    routes = cast("list[str]", caught.value.details["routes"])
+    routes = caught.value.routes
     assert "GET /_nimble-stop/sessions" in routes
     assert all("/sessions" in route for route in routes)
 
@@ -57,7 +57,7 @@ def test_a_path_that_is_like_none() -> None:
     """404 lists all routes then."""
     with pytest.raises(Problem) as caught:
         find_route(ROUTES, "GET", ("xyzzy",))
-    assert len(cast("list[str]", caught.value.details["routes"])) == len(ROUTES)
+    assert len(caught.value.routes) == len(ROUTES)
 
 
 def read(

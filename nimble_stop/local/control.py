@@ -6,7 +6,6 @@ and the journal. How the endpoint starts, stops and is reached is `nimble_stop.l
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from nimble_stop._api.converter import structure_session
@@ -21,6 +20,7 @@ from nimble_stop.local.studio.document import (
     State,
     add_session,
     add_sessions,
+    describe_clock,
     describe_session,
     read_sessions,
     read_state,
@@ -29,7 +29,6 @@ from nimble_stop.local.studio.document import (
 from nimble_stop.local.studio.lifecycle import new_session
 from nimble_stop.local.studio.members import check_identifier, members_to_wire, state_to_wire
 from nimble_stop.local.studio.sample import SAMPLE_STUDIO_ID, sample_sessions
-from nimble_stop.models import format_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -207,18 +206,10 @@ class Control:
         def advance(tables: Tables) -> dict[str, object]:
             tables.skip(seconds)
             tables.complete_due()
-            return self._clock_document(tables)
+            return describe_clock(tables)
 
         moved = self._use(advance)
         self.events.publish("clock", lambda: moved)
-
-    def clock_document(self) -> dict[str, object]:
-        """Read the sessions' time, ``now`` in RFC 3339, together with ``skippedSeconds``."""
-        return self._use(self._clock_document)
-
-    def _clock_document(self, tables: Tables) -> dict[str, object]:
-        now = datetime.fromtimestamp(tables.now, UTC)
-        return {"now": format_timestamp(now), "skippedSeconds": tables.skipped_seconds}
 
     # Faults
 

@@ -26,7 +26,7 @@ from nimble_stop.local.admin.schemas import (
 )
 from nimble_stop.local.api.answer import Answer  # noqa: TC001  # the annotations are read
 from nimble_stop.local.faults.fault_file import describe_rule, read_rule
-from nimble_stop.local.studio.document import SessionExistsError
+from nimble_stop.local.studio.document import SessionExistsError, describe_clock
 from nimble_stop.models import StreamingSession
 
 _MEMBERS: Final = ("studioId", *fields_schema(StreamingSession, with_null=False), "transition")
@@ -148,7 +148,7 @@ def remove_fault(context: Context, id: Count) -> None:  # noqa: A002  # the vari
 
 def get_clock(context: Context) -> dict[str, object]:
     """Read the sessions' time."""
-    return context.control.clock_document()
+    return context.store.use(describe_clock)
 
 
 def advance_clock(context: Context, body: object) -> dict[str, object]:
@@ -165,7 +165,7 @@ def advance_clock(context: Context, body: object) -> dict[str, object]:
         raise Problem(400, "advance is more seconds than there are until the year 9999.") from error
     except ValueError as error:
         raise wrong_input(error) from error
-    return context.control.clock_document()
+    return get_clock(context)
 
 
 def export_state(context: Context) -> dict[str, object]:

@@ -10,6 +10,7 @@ also one that has a default. A fault stands there as in a fault file.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
@@ -20,7 +21,7 @@ from nimble_stop.local.faults.fault_file import read_rule, write_rule
 from nimble_stop.local.storage.tables import Pending, StoredSession
 from nimble_stop.local.studio.lifecycle import DEFAULTED, new_session
 from nimble_stop.local.studio.members import check_identifier, members_to_wire, state_to_wire
-from nimble_stop.models import member_name
+from nimble_stop.models import format_timestamp, member_name
 
 if TYPE_CHECKING:
     from nimble_stop.local.faults.rules import FaultRule
@@ -159,6 +160,12 @@ def describe_session(session: StoredSession) -> dict[str, object]:
             name: getattr(session.pending, column) for name, column in _TRANSITION.items()
         }
     return document
+
+
+def describe_clock(tables: Tables) -> dict[str, object]:
+    """Write the sessions' time, ``now`` in RFC 3339, together with ``skippedSeconds``."""
+    now = datetime.fromtimestamp(tables.now, UTC)
+    return {"now": format_timestamp(now), "skippedSeconds": tables.skipped_seconds}
 
 
 def _object(name: str, value: object, known: Iterable[str] | None = None) -> dict[str, Any]:

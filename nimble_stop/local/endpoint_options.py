@@ -16,28 +16,12 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 import attrs
-from attrs.validators import (
-    deep_iterable,
-    ge,
-    instance_of,
-    is_callable,
-    matches_re,
-    min_len,
-    optional,
-)
+from attrs.validators import deep_iterable, ge, instance_of, matches_re, min_len, optional
 
 from nimble_stop.exceptions import ConfigurationError
 from nimble_stop.local.api.signature import AccessKey
-from nimble_stop.local.faults.checks import (
-    Check,
-    boolean,
-    expect,
-    number,
-    quote,
-    string,
-    suggestion,
-    whole_number,
-)
+from nimble_stop.local.faults import checks
+from nimble_stop.local.faults.checks import expect
 from nimble_stop.local.journal import JOURNAL_SIZE
 
 if TYPE_CHECKING:
@@ -72,12 +56,13 @@ def _help(text: str, metavar: str | None = None, flag: str | None = None) -> dic
 def _check_region(_: object, attribute: attrs.Attribute[str], value: object) -> None:
     if not isinstance(value, str) or _REGION.fullmatch(value) is None:
         raise ConfigurationError(
-            f"{attribute.name} is {quote(value)}, which is no region name: letters, digits and "
-            "hyphens, such as 'us-west-2'."
+            f"{attribute.name} is {checks.quote(value)}, which is no region name: letters, digits "
+            "and hyphens, such as 'us-west-2'."
         )
 
 
-_optional_seconds: Final[Check] = optional(number(0))
+_seconds: Final[checks.Check] = optional(checks.number(0))
+_callable: Final = expect("callable", attrs.validators.is_callable())
 _keys: Final = expect(
     "an AccessKey or a sequence of at least one",
     deep_iterable(instance_of(AccessKey), instance_of(Sequence)),
@@ -131,23 +116,23 @@ class EndpointOptions:
     # SQLite's name for a database that is gone with the process: trying things out leaves nothing.
     db: str = attrs.field(
         default=":memory:",
-        validator=string,
+        validator=checks.string,
         metadata=_help("Keep the sessions in this file over restarts.", "FILE"),
     )
     # Nobody else can reach it there.
     host: str = attrs.field(
-        default="127.0.0.1", validator=string, metadata=_help("Where to listen.", "ADDRESS")
+        default="127.0.0.1", validator=checks.string, metadata=_help("Where to listen.", "ADDRESS")
     )
     # The system chooses one that is free, so endpoints never get into each other's way.
     port: int = attrs.field(
         default=0,
-        validator=whole_number(),
+        validator=checks.whole_number(),
         metadata=_help("The port to listen on; 0 takes a free one.", "NUMBER"),
     )
     # The next request finds a transition completed, so tests need not wait.
     transition_seconds: float | None = attrs.field(
         default=0.0,
-        validator=_optional_seconds,
+        validator=_seconds,
         metadata=_help("How long a state such as STOP_IN_PROGRESS lasts.", "SECONDS"),
     )
     credentials: AccessKey | Sequence[AccessKey] | None = attrs.field(
@@ -170,7 +155,7 @@ class EndpointOptions:
     )
     sample: bool = attrs.field(
         default=False,
-        validator=boolean,
+        validator=checks.boolean,
         metadata=_help("Begin with the sample studio when there are no sessions."),
     )
     faults: Sequence[Fault | FaultRule] | str | PathLike[str] = attrs.field(
@@ -180,34 +165,36 @@ class EndpointOptions:
     )
     admin: bool = attrs.field(
         default=True,
-        validator=boolean,
+        validator=checks.boolean,
         metadata=_help("Serve the admin API and the live page."),
     )
     admin_token: str | None = attrs.field(
         default=None,
         repr=False,
         validator=optional(
-            expect("a string of printable ASCII without spaces", string, matches_re(r"[!-~]+"))
+            expect(
+                "a string of printable ASCII without spaces", checks.string, matches_re(r"[!-~]+")
+            )
         ),
         metadata=_help("Ask for this token on the admin API and the live page.", "TOKEN"),
     )
     admin_hosts: Sequence[str] = attrs.field(
         default=(),
         validator=expect(
-            "a sequence of host names", deep_iterable(string, instance_of((list, tuple)))
+            "a sequence of host names", deep_iterable(checks.string, instance_of((list, tuple)))
         ),
         metadata=_help(
             "Serve the admin API under this host name too; may be repeated.", "NAME", "--admin-host"
         ),
     )
-    clock: Clock = attrs.field(default=time.time, validator=expect("callable", is_callable()))
+    clock: Clock = attrs.field(default=time.time, validator=_callable)
     # AWS accepts signatures that are at most so old.
     max_skew_seconds: float = attrs.field(
         default=900.0, validator=expect("a number, 0 or more", instance_of((int, float)), ge(0))
     )
-    journal_size: int = attrs.field(default=JOURNAL_SIZE, validator=whole_number(0))
+    journal_size: int = attrs.field(default=JOURNAL_SIZE, validator=checks.whole_number(0))
     on_request: Callable[[RequestRecord], None] | None = attrs.field(
-        default=None, validator=optional(expect("callable", is_callable()))
+        default=None, validator=optional(_callable)
     )
 
     def __attrs_post_init__(self) -> None:
@@ -254,7 +241,7 @@ def with_arguments_of(
                 if name not in parameters:
                     raise TypeError(
                         f"there is no option {name!r}; the options are {', '.join(parameters)}"
-                        f"{suggestion(name, parameters)}"
+                        f"{checks.suggestion(name, parameters)}"
                     )
             try:
                 value = made(*args, **keywords)

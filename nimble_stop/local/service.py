@@ -40,14 +40,7 @@ _Fault = TypeVar("_Fault", bound=rules.Fault)
 
 @attrs.frozen
 class Service:
-    """The endpoint without its socket.
-
-    Args:
-        options: The keys, the region and the clock that it goes by.
-        operations: The operations on the store.
-        faults: What goes wrong.
-        journal: Where the requests are recorded.
-    """
+    """The endpoint without its socket."""
 
     _options: EndpointOptions
     _operations: Operations

@@ -78,25 +78,15 @@ class Admin:
         transport = request.transport
         if transport is None:
             raise ConnectionResetError
-        reply = await self._reply(request, raw_target, transport)
         headers = {**_HEADERS, "x-amzn-RequestId": str(uuid.uuid4())}
-        if isinstance(reply, EventStream):
-            if request.method != "HEAD":
-                return await stream_events(request, transport, self._context, reply.after, headers)
-            reply = Answer(status=200, body=b"", headers={"Content-Type": EVENT_STREAM})
-        return respond(request, attrs.evolve(reply, headers={**headers, **reply.headers}))
-
-    async def _reply(
-        self, request: web.BaseRequest, raw_target: bytes, transport: asyncio.Transport
-    ) -> Answer | EventStream:
         try:
-            return await self._act(request, raw_target, transport)
+            answer = await self._act(request, raw_target, transport)
         except Problem as problem:
-            return problem.answer
+            answer = problem.answer
         except Refusal as refusal:
-            return Problem(refusal.status, refusal.message).answer
+            answer = Problem(refusal.status, refusal.message).answer
         except StoreBusyError as error:
-            return Problem(503, f"{error}; nothing was changed.").answer
+            answer = Problem(503, f"{error}; nothing was changed.").answer
         except ConnectionError:
             raise
         except Exception:
@@ -105,7 +95,12 @@ class Admin:
                 transport.abort()
                 raise ConnectionResetError from None
             _logger.exception("a request to the admin API was not answered")
-            return Problem(500, "The endpoint failed; its log says why.").answer
+            answer = Problem(500, "The endpoint failed; its log says why.").answer
+        if isinstance(answer, EventStream):
+            if request.method != "HEAD":
+                return await stream_events(request, transport, self._context, answer.after, headers)
+            answer = Answer(status=200, body=b"", headers={"Content-Type": EVENT_STREAM})
+        return respond(request, attrs.evolve(answer, headers={**headers, **answer.headers}))
 
     async def _act(
         self, request: web.BaseRequest, raw_target: bytes, transport: asyncio.Transport

@@ -82,10 +82,7 @@ def url_of(host: str, port: int) -> str:
 class ServerThread:
     """The thread that serves, and its event loop; it runs from the start.
 
-    Args:
-        handler: Answers the requests.
-        listener: The socket that connections come in by; closed when the thread ends.
-        on_end: Called in the thread after everything else has ended.
+    When it ends it closes the listener, and calls `on_end` after everything else.
     """
 
     def __init__(

@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+import attrs
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
@@ -42,18 +43,15 @@ _ADMIN_PREFIX: Final = f"{PREFIX}/".encode()
 _RESET: Final = struct.pack("ii", 1, 0)
 
 
+@attrs.frozen
 class Handler:
     """Answers each request; the handler of aiohttp's low-level server.
 
-    Args:
-        service: Answers the requests for AWS's operations.
-        admin: Answers the requests of the admin API, given each one's target as it was sent;
-            None leaves them to the service, which has no such operation.
+    Where there is no admin API its requests are the service's, which has no such operation.
     """
 
-    def __init__(self, service: Service, admin: _AdminHandler | None) -> None:
-        self._service = service
-        self._admin = admin
+    _service: Service
+    _admin: _AdminHandler | None
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request. Whatever fails is an answer too."""

@@ -15,12 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from nimble_stop.exceptions import ConfigurationError
-from nimble_stop.local import (
-    AccessKey,
-    Latency,
-    LocalNimble,
-    RequestRecord,
-)
+from nimble_stop.local import AccessKey, Latency, LocalNimble, RequestRecord
 from nimble_stop.local.storage import busy
 from nimble_stop.local.storage.busy import StoreBusyError
 from tests.local.support import (

@@ -7,12 +7,7 @@ from typing import Final
 from urllib.parse import quote
 
 from nimble_stop.local.admin import PREFIX
-from nimble_stop.local.admin.replies import (
-    INPUT_ERRORS,
-    Problem,
-    json_answer,
-    wrong_input,
-)
+from nimble_stop.local.admin.replies import INPUT_ERRORS, Problem, json_answer, wrong_input
 from nimble_stop.local.admin.routing import Context, Route, check_members, read_objects
 from nimble_stop.local.admin.schemas import (
     COUNT_OR_ZERO,

@@ -6,12 +6,7 @@ import pytest
 
 from nimble_stop.local.admin.replies import Problem
 from nimble_stop.local.admin.routes import ROUTES
-from nimble_stop.local.admin.routing import (
-    check_members,
-    find_route,
-    read_arguments,
-    read_objects,
-)
+from nimble_stop.local.admin.routing import check_members, find_route, read_arguments, read_objects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

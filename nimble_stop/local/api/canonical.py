@@ -14,7 +14,7 @@ import hashlib
 import hmac
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote_to_bytes
 
 import attrs
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from nimble_stop.local.api.exchange import Exchange
-
-Scope: TypeAlias = tuple[str, str, str, str]
-"""Day, region, service and terminator."""
 
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
 _UNRESERVED: Final = "-_.~"
@@ -46,12 +43,15 @@ _MOST_HEADERS: Final = 128
 
 @attrs.frozen
 class Authorization:
-    """What a request says of its signature, in ``Authorization`` and ``X-Amz-Date``."""
+    """What a request says of its signature, in ``Authorization`` and ``X-Amz-Date``.
+
+    The scope is day, region, service and terminator, with a slash between them.
+    """
 
     access_key_id: str
-    scope: Scope
+    scope: str
     date: str
-    signed_headers: str
+    signed_headers: tuple[bytes, ...]
     signature: str = attrs.field(repr=False)
 
 
@@ -59,13 +59,12 @@ def compute_signature(
     exchange: Exchange, said: Authorization, *, secret: str, body_hash: str
 ) -> str:
     """Compute the signature that a request should carry; it and the hash are hexadecimal."""
-    names = said.signed_headers.encode("latin-1").split(b";")
-    to_sign = _string_to_sign(_canonical_request(exchange, names, body_hash), said)
-    return hmac.digest(_signing_key(secret, *said.scope), to_sign.encode(), "sha256").hex()
+    to_sign = _string_to_sign(_canonical_request(exchange, said.signed_headers, body_hash), said)
+    return hmac.digest(_signing_key(secret, said.scope), to_sign.encode(), "sha256").hex()
 
 
 def explain_signature(
-    exchange: Exchange, said: Authorization, expected_scope: Scope
+    exchange: Exchange, said: Authorization, expected_scope: str
 ) -> dict[str, str]:
     """Describe how a request was signed, for the journal.
 
@@ -74,13 +73,13 @@ def explain_signature(
         ``credentialScope`` and ``signedHeaders``; beside it what the endpoint expects and computes:
         ``expectedScope``, ``canonicalRequest`` and ``stringToSign``.
     """
-    names = said.signed_headers.encode("latin-1").split(b";")[:_MOST_HEADERS]
+    names = said.signed_headers[:_MOST_HEADERS]
     canonical = _canonical_request(exchange, names, hashlib.sha256(exchange.body).hexdigest())
     explanation = {
         "sent": _without_secrets(_signed_head(exchange, {*names, b"authorization"})),
-        "credentialScope": "/".join(said.scope),
-        "expectedScope": "/".join(expected_scope),
-        "signedHeaders": said.signed_headers,
+        "credentialScope": said.scope,
+        "expectedScope": expected_scope,
+        "signedHeaders": b";".join(said.signed_headers).decode("latin-1"),
         "canonicalRequest": _without_secrets(canonical),
         # Its last line is the hash of the canonical request as it is, not as it is shown.
         "stringToSign": _string_to_sign(canonical, said),
@@ -102,7 +101,7 @@ def _without_secrets(text: bytes) -> str:
 
 def _string_to_sign(canonical: bytes, said: Authorization) -> str:
     digest = hashlib.sha256(canonical).hexdigest()
-    return f"{ALGORITHM}\n{said.date}\n{'/'.join(said.scope)}\n{digest}"
+    return f"{ALGORITHM}\n{said.date}\n{said.scope}\n{digest}"
 
 
 def _canonical_request(exchange: Exchange, names: Sequence[bytes], body_hash: str) -> bytes:
@@ -139,8 +138,8 @@ def _encode_again(text: bytes) -> str:
 
 # A key is good for a day and costs four hashes; few are in use at a time.
 @lru_cache(maxsize=16)
-def _signing_key(secret: str, *scope: str) -> bytes:
+def _signing_key(secret: str, scope: str) -> bytes:
     key = b"AWS4" + secret.encode()
-    for part in scope:
+    for part in scope.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")
     return key

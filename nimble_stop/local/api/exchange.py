@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from nimble_stop.local.api.request_target import Target, hide_secrets
+from nimble_stop.local.api.request_target import NOWHERE, Target, hide_secrets
 from nimble_stop.models import format_timestamp, member_name
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class RequestRecord:
 
 def record(exchange: Exchange, answer: Answer, *, number: int, now: float) -> RequestRecord:
     """Make the journal's record of a request and its answer; ``now`` is the server's time."""
-    route = exchange.route
+    operation, studio_id, session_id = exchange.route or NOWHERE
     target = hide_secrets(exchange.raw_target)
     is_seen = answer.delivery is None or answer.delivery.sends_status
     refusal = exchange.refusal
@@ -135,9 +135,9 @@ def record(exchange: Exchange, answer: Answer, *, number: int, now: float) -> Re
         time=datetime.fromtimestamp(now, UTC),
         method=exchange.method,
         path=target[:_KEPT_BYTES].decode("latin-1"),
-        operation=None if route is None else route.operation,
-        studio_id=None if route is None else route.studio_id,
-        session_id=None if route is None else route.session_id,
+        operation=operation,
+        studio_id=studio_id,
+        session_id=session_id,
         caller=exchange.caller,
         client_token=_header(exchange, b"x-amz-client-token"),
         attempt=_header(exchange, b"amz-sdk-request"),

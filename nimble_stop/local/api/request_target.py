@@ -53,6 +53,10 @@ class Route(NamedTuple):
     session_id: str | None
 
 
+NOWHERE: Final = (None, None, None)
+"""What stands for the route of a request for no operation."""
+
+
 def parse_target(target: bytes) -> Target:
     """Take a raw target apart; refuse one that is ambiguous or cannot be read."""
     if _BAD_ESCAPE.search(target):

@@ -26,7 +26,7 @@ from nimble_stop.local.api.canonical import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from nimble_stop.local.api.exchange import Exchange
 
@@ -37,7 +37,7 @@ _TERMINATOR: Final = "aws4_request"
 _SCOPE_PARTS: Final = 5
 # Commas and slashes part what stands around it.
 _KEY_ID: Final = re.compile(r"[!-+\-.0-~]+")
-_DATE_FORM: Final = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
+_DATE_FORM: Final = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
 _REQUIRED_PARTS: Final = ("Credential", "SignedHeaders", "Signature")
 
 _incomplete = partial(Refusal, "IncompleteSignatureException")
@@ -91,7 +91,7 @@ def verify(
         key = _find_key(keys, said.access_key_id, exchange.headers)
         _check_signature(exchange, said, key.secret_access_key)
     except Refusal as refusal:
-        expected_scope = (_basic(now)[:8], region_name, SERVICE, _TERMINATOR)
+        expected_scope = f"{_basic(now)[:8]}/{region_name}/{SERVICE}/{_TERMINATOR}"
         refusal.verification = explain_signature(exchange, said, expected_scope)
         raise
     return said.access_key_id
@@ -133,26 +133,24 @@ def _parse_authorization(headers: Headers) -> Authorization:
             "Credential must have exactly 5 slash-delimited elements, e.g. "
             f"keyid/date/region/service/term, got {parts['Credential']!r}."
         )
-    day, region, service, terminator = scope
     return Authorization(
         access_key_id,
-        (day, region, service, terminator),
+        "/".join(scope),
         _single(headers, b"x-amz-date"),
-        parts["SignedHeaders"],
+        tuple(parts["SignedHeaders"].encode("latin-1").split(b";")),
         parts["Signature"],
     )
 
 
-def _check_signed_headers(headers: Headers, signed: str) -> None:
+def _check_signed_headers(headers: Headers, names: Collection[bytes]) -> None:
     """Whatever changes a request's meaning must be under the signature."""
-    names = set(signed.encode("latin-1").split(b";"))
     if b"host" not in names:
         raise _invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
     for name in headers:
         if (name == b"content-type" or name.startswith(b"x-amz-")) and name not in names:
             text = name.decode("latin-1")
             raise _invalid(f"{text!r} must be a 'SignedHeader' in the AWS Authorization.")
-    for name in sorted(names - headers.keys()):
+    for name in sorted(set(names) - headers.keys()):
         text = name.decode("latin-1")
         raise _invalid(f"'SignedHeader' {text!r} is not among the request's headers.")
 
@@ -173,12 +171,9 @@ def _check_date(date: str, now: float, max_skew_seconds: float) -> None:
 
 
 def _parse_date(date: str) -> float:
-    form = _DATE_FORM.fullmatch(date)
-    if form is not None:
-        year, month, day, hour, minute, second = map(int, form.groups())
-        # Not strptime, which takes ten times as long.
+    if _DATE_FORM.fullmatch(date):
         with suppress(ValueError):
-            return datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
+            return datetime.fromisoformat(date).timestamp()
     raise _incomplete(
         f"Date must be in ISO-8601 'basic format'. Got {date!r}. "
         "See http://en.wikipedia.org/wiki/ISO_8601"
@@ -190,7 +185,7 @@ def _basic(seconds: float) -> str:
 
 
 def _check_scope(said: Authorization, region_name: str) -> None:
-    day, region, service, terminator = said.scope
+    day, region, service, terminator = said.scope.split("/")
     if day != said.date[:8]:
         raise _invalid(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "

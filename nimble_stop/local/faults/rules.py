@@ -21,6 +21,7 @@ from attrs.validators import optional
 
 from nimble_stop.local.api.answer import STATUSES, Delivery
 from nimble_stop.local.api.operation_table import OPERATIONS
+from nimble_stop.local.api.request_target import NOWHERE
 from nimble_stop.local.faults.checks import (
     number,
     one_of,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 # A thousand years: a date, of HTTP as of a signature, has a year of four digits.
 FARTHEST_SECONDS: Final = 1000 * 365 * 86_400
 
-_NOWHERE: Final = (None, None, None)
 _ids: Final = count(1)
 _kinds: Final[dict[str, type[Fault]]] = {}
 
@@ -116,15 +116,14 @@ def _check_fault(instance: object, attribute: attrs.Attribute[Any], value: objec
     del instance
     if isinstance(value, Fault):
         return
-    message = f"{attribute.name} must be a fault such as Latency(1.5), not {quote(value)}"
-    names: list[str] = []
-    for kind in kinds_of_faults():
-        if value is kind:
-            raise TypeError(f"{message}; make one of it: {kind.__name__}(...)")
-        names.append(kind.__name__)
-    if isinstance(value, str) and value in STATUSES:
-        raise TypeError(f"{message}; write ServiceFailure({value!r})")
-    raise TypeError(f"{message}{suggestion(value, names)}")
+    hint = suggestion(value, _kinds)
+    if isinstance(value, type) and value in kinds_of_faults():
+        hint = f"; make one of it: {value.__name__}(...)"
+    elif isinstance(value, str) and value in STATUSES:
+        hint = f"; write ServiceFailure({value!r})"
+    raise TypeError(
+        f"{attribute.name} must be a fault such as Latency(1.5), not {quote(value)}{hint}"
+    )
 
 
 @attrs.define(eq=False)
@@ -235,7 +234,7 @@ class FaultRules:
             return None
         with self._lock:
             for rule in self._rules:
-                fault, fits = rule.fault, rule.fits(*(route or _NOWHERE))
+                fault, fits = rule.fault, rule.fits(*(route or NOWHERE))
                 if isinstance(fault, point) and fits and rule.fires():
                     return fault  # pyright: ignore[reportReturnType] - isinstance has checked it
         return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast, get_args
 
 import attrs
 
@@ -27,13 +27,16 @@ from nimble_stop.models import (
 if TYPE_CHECKING:
     from nimble_stop.local.faults.checks import Check
 
+_Fields: TypeAlias = "Mapping[str, attrs.Attribute[Any]]"
+
 # All but those that are arguments of their own, under both of their names.
-_FIELDS: Final = {
+_FIELDS: Final[_Fields] = {
     spelling: field
     for field in attrs.fields(StreamingSession)
     if field.name not in {"session_id", "state"}
     for spelling in (field.name, member_name(field.name))
 }
+_VOLUME_FIELDS: Final[_Fields] = attrs.fields_dict(VolumeConfiguration)
 _CHECKS: Final[Mapping[object, Check]] = {
     str: string,
     int: whole_number(),
@@ -65,14 +68,18 @@ def members_to_wire(members: Mapping[str, object]) -> dict[str, object]:
     They are given under snake_case or wire names; times are aware datetimes or RFC 3339 texts, and
     None leaves a member out.
     """
+    return _to_wire("a session", _FIELDS, members)
+
+
+def _to_wire(what: str, fields: _Fields, members: Mapping[str, object]) -> dict[str, object]:
     wire: dict[str, object] = {}
     for spelling, value in members.items():
-        field = _FIELDS.get(spelling)
+        field = fields.get(spelling)
         if field is None:
-            names = ", ".join(dict.fromkeys(field.name for field in _FIELDS.values()))
+            names = ", ".join(dict.fromkeys(field.name for field in fields.values()))
             raise TypeError(
-                f"a session has no member {spelling!r} to set; it has {names}"
-                f"{suggestion(spelling, _FIELDS)}"
+                f"{what} has no member {spelling!r} to set; it has {names}"
+                f"{suggestion(spelling, fields)}"
             )
         name = member_name(field.name)
         if name in wire:
@@ -86,7 +93,7 @@ def _value(field: attrs.Attribute[Any], value: object) -> object:
     if kind is datetime:
         return _time(field.name, value)
     if kind is VolumeConfiguration:
-        return _volume_configuration(value)
+        return _volume_configuration(field.name, value)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return _enum_value(field.name, value, kind)
     _CHECKS[kind](None, field, value)
@@ -119,19 +126,9 @@ def _time(name: str, value: object) -> str:
     return value
 
 
-def _volume_configuration(value: object) -> dict[str, int]:
-    if isinstance(value, VolumeConfiguration):
-        value = attrs.asdict(value)
-    if not isinstance(value, Mapping):
-        raise TypeError(
-            f"volume_configuration must be a VolumeConfiguration or a mapping, not {value!r}"
-        )
-    fields = attrs.fields_dict(VolumeConfiguration)
-    wire: dict[str, int] = {}
-    for name, number in cast("Mapping[str, int | None]", value).items():
-        if name not in fields:
-            raise TypeError(f"volume_configuration has no member {name!r}")
-        if number is not None:
-            _CHECKS[int](None, fields[name], number)
-            wire[name] = number
-    return wire
+def _volume_configuration(name: str, value: object) -> dict[str, object]:
+    given = attrs.asdict(value) if isinstance(value, VolumeConfiguration) else value
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{name} must be a VolumeConfiguration or a mapping, not {value!r}")
+    wire = _to_wire(name, _VOLUME_FIELDS, cast("Mapping[str, object]", given))
+    return {name: number for name, number in wire.items() if number is not None}

@@ -111,7 +111,14 @@ class Operations:
     def _change(self, tables: Tables, call: Call) -> bytes:
         circumstances = self.circumstances(tables.now, call.caller)
         if call.session_id is None:
-            created = _create(call, circumstances)
+            created = new_session(
+                call.studio_id,
+                secrets.token_hex(_SESSION_ID_BYTES),
+                state=str(State.CREATE_IN_PROGRESS),
+                members=call.body,
+                circumstances=circumstances,
+                failure=call.fails(),
+            )
             tables.add(created)
             return _session_body(created)
         transition = TRANSITIONS[call.operation]
@@ -183,17 +190,6 @@ def _page_start(tables: Tables, call: Call) -> int:
     if not hmac.compare_digest(token.encode(), _page_token(tables, call, sequence).encode()):
         raise Refusal("ValidationException", "The nextToken is not one of this list's.")
     return sequence
-
-
-def _create(call: Call, circumstances: Circumstances) -> StoredSession:
-    return new_session(
-        call.studio_id,
-        secrets.token_hex(_SESSION_ID_BYTES),
-        state=str(State.CREATE_IN_PROGRESS),
-        members=call.body,
-        circumstances=circumstances,
-        failure=call.fails(),
-    )
 
 
 def _digest(call: Call) -> bytes:

@@ -33,8 +33,8 @@ VECTORS = {
     ),
 }
 
-SCOPE = ("20261124", "us-east-1", "nimble", "aws4_request")
-EXPECTED = ("20261125", "us-west-2", "nimble", "aws4_request")
+SCOPE = "20261124/us-east-1/nimble/aws4_request"
+EXPECTED = "20261125/us-west-2/nimble/aws4_request"
 
 
 def signature(
@@ -51,9 +51,9 @@ def signature(
         exchange(method=method, path=path, query=query, headers=given),
         Authorization(
             "AKIDEXAMPLE",
-            ("20150830", "us-east-1", "service", "aws4_request"),
+            "20150830/us-east-1/service/aws4_request",
             "20150830T123600Z",
-            b";".join(sorted(given)).decode(),
+            tuple(sorted(given)),
             "",
         ),
         secret="wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
@@ -98,7 +98,8 @@ def explain(
     *, headers: dict[bytes, list[bytes]], signed_headers: str, query: bytes = b""
 ) -> dict[str, str]:
     """Explain the signature of a request."""
-    said = Authorization("AKID", SCOPE, "20261124T000000Z", signed_headers, "")
+    names = tuple(signed_headers.encode("latin-1").split(b";"))
+    said = Authorization("AKID", SCOPE, "20261124T000000Z", names, "")
     return explain_signature(exchange(query=query, headers=headers), said, EXPECTED)
 
 

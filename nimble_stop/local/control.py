@@ -177,7 +177,7 @@ class Control:
 
     def complete_all(self) -> int:
         """Complete all transitions, now, and return how many there were."""
-        return self._use(lambda tables: tables.complete_all())
+        return self._use(lambda tables: tables.complete())
 
     # The sessions' time
 

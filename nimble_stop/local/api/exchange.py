@@ -34,7 +34,7 @@ class Exchange:
     headers: dict[bytes, list[bytes]] = attrs.field(repr=False)
     body: bytes = b""
     refusal: Refusal | None = None
-    target: Target = attrs.field(default=Target(b"", b"", (), ()), init=False, repr=False)
+    target: Target = attrs.field(default=Target(b"", b"", ()), init=False, repr=False)
     route: Route | None = attrs.field(default=None, init=False)
     caller: str | None = attrs.field(default=None, init=False)
     request_id: str = attrs.field(factory=lambda: str(uuid.uuid4()), init=False)

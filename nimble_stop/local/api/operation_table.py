@@ -69,14 +69,14 @@ class Operation:
     """One operation of the API.
 
     Args:
-        suffix: What follows on ``streaming-sessions`` in its path; None stands for a session's id.
+        action: What follows on a session's id in its path; None if the path names no session.
         body: The members of its body; None when it has no body.
         transition: What it does to a session's state; None when it only reads.
     """
 
     name: str
     method: str
-    suffix: tuple[bytes | None, ...] = ()
+    action: bytes | None = None
     body: Mapping[str, BodyMember] | None = None
     transition: Transition | None = None
 
@@ -103,7 +103,7 @@ _TABLE: Final = (
     Operation(
         name="StopStreamingSession",
         method="POST",
-        suffix=(None, b"stop"),
+        action=b"/stop",
         body={"volumeRetentionMode": BodyMember(allowed=tuple(VolumeRetentionMode))},
         transition=Transition(
             allowed_from=frozenset({State.READY}),
@@ -116,7 +116,7 @@ _TABLE: Final = (
     Operation(
         name="StartStreamingSession",
         method="POST",
-        suffix=(None, b"start"),
+        action=b"/start",
         body={"backupId": BodyMember(session_member="startedFromBackupId")},
         transition=Transition(
             allowed_from=frozenset({State.STOPPED}),
@@ -129,7 +129,7 @@ _TABLE: Final = (
     Operation(
         name="DeleteStreamingSession",
         method="DELETE",
-        suffix=(None,),
+        action=b"",
         transition=Transition(
             allowed_from=_LASTING - {State.DELETED},
             in_progress=State.DELETE_IN_PROGRESS,
@@ -137,7 +137,7 @@ _TABLE: Final = (
             failed=State.DELETE_FAILED,
         ),
     ),
-    Operation(name="GetStreamingSession", method="GET", suffix=(None,)),
+    Operation(name="GetStreamingSession", method="GET", action=b""),
     Operation(name="ListStreamingSessions", method="GET"),
 )
 

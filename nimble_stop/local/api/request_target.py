@@ -24,15 +24,16 @@ _ABSOLUTE_FORM: Final = re.compile(rb"\Ahttps?://[^/?#]*", re.IGNORECASE)
 # Where a presigned target carries its secrets.
 _PARAMETER: Final = re.compile(rb"([^?&=]*)=[^&]*")
 _SECRET_PARAMETERS: Final = frozenset({b"x-amz-signature", b"x-amz-security-token"})
-_PREFIX: Final = (b"2020-08-01", b"studios")
-_COLLECTION: Final = b"streaming-sessions"
+_PATH: Final = re.compile(
+    rb"/2020-08-01/studios/[^/]+/streaming-sessions(?:/[^/]+(?P<action>|/[^/]+))?"
+)
 _STUDIO: Final = 2
 _SESSION: Final = 4
 
-# What the paths offer, by what follows on the collection: each method with its operation.
-_METHODS: Final[dict[tuple[bytes | None, ...], dict[str, str]]] = {}
+# What the paths offer, by the action that they end in: each method with its operation.
+_METHODS: Final[dict[bytes | None, dict[str, str]]] = {}
 for _operation in OPERATIONS.values():
-    _METHODS.setdefault(_operation.suffix, {})[_operation.method] = _operation.name
+    _METHODS.setdefault(_operation.action, {})[_operation.method] = _operation.name
 
 
 @attrs.frozen
@@ -41,7 +42,6 @@ class Target:
 
     path: bytes
     query: bytes
-    raw_segments: tuple[bytes, ...]
     segments: tuple[str, ...]
 
 
@@ -75,7 +75,7 @@ def parse_target(target: bytes) -> Target:
         raise _refused("a segment of its path is not UTF-8") from None
     if not {"", ".", ".."}.isdisjoint(segments):
         raise _refused("its path holds an empty segment, '.' or '..'")
-    return Target(path, query, tuple(raw_segments), segments)
+    return Target(path, query, segments)
 
 
 def hide_secrets(target: bytes) -> bytes:
@@ -104,11 +104,8 @@ def route(method: str, target: Target) -> Route | None:
 
 
 def _methods(target: Target) -> Mapping[str, str]:
-    segments = target.raw_segments
-    if segments[:_STUDIO] != _PREFIX or segments[_STUDIO + 1 : _SESSION] != (_COLLECTION,):
-        return {}
-    suffix = segments[_SESSION:]
-    return _METHODS.get((None, *suffix[1:]) if suffix else (), {})
+    path = _PATH.fullmatch(target.path)
+    return {} if path is None else _METHODS.get(path["action"], {})
 
 
 def unknown_operation(method: str, target: Target) -> Refusal:

@@ -222,14 +222,10 @@ class Tables:
             return 0
         return self._complete(now, "due <= ?", now)
 
-    def complete(self, studio_id: str, session_id: str) -> bool:
-        """Complete a session's transition, due or not; return whether it was in one."""
-        condition = "next_state IS NOT NULL AND studio_id = ? AND session_id = ?"
-        return self._complete(self.now, condition, studio_id, session_id) > 0
-
-    def complete_all(self) -> int:
-        """Complete all transitions, due or not; return how many there were."""
-        return self._complete(self.now, "next_state IS NOT NULL")
+    def complete(self, *key: str) -> int:
+        """Complete all transitions, or that of one session, due or not; return how many."""
+        of_one = " AND studio_id = ? AND session_id = ?" if key else ""
+        return self._complete(self.now, f"next_state IS NOT NULL{of_one}", *key)
 
     def _complete(self, now: float, condition: str, *values: object) -> int:
         """Complete transitions as of when they were due, and as of now where that is to come."""

@@ -16,5 +16,5 @@ def exchange(
 ) -> Exchange:
     """Make a request whose target does not matter."""
     made = Exchange(method, path, headers, body)
-    made.target = Target(path, query, (), ())
+    made.target = Target(path, query, ())
     return made

@@ -106,7 +106,7 @@ def test_completing_by_hand(tables: Tables, clock: Clock) -> None:
     assert tables.complete("s", "x")
     assert not tables.complete("s", "x")
     clock.now = 4
-    assert tables.complete_all() == 1
+    assert tables.complete() == 1
     assert state(tables, "y") == ("READY", 4)
 
 

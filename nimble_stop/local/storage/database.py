@@ -87,14 +87,8 @@ _FROM_VERSION_1: Final = (
 def transaction(database: sqlite3.Connection) -> Generator[None]:
     """Keep all that is done inside or, when it raises, none of it."""
     database.execute("BEGIN IMMEDIATE")
-    try:
+    with database:
         yield
-        database.execute("COMMIT")
-    except BaseException:
-        # SQLite has rolled back by itself after some errors.
-        if database.in_transaction:
-            database.execute("ROLLBACK")
-        raise
 
 
 def open_database(path: str) -> sqlite3.Connection:

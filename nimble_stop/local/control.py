@@ -172,7 +172,7 @@ class Control:
         Raises:
             ValueError: The session is in no transition, or there is none of that id.
         """
-        if not self._use(lambda tables: tables.complete(studio_id, session_id)):
+        if not self._use(lambda tables: tables.complete((studio_id, session_id))):
             raise ValueError(f"session {session_id!r} of {studio_id!r} is in no transition")
 
     def complete_all(self) -> int:

@@ -222,10 +222,10 @@ class Tables:
             return 0
         return self._complete(now, "due <= ?", now)
 
-    def complete(self, *key: str) -> int:
+    def complete(self, key: tuple[str, str] | None = None) -> int:
         """Complete all transitions, or that of one session, due or not; return how many."""
-        of_one = " AND studio_id = ? AND session_id = ?" if key else ""
-        return self._complete(self.now, f"next_state IS NOT NULL{of_one}", *key)
+        of_one = "" if key is None else " AND studio_id = ? AND session_id = ?"
+        return self._complete(self.now, f"next_state IS NOT NULL{of_one}", *(key or ()))
 
     def _complete(self, now: float, condition: str, *values: object) -> int:
         """Complete transitions as of when they were due, and as of now where that is to come."""

@@ -103,8 +103,8 @@ def test_completing_by_hand(tables: Tables, clock: Clock) -> None:
     tables.add(session("x", state="STOP_IN_PROGRESS"))
     tables.add(session("y", state="START_IN_PROGRESS", due=99))
     tables.add(session("z"))
-    assert tables.complete("s", "x")
-    assert not tables.complete("s", "x")
+    assert tables.complete(("s", "x"))
+    assert not tables.complete(("s", "x"))
     clock.now = 4
     assert tables.complete() == 1
     assert state(tables, "y") == ("READY", 4)
@@ -114,7 +114,7 @@ def test_completing_what_is_overdue(tables: Tables, clock: Clock) -> None:
     """A transition that was over before ended when it was due."""
     tables.add(session("x", state="STOP_IN_PROGRESS", due=5))
     clock.now = 9
-    assert tables.complete("s", "x")
+    assert tables.complete(("s", "x"))
     assert state(tables, "x") == ("STOPPED", 5)
 
 

@@ -205,7 +205,7 @@ def test_a_transition_can_wait_until_it_is_completed(operations: Operations, clo
     clock.now += 1_000_000
     assert state(manual) == "STOP_IN_PROGRESS"
     with manual.store.transaction() as tables:
-        assert tables.complete("s", "x")
+        assert tables.complete(("s", "x"))
     assert state(manual) == "STOPPED"
 
 

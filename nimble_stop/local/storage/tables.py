@@ -71,16 +71,13 @@ Change: TypeAlias = "tuple[str, str, StoredSession | None]"
 # Whoever is informed of more changes had better read everything.
 _KEPT_CHANGES: Final = 25
 
-# The members that have a column of their own; `members` holds the others as JSON.
-_MEMBERS: Final = {
-    column: member_name(column)
-    for column in (
-        "session_id", "state", "status_code", "status_message", "owned_by", "created_by",
-        "updated_at",
-    )
-}  # fmt: skip
+# The members that have a column of their own; the column `members` holds the others as JSON.
+_OWN_COLUMNS: Final = (
+    "session_id", "state", "status_code", "status_message", "owned_by", "created_by", "updated_at",
+)  # fmt: skip
+_MEMBERS: Final = tuple(map(member_name, _OWN_COLUMNS))
 _COLUMNS: Final = (
-    "studio_id", *_MEMBERS, "members",
+    "studio_id", *_OWN_COLUMNS, "members",
     "next_state", "next_status_code", "next_status_message", "due",
 )  # fmt: skip
 _ROW: Final = ", ".join((*_COLUMNS, "sequence"))
@@ -299,18 +296,14 @@ class Tables:
 def _read(row: sqlite3.Row) -> StoredSession:
     studio_id, *own, updated_at, members, state, status_code, status_message, due, sequence = row
     pending = None if state is None else Pending(state, status_code, status_message, due)
-    own.append(render_timestamp(updated_at))
-    return StoredSession(
-        studio_id,
-        {**json.loads(members), **dict(zip(_MEMBERS.values(), own, strict=True))},
-        pending,
-        sequence,
-    )
+    wire = json.loads(members)
+    wire.update(zip(_MEMBERS, (*own, render_timestamp(updated_at)), strict=True))
+    return StoredSession(studio_id, wire, pending, sequence)
 
 
 def _write(session: StoredSession) -> Mapping[str, object]:
     others = dict(session.members)
-    *own, updated_at = (others.pop(name, None) for name in _MEMBERS.values())
+    *own, updated_at = (others.pop(name, None) for name in _MEMBERS)
     seconds = parse_timestamp(updated_at).timestamp()
     following = (None,) * 4 if session.pending is None else attrs.astuple(session.pending)
     values = (session.studio_id, *own, seconds, json.dumps(others), *following)

@@ -26,7 +26,7 @@ from nimble_stop.local.api.canonical import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from nimble_stop.local.api.exchange import Exchange
 
@@ -85,7 +85,7 @@ def verify(
     """
     said = _parse_authorization(exchange.headers)
     try:
-        _check_signed_headers(exchange.headers, said.signed_headers)
+        _check_signed_headers(exchange.headers, set(said.signed_headers))
         _check_date(said.date, now, max_skew_seconds)
         _check_scope(said, region_name)
         key = _find_key(keys, said.access_key_id, exchange.headers)
@@ -142,7 +142,7 @@ def _parse_authorization(headers: Headers) -> Authorization:
     )
 
 
-def _check_signed_headers(headers: Headers, names: Collection[bytes]) -> None:
+def _check_signed_headers(headers: Headers, names: set[bytes]) -> None:
     """Whatever changes a request's meaning must be under the signature."""
     if b"host" not in names:
         raise _invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
@@ -150,7 +150,7 @@ def _check_signed_headers(headers: Headers, names: Collection[bytes]) -> None:
         if (name == b"content-type" or name.startswith(b"x-amz-")) and name not in names:
             text = name.decode("latin-1")
             raise _invalid(f"{text!r} must be a 'SignedHeader' in the AWS Authorization.")
-    for name in sorted(set(names) - headers.keys()):
+    for name in sorted(names - headers.keys()):
         text = name.decode("latin-1")
         raise _invalid(f"'SignedHeader' {text!r} is not among the request's headers.")
 

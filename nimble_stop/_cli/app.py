@@ -9,13 +9,14 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING, Final, TextIO
 
 import click
+from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
-from nimble_stop._cli.command import Group, as_written
-from nimble_stop._cli.commands.completion import completion
+from nimble_stop._cli.command import Command, GlobalOptions, Group, as_written
 from nimble_stop._cli.commands.serve import serve
 from nimble_stop._cli.commands.sessions import list_, show, wait
 from nimble_stop._cli.commands.stop import stop
 from nimble_stop._cli.failures import PROGRAM, ExitCode, report
+from nimble_stop._cli.terminal.writing import write
 from nimble_stop._version import __version__
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _STREAMS: Final = (
     ("stdout", "w", "backslashreplace"),
     ("stderr", "w", "backslashreplace"),
 )
+_SHELLS: Final = {kind.name: kind for kind in (BashComplete, ZshComplete, FishComplete)}
 _TRIALS: Final = as_written(
     "Try it without AWS",
     (
@@ -49,6 +51,26 @@ def program() -> None:
     """Stop Amazon Nimble Studio's streaming sessions."""
 
 
+@click.command(
+    cls=Command,
+    examples=(
+        'eval "$(nimble-stop completion bash)"',
+        'eval "$(nimble-stop completion zsh)"',
+        "nimble-stop completion fish > ~/.config/fish/completions/nimble-stop.fish",
+    ),
+)
+@click.argument("shell", type=click.Choice(list(_SHELLS)))
+def completion(shell: str) -> None:
+    """Print the completion script for a shell.
+
+    For bash and zsh the first or second line goes into ~/.bashrc or ~/.zshrc.
+    """
+    variable = f"_{PROGRAM.replace('-', '_').upper()}_COMPLETE"
+    script = _SHELLS[shell](program, {}, PROGRAM, variable)
+    # Not source(), which runs bash to learn its version.
+    write(script.source_template % script.source_vars())
+
+
 for _command in (stop, list_, show, wait, serve, completion):
     program.add_command(_command)
 
@@ -56,16 +78,21 @@ for _command in (stop, list_, show, wait, serve, completion):
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and give its exit code."""
     _prepare_streams()
+    words = tuple(arguments)
     width = min(shutil.get_terminal_size().columns, _WIDEST_HELP)
     try:
-        code = program.main(list(arguments), PROGRAM, standalone_mode=False, terminal_width=width)
+        code = program.main(
+            words,
+            PROGRAM,
+            standalone_mode=False,
+            terminal_width=width,
+            obj=GlobalOptions(words=words),
+        )
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except click.Abort:
         return report(KeyboardInterrupt())
-    except BrokenPipeError:
-        return ExitCode.OK
     except OSError as error:
         return report(error)
     return code or ExitCode.OK

@@ -1,36 +1,41 @@
-"""What makes a function a command: the options of every command, and an exit code in any case.
+"""What commands share: the options of all, those of several, and an end without a traceback.
 
 An option of every command is understood before the command's name and after it, and the one nearer
-to the end of the line wins. A command's function gets these options first, then its own, and gives
-its exit code.
+to the end of the line wins. A command's function gets these options from ``click.pass_obj``.
 """
 
 from __future__ import annotations
 
-import functools
+import math
 import signal
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Concatenate, Final
+import time
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import attrs
 import click
 
-from nimble_stop._cli.failures import ExitCode, log_lines, report
+from nimble_stop._call.deadline import Deadline
+from nimble_stop._cli.failures import log_lines, report
 from nimble_stop._cli.signals import handling
-from nimble_stop._cli.terminal.writing import Output
+from nimble_stop._cli.terminal.writing import Output, printable
+from nimble_stop._config.options import DEADLINE_SECONDS
+from nimble_stop.models import StreamingSessionState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from click.shell_completion import CompletionItem
 
+    from nimble_stop import NimbleClient
+    from nimble_stop.models import StreamingSession
+
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
+
 _IN_MEMORY: Final = ":memory:"
-_OPTIONS: Final = "nimble_stop.global_options"
-_WORDS: Final = "nimble_stop.words"
 _WIDEST_NAME: Final = 30
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class GlobalOptions:
     """What the options that every command has were set to, and the line as it was typed."""
 
@@ -42,13 +47,6 @@ class GlobalOptions:
     debug: bool = False
     words: tuple[str, ...] = ()
 
-    def __attrs_post_init__(self) -> None:
-        other = "--endpoint-url" if self.endpoint_url is not None else "--profile"
-        if self.local is not None and (self.endpoint_url or self.profile_name) is not None:
-            raise click.UsageError(
-                f"--local brings its own endpoint and credentials; leave {other} out."
-            )
-
     @property
     def in_memory(self) -> bool:
         """Whether the embedded endpoint and all its sessions end with the command."""
@@ -59,7 +57,7 @@ class SharedOption(click.Option):
     """An option that every command has; help lists them apart."""
 
     def __init__(self, *names: str, **attributes: Any) -> None:  # noqa: ANN401  # those of click
-        super().__init__(names, expose_value=False, callback=_remember, **attributes)
+        super().__init__(names, expose_value=False, callback=_set, **attributes)
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Spell an optional value as it must be typed: without a space before its sign."""
@@ -67,11 +65,15 @@ class SharedOption(click.Option):
         return record and (record[0].replace(" [=", "[="), record[1])
 
 
-def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:  # noqa: ANN401  # whatever the option's type makes
-    if value == "" and parameter.name == "local":
+def _set(context: click.Context, parameter: click.Parameter, value: Any) -> None:  # noqa: ANN401  # whatever the option's type makes
+    if value is None or value is False:
+        return
+    options = context.ensure_object(GlobalOptions)
+    if parameter.name == "local" and not value:
         raise click.BadParameter("a file name is missing behind '='.")
-    if value is not None and value is not False:
-        context.meta.setdefault(_OPTIONS, {})[parameter.name] = value
+    if parameter.name == "debug" and not options.debug:
+        context.with_resource(log_lines())
+    setattr(options, str(parameter.name), value)
 
 
 def _complete_next_word(
@@ -117,13 +119,12 @@ def _spell_out_local(arguments: list[str]) -> list[str]:
 class Command(click.Command):
     """A command that has the options of every command."""
 
-    def __init__(self, *args: Any, **attributes: Any) -> None:  # noqa: ANN401  # those of click
+    def __init__(self, *args: Any, examples: Iterable[str] = (), **attributes: Any) -> None:  # noqa: ANN401  # those of click
         super().__init__(*args, **attributes)
         self.params.extend(_SHARED_OPTIONS)
+        self.epilog = self.epilog or as_written("Examples", examples)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        # The program comes first; its words are the whole line.
-        ctx.meta.setdefault(_WORDS, tuple(args))
         return super().parse_args(ctx, _spell_out_local(args))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -143,45 +144,119 @@ class Command(click.Command):
 class Group(Command, click.Group):
     """The program itself, whose options are parsed and listed as those of its commands."""
 
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  # as click has it
+        """Run the command; what it raises becomes a sentence and an exit code."""
+        options = ctx.ensure_object(GlobalOptions)
+        # SIGTERM ends a command as Ctrl-C does: with a message, and the terminal as it was.
+        with handling(signal.default_int_handler, signal.SIGTERM):
+            try:
+                return super().invoke(ctx)
+            except (ModuleNotFoundError, click.ClickException, click.exceptions.Exit, click.Abort):
+                raise
+            except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # no traceback ever reaches a user
+                return report(error, options.output, debug=options.debug)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         self.format_commands(ctx, formatter)
         super().format_options(ctx, formatter)
 
 
-def command(
-    name: str,
-    *,
-    examples: Iterable[str],
-    kind: type[Command] = Command,
-    context_settings: dict[str, Any] | None = None,
-) -> Callable[[Callable[Concatenate[GlobalOptions, ...], int]], click.Command]:
-    """Make a function a command of this name; its docstring is the help, closed by examples."""
-
-    def decorate(function: Callable[Concatenate[GlobalOptions, ...], int]) -> click.Command:
-        @functools.wraps(function)
-        def run(**arguments: Any) -> int:  # noqa: ANN401  # click passes what the options are
-            meta = click.get_current_context().meta
-            options = GlobalOptions(**meta.get(_OPTIONS, {}), words=meta[_WORDS])
-            # SIGTERM ends a command as Ctrl-C does: with a message, and the terminal as it was.
-            interrupted = handling(signal.default_int_handler, signal.SIGTERM)
-            with log_lines() if options.debug else nullcontext(), interrupted:
-                try:
-                    return function(options, **arguments)
-                except BrokenPipeError:
-                    # The reader of our output has what it wanted.
-                    return ExitCode.OK
-                except (ModuleNotFoundError, click.ClickException, click.Abort):
-                    raise
-                except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # no traceback ever reaches a user
-                    return report(error, options.output, debug=options.debug)
-
-        epilog = as_written("Examples", examples)
-        make = click.command(name, cls=kind, epilog=epilog, context_settings=context_settings)
-        return make(run)
-
-    return decorate
-
-
 def as_written(heading: str, lines: Iterable[str]) -> str:
     """Make a section of an epilog, whose lines click does not wrap."""
     return "\n".join(("\b", f"{heading}:", *(f"  {line}" for line in lines)))
+
+
+class Words(click.Choice[str]):
+    """One of these words, which are in capitals; they are taken in any case."""
+
+    def normalize_choice(self, choice: object, ctx: click.Context | None) -> str:
+        del ctx
+        return str(choice).upper()
+
+
+def deadline_option(meaning: str, default: float | None = None) -> Callable[[_Function], _Function]:
+    """Give a command the option ``--deadline``: a `Deadline` that runs from now, or None."""
+    return click.option(
+        "--deadline",
+        type=click.FloatRange(min=0, min_open=True),
+        default=default,
+        metavar="SECONDS",
+        callback=_begin_deadline,
+        help=meaning,
+    )
+
+
+def _begin_deadline(_: click.Context, __: click.Parameter, given: float | None) -> Deadline | None:
+    if given is not None and not math.isfinite(given):
+        raise click.BadParameter(f"{given} is no number of seconds.")
+    return None if given is None else Deadline(given, time.monotonic)
+
+
+requests_deadline_option = deadline_option(
+    f"How long the requests may take in all.  [default: {DEADLINE_SECONDS:.0f}]"
+)
+quiet_option = click.option(
+    "-q", "--quiet", is_flag=True, help="Write only what failed, and why; JSON is written whole."
+)
+
+
+def _read_tag(given: str) -> tuple[str, str]:
+    key, equals, value = given.partition("=")
+    if not (key and equals):
+        raise click.BadParameter(f"{given!r} is not of the form KEY=VALUE.")
+    return key, value
+
+
+def filter_options(function: _Function) -> _Function:
+    """Give a command an option for each of the `Filters`."""
+    for option in (
+        click.option(
+            "--tag",
+            "tags",
+            metavar="KEY=VALUE",
+            multiple=True,
+            type=_read_tag,
+            help="Only sessions with this tag; given several times, with all of them.",
+        ),
+        click.option("--created-by", metavar="USER", help="Only sessions that this user created."),
+        click.option("--owned-by", metavar="USER", help="Only sessions that this user owns."),
+        click.option(
+            "--state",
+            "states",
+            type=Words(StreamingSessionState, case_sensitive=False),
+            metavar="STATE",
+            multiple=True,
+            help="Only sessions in this state, such as READY; may be given several times.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+@attrs.frozen(kw_only=True)
+class Filters:
+    """What sessions must be like: in one of the states if there are any, with all of the tags."""
+
+    states: tuple[str, ...] = ()
+    owned_by: str | None = None
+    created_by: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+
+    def list_sessions(self, client: NimbleClient, studio_id: str) -> Iterable[StreamingSession]:
+        """Read the sessions of the right persons; the service knows no other filters."""
+        return client.list_sessions(studio_id, owned_by=self.owned_by, created_by=self.created_by)
+
+    def fit(self, session: StreamingSession) -> bool:
+        tags = session.tags or {}
+        return (not self.states or session.state in self.states) and all(
+            tags.get(key) == value for key, value in self.tags
+        )
+
+    def __str__(self) -> str:
+        parts = [
+            f" in {' or '.join(self.states)}" if self.states else "",
+            f" owned by {self.owned_by}" if self.owned_by is not None else "",
+            f" created by {self.created_by}" if self.created_by is not None else "",
+            *(f" with {key}={value}" for key, value in self.tags),
+        ]
+        return printable("".join(parts))

@@ -10,6 +10,8 @@ import os
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+import click
+
 from nimble_stop._config.options import POLL_SECONDS
 from nimble_stop.exceptions import (
     ConfigurationError,
@@ -43,6 +45,11 @@ def open_client(
     from nimble_stop import NimbleClient
     from nimble_stop._client.base import bounded
 
+    other = "--endpoint-url" if options.endpoint_url is not None else "--profile"
+    if options.local is not None and (options.endpoint_url or options.profile_name) is not None:
+        raise click.UsageError(
+            f"--local brings its own endpoint and credentials; leave {other} out."
+        )
     arguments: dict[str, Any] = {} if deadline is None else {"deadline": deadline.seconds}
     with ExitStack() as stack:
         if options.local is None:

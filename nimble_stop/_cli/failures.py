@@ -18,8 +18,14 @@ from contextlib import contextmanager
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
-from nimble_stop._cli.terminal.text import one_line
-from nimble_stop._cli.terminal.writing import SCHEMA_VERSION, Output, folded, is_terminal, note
+from nimble_stop._cli.terminal.writing import (
+    SCHEMA_VERSION,
+    Output,
+    folded,
+    is_terminal,
+    note_lines,
+    one_line,
+)
 from nimble_stop.exceptions import (
     ConfigurationError,
     DeadlineExceededError,
@@ -109,12 +115,15 @@ def report(
     failure: BaseException, output: Output = Output.TABLE, *, debug: bool = False
 ) -> ExitCode:
     """Write what went wrong, for a person or for a program, and give the exit code."""
+    if isinstance(failure, BrokenPipeError):
+        # The reader of our output has what it wanted.
+        return ExitCode.OK
     error, next_step = failure, ""
     if isinstance(failure, CommandError):
         error, next_step = failure.error, failure.next_step
     code = next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.OTHER)
     if debug and error.__traceback__ is not None:
-        note(without_secrets("".join(traceback.format_exception(error)).rstrip()))
+        note_lines(without_secrets("".join(traceback.format_exception(error)).rstrip()))
     sentence = f"{PROGRAM}: {headline(error)} {advice(error)}".rstrip()
     if output is not Output.TABLE:
         described = {**error_document(error), "next": next_step or None}
@@ -124,7 +133,7 @@ def report(
         text = f"{folded(sentence)}\n{next_step}"
     else:
         text = f"{sentence} {next_step}"
-    note(without_secrets(text.rstrip()))
+    note_lines(without_secrets(text.rstrip()))
     return code
 
 

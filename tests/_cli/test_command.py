@@ -6,41 +6,58 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
-from nimble_stop._cli.command import GlobalOptions, Group, command
+from nimble_stop._cli.command import (
+    Command,
+    Filters,
+    GlobalOptions,
+    Group,
+    Words,
+    deadline_option,
+)
 from nimble_stop._cli.terminal.writing import Output
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nimble_stop._call.deadline import Deadline
     from tests._cli.support import Cli
 
 
-def run_failing(error: BaseException, *words: str) -> object:
-    """Run a command that raises an error, and give its exit code."""
-
-    @command("fail", examples=())
-    def fail(_: GlobalOptions) -> int:
-        raise error
-
-    return fail.main(list(words), standalone_mode=False)
-
-
-def parse(*words: str) -> GlobalOptions:
-    """Read the options of a command line of a program with one command."""
-    read: list[GlobalOptions] = []
+def run(function: Callable[..., object], *words: str) -> object:
+    """Run a command line of a program whose one command calls a function with the options."""
 
     @click.group(cls=Group)
     def program() -> None:
         pass
 
-    @command("inspect", examples=())
+    @program.command(cls=Command, examples=("inspect here",))
     @click.argument("names", nargs=-1)
-    def inspect(options: GlobalOptions, names: tuple[str, ...]) -> int:
+    @click.pass_obj
+    def inspect(options: GlobalOptions, names: tuple[str, ...]) -> object:
+        """Inspect something."""
         del names
-        read.append(options)
-        return 0
+        return function(options)
 
-    program.add_command(inspect)
-    program.main(args=list(words), standalone_mode=False)
+    assert inspect.help == "Inspect something."
+    options = GlobalOptions(words=words)
+    return program.main(words, standalone_mode=False, obj=options)
+
+
+def parse(*words: str) -> GlobalOptions:
+    """Read the options of a command line."""
+    read: list[GlobalOptions] = []
+    assert run(read.append, *words) is None
     return read[0]
+
+
+def run_failing(error: BaseException, *words: str) -> object:
+    """Run a command that raises an error, and give its exit code."""
+
+    def fail(_: GlobalOptions) -> None:
+        logging.getLogger("nimble_stop").debug("logged")
+        raise error
+
+    return run(fail, "inspect", *words)
 
 
 ALL: list[tuple[list[str], dict[str, Any]]] = [
@@ -82,34 +99,15 @@ def test_the_endpoint_in_memory_is_in_memory() -> None:
     assert not parse("inspect").in_memory
 
 
-@pytest.mark.parametrize("other", ["--profile", "--endpoint-url"])
-def test_local_excludes_other_endpoints(other: str) -> None:
-    """The message names the option to leave out."""
-    with pytest.raises(click.UsageError, match=f"leave {other} out"):
-        parse("--local", "inspect", other, "x")
-
-
 def test_local_without_a_file_behind_its_sign_is_refused() -> None:
     """An empty name would be a file that nobody finds again."""
     with pytest.raises(click.BadParameter, match="file name"):
         parse("--local=", "inspect")
 
 
-def test_a_function_becomes_a_command() -> None:
-    """It gets the settings and its own arguments; its docstring is the help."""
-    seen: list[tuple[GlobalOptions, str]] = []
-
-    @command("inspect", examples=("inspect here",))
-    @click.argument("name")
-    def inspect(settings: GlobalOptions, name: str) -> int:
-        """Inspect something."""
-        seen.append((settings, name))
-        return 7
-
-    assert inspect.name == "inspect"
-    assert inspect.help == "Inspect something."
-    assert inspect.main(["x", "--output", "json"], standalone_mode=False) == 7
-    assert seen == [(GlobalOptions(output=Output.JSON, words=("x", "--output", "json")), "x")]
+def test_what_a_command_returns_is_its_exit_code() -> None:
+    """What the program ends with is the function's to say."""
+    assert run(lambda _: 7, "inspect", "x") == 7
 
 
 @pytest.mark.parametrize(
@@ -139,18 +137,12 @@ def test_what_others_handle_passes(error: Exception) -> None:
 
 
 def test_debug_shows_the_log_and_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without it there is neither."""
-
-    @command("fail", examples=())
-    def fail(_: GlobalOptions) -> int:
-        logging.getLogger("nimble_stop").debug("logged")
-        raise RuntimeError
-
-    assert fail.main(["--debug"], standalone_mode=False) == 255
+    """Without it there is neither; given twice, a line of the log still comes once."""
+    assert run_failing(RuntimeError(), "--debug", "--debug") == 255
     err = capsys.readouterr().err
-    assert "DEBUG logged" in err
+    assert err.count("DEBUG logged") == 1
     assert "Traceback (most recent call last)" in err
-    assert fail.main([], standalone_mode=False) == 255
+    assert run_failing(RuntimeError()) == 255
     assert "logged" not in capsys.readouterr().err
 
 
@@ -174,3 +166,75 @@ def test_help_fits_a_narrow_terminal(cli: Cli, monkeypatch: pytest.MonkeyPatch) 
     text = cli("list", "--help").out
     options = text[text.index("Options:") : text.index("Examples:")]
     assert all(len(line) <= 40 for line in options.splitlines())
+
+
+def parse_words(*words: str) -> object:
+    """Read two options, one of them repeatable."""
+
+    @click.command
+    @click.option("--one", type=Words(["READY", "STOPPED"], case_sensitive=False))
+    @click.option("--many", multiple=True, type=Words(["READY", "STOPPED"], case_sensitive=False))
+    def command(**options: object) -> object:
+        return options
+
+    return command.main(list(words), standalone_mode=False)
+
+
+def test_a_word_is_taken_in_any_case() -> None:
+    """What comes out is the API's own spelling; nothing given is nothing."""
+    assert parse_words("--one", "ready") == {"one": "READY", "many": ()}
+    assert parse_words("--many", "Stopped", "--many", "READY") == {
+        "one": None,
+        "many": ("STOPPED", "READY"),
+    }
+
+
+@pytest.mark.parametrize("option", ["--one", "--many"])
+def test_another_word_is_a_usage_error(option: str) -> None:
+    """The message shows the words that there are, as they are spelled."""
+    with pytest.raises(click.BadParameter, match="'REDY' is not one of 'READY', 'STOPPED'"):
+        parse_words(option, "REDY")
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [([], 900.0), (["--deadline", "0.5"], 0.5), (["--deadline", "1e10"], 1e10)],
+)
+def test_a_deadline_runs_from_the_parsing_on(words: list[str], seconds: float) -> None:
+    """It is one point in time for the whole command."""
+
+    @click.command
+    @deadline_option("How long.", 900.0)
+    def command(deadline: Deadline) -> Deadline:
+        return deadline
+
+    deadline = command.main(words, standalone_mode=False)
+    assert deadline.seconds == seconds
+    assert 0 < deadline.remaining <= seconds
+
+
+@pytest.mark.parametrize("word", ["0", "-1", "nan", "inf", "soon"])
+def test_a_deadline_leaves_time(word: str) -> None:
+    """It is a finite number of seconds above zero."""
+
+    @click.command
+    @deadline_option("How long.")
+    def command(deadline: Deadline) -> None:
+        raise AssertionError(deadline)
+
+    with pytest.raises(click.BadParameter):
+        command.main(["--deadline", word], standalone_mode=False)
+
+
+def test_filters_are_reported_in_words() -> None:
+    """Every filter is named, and what a terminal would act on is escaped."""
+    filters = Filters(
+        states=("READY", "STOPPED"),
+        owned_by="amara",
+        created_by="x\x1b",
+        tags=(("a", "b"), ("c", "")),
+    )
+    assert str(filters) == (
+        " in READY or STOPPED owned by amara created by x\\x1b with a=b with c="
+    )
+    assert str(Filters()) == ""

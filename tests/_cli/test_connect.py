@@ -127,6 +127,14 @@ def test_a_wait_polls_the_embedded_endpoint_more_often() -> None:
     assert poll_seconds(GlobalOptions()) == POLL_SECONDS
 
 
+@pytest.mark.parametrize("other", ["--profile", "--endpoint-url"])
+def test_local_excludes_other_endpoints(other: str, cli: Cli) -> None:
+    """The message names the option to leave out."""
+    ran = cli("--local", "list", "demo-studio", other, "x")
+    assert ran.code == 2
+    assert f"leave {other} out" in ran.err
+
+
 def test_the_advice_is_not_given_to_whoever_follows_it(cli: Cli) -> None:
     """With --local a wrong region is a mistake of its own."""
     ran = cli("--local", "--region", "x y", "list", "demo-studio")

@@ -13,8 +13,8 @@ import attrs
 import click
 
 from nimble_stop._cli.child_process import child_runner
-from nimble_stop._cli.command import Command, command
-from nimble_stop._cli.terminal.writing import SCHEMA_VERSION, Output, document_of, note, write
+from nimble_stop._cli.command import Command
+from nimble_stop._cli.terminal.writing import SCHEMA_VERSION, Output, note, versioned, write
 from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -86,9 +86,8 @@ def _option(field: attrs.Attribute[Any]) -> click.Option:
     )
 
 
-@command(
-    "serve",
-    kind=ServeCommand,
+@click.command(
+    cls=ServeCommand,
     context_settings={"allow_interspersed_args": False},
     examples=(
         "nimble-stop serve --sample --transition-seconds 2",
@@ -100,8 +99,10 @@ def _option(field: attrs.Attribute[Any]) -> click.Option:
 @click.argument("command_words", nargs=-1, metavar="[-- COMMAND ARGS...]", type=click.UNPROCESSED)
 @click.option("--access-key-id", metavar="ID", help="The access key that is accepted.")
 @click.option("--secret-access-key", metavar="KEY", help="Its secret part.")
+@click.pass_obj
 def serve(
     shared: GlobalOptions,
+    /,
     command_words: tuple[str, ...],
     env_format: str,
     access_key_id: str | None,
@@ -162,7 +163,7 @@ def _serve_until_signal(given: dict[str, Any], output: Output, env_format: str) 
 
     def write_record(record: RequestRecord) -> None:
         text = f"{record.time:%H:%M:%S} {record} ({record.seconds * 1000:.1f} ms)"
-        lines.write_line(json.dumps(document_of(record)) if for_programs else text)
+        lines.write_line(json.dumps(versioned(record)) if for_programs else text)
 
     try:
         with _setting_up():

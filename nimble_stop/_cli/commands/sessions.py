@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nimble_stop._cli.command import command
-from nimble_stop._cli.connect import open_client, poll_seconds
-from nimble_stop._cli.parameters import (
+from nimble_stop._cli.command import (
+    Command,
     Filters,
     deadline_option,
     filter_options,
     quiet_option,
     requests_deadline_option,
 )
-from nimble_stop._cli.stopping.single import OneSession
+from nimble_stop._cli.connect import open_client, poll_seconds
+from nimble_stop._cli.stopping.run import OneSession
 from nimble_stop._cli.terminal.session_tables import show_states, write_session, write_sessions
-from nimble_stop._cli.terminal.text import printable
-from nimble_stop._cli.terminal.writing import Output, note
+from nimble_stop._cli.terminal.writing import Output, note, printable
 from nimble_stop._config.options import WAIT_SECONDS
 
 if TYPE_CHECKING:
@@ -27,8 +26,9 @@ if TYPE_CHECKING:
     from nimble_stop._cli.command import GlobalOptions
 
 
-@command(
+@click.command(
     "list",
+    cls=Command,
     examples=(
         "nimble-stop list studio-1",
         "nimble-stop list studio-1 --state READY --tag department=lighting",
@@ -38,7 +38,14 @@ if TYPE_CHECKING:
 @click.argument("studio_id")
 @filter_options
 @requests_deadline_option
-def list_(shared: GlobalOptions, studio_id: str, deadline: Deadline | None, **filters: Any) -> int:  # noqa: ANN401  # those of `Filters`
+@click.pass_obj
+def list_(
+    shared: GlobalOptions,
+    /,
+    studio_id: str,
+    deadline: Deadline | None,
+    **filters: Any,  # noqa: ANN401  # those of `Filters`
+) -> None:
     """List a studio's sessions.
 
     In a pipe each session is one line, its fields separated by tabs: id, state, owner, instance
@@ -50,11 +57,10 @@ def list_(shared: GlobalOptions, studio_id: str, deadline: Deadline | None, **fi
         count = write_sessions(sessions, shared.output, datetime.now(UTC))
     if not count and shared.output is Output.TABLE:
         note(f"No sessions in {printable(studio_id)}{chosen}.")
-    return 0
 
 
-@command(
-    "show",
+@click.command(
+    cls=Command,
     examples=(
         "nimble-stop show studio-1 session-1",
         "nimble-stop show studio-1 session-1 --output json",
@@ -64,16 +70,16 @@ def list_(shared: GlobalOptions, studio_id: str, deadline: Deadline | None, **fi
 @click.argument("studio_id")
 @click.argument("session_id")
 @requests_deadline_option
-def show(shared: GlobalOptions, studio_id: str, session_id: str, deadline: Deadline | None) -> int:
+@click.pass_obj
+def show(shared: GlobalOptions, studio_id: str, session_id: str, deadline: Deadline | None) -> None:
     """Show a session."""
     with open_client(shared, deadline=deadline) as client:
         session = client.get_session(studio_id, session_id)
     write_session(session, shared.output, datetime.now(UTC))
-    return 0
 
 
-@command(
-    "wait",
+@click.command(
+    cls=Command,
     examples=(
         "nimble-stop wait studio-1 session-1",
         "nimble-stop wait studio-1 session-1 --deadline 60",
@@ -83,26 +89,21 @@ def show(shared: GlobalOptions, studio_id: str, session_id: str, deadline: Deadl
 @click.argument("session_id")
 @deadline_option(f"How long to wait.  [default: {WAIT_SECONDS:.0f}]", WAIT_SECONDS)
 @quiet_option
+@click.pass_obj
 def wait(
     shared: GlobalOptions, studio_id: str, session_id: str, *, deadline: Deadline, quiet: bool
-) -> int:
+) -> None:
     """Wait until a session that is being stopped has stopped.
 
     Ends at once, with an error, when the session is in a state that does not lead to STOPPED.
     """
-    programs = shared.output is not Output.TABLE
     with (
         open_client(shared, deadline=deadline) as client,
-        show_states(session_id, quiet=quiet or programs, plain=shared.debug) as history,
+        show_states(session_id, shared.output, quiet=quiet, plain=shared.debug) as history,
     ):
         waiting = OneSession(client, studio_id, session_id, history.add)
         # A wait outlasts outages, but not an endpoint that cannot be reached from the beginning.
         known = waiting.read_if_allowed()
         if known is not None:
             history.add(known)
-        session = waiting.wait_until_stopped(deadline, poll_seconds(shared), known)
-    if programs:
-        write_session(session, shared.output, datetime.now(UTC))
-    elif not quiet:
-        history.write(session)
-    return 0
+        waiting.wait_until_stopped(deadline, poll_seconds(shared), known)

@@ -10,21 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nimble_stop._cli.command import command
-from nimble_stop._cli.connect import open_client, poll_seconds
-from nimble_stop._cli.failures import ExitCode
-from nimble_stop._cli.parameters import (
+from nimble_stop._cli.command import (
+    Command,
     Filters,
     Words,
     deadline_option,
     filter_options,
     quiet_option,
 )
-from nimble_stop._cli.stopping.presentation import Presentation, ResumeHint
-from nimble_stop._cli.stopping.run import Run
+from nimble_stop._cli.connect import open_client, poll_seconds
+from nimble_stop._cli.failures import ExitCode
+from nimble_stop._cli.stopping.presentation import Presentation
+from nimble_stop._cli.stopping.run import Run, StopOptions
 from nimble_stop._cli.stopping.run_record import RunRecord
 from nimble_stop._cli.stopping.selection import Selection, confirm_deletion, select, show_dry_run
-from nimble_stop._cli.stopping.single import StopOptions
 from nimble_stop._cli.terminal.writing import note
 from nimble_stop._config.options import DEADLINE_SECONDS, MAX_CONCURRENCY, WAIT_SECONDS
 from nimble_stop.models import VolumeRetentionMode
@@ -34,8 +33,8 @@ if TYPE_CHECKING:
     from nimble_stop._cli.command import GlobalOptions
 
 
-@command(
-    "stop",
+@click.command(
+    cls=Command,
     examples=(
         "nimble-stop stop studio-1 session-1 --wait",
         "nimble-stop stop studio-1 session-1 session-2 --retention RETAIN",
@@ -77,8 +76,10 @@ if TYPE_CHECKING:
     "--all it ends well only when every session that the run has named is STOPPED. Use a new id "
     "for a new night: the same one does not stop a session that was started again.",
 )
+@click.pass_obj
 def stop(
     shared: GlobalOptions,
+    /,
     studio_id: str,
     session_ids: tuple[str, ...],
     *,
@@ -118,26 +119,8 @@ def stop(
             "--retention DELETE deletes volumes for good, and without a terminal nobody can be "
             "asked; confirm with --yes."
         )
-    options = StopOptions(
-        run_id=run_id,
-        resumed=resumed,
-        retention=retention,
-        wait=wait,
-        max_concurrency=max_concurrency,
-        fail_fast=fail_fast,
-        poll_seconds=poll_seconds(shared),
-        deadline=deadline,
-    )
     presentation = Presentation(
-        output=shared.output,
-        quiet=quiet,
-        debug=shared.debug,
-        hint=ResumeHint(
-            words=shared.words,
-            run_id=run_id,
-            from_stdin=selection.from_stdin,
-            in_memory=shared.in_memory,
-        ),
+        shared=shared, quiet=quiet, run_id=run_id, from_stdin=selection.from_stdin
     )
     with open_client(shared, deadline=deadline) as client:
         # A store of --local keeps its name on every port.
@@ -147,13 +130,25 @@ def stop(
         if dry_run:
             return show_dry_run(client, selection, named_before, retention, shared.output)
         targets = select(client, selection, named_before)
-        if not targets:
+        if not (targets.to_stop or targets.settled):
             return presentation.nothing(selection)
-        if to_confirm and targets.session_ids and not confirm_deletion(targets):
+        if to_confirm and targets.to_stop and not confirm_deletion(targets):
             note("Nothing was stopped.")
             return ExitCode.INTERRUPTED
         if (resumed or everything) and not shared.in_memory:
-            record.add(targets.session_ids)
+            record.add(targets.to_stop)
+        options = StopOptions(
+            client=client,
+            studio_id=studio_id,
+            run_id=run_id,
+            resumed=resumed,
+            retention=retention,
+            wait=wait,
+            max_concurrency=max_concurrency,
+            fail_fast=fail_fast,
+            poll_seconds=poll_seconds(shared),
+            deadline=deadline,
+        )
         if selection.single is not None:
-            return presentation.one(client, studio_id, selection.single, options)
-        return presentation.many(Run(client, targets, options))
+            return presentation.one(options, selection.single)
+        return presentation.many(Run(options, targets))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from rich.progress import BarColumn, Progress
 from rich.text import Text
 
-from nimble_stop._cli.terminal.text import duration
+from nimble_stop._cli.terminal.session_tables import duration
 from nimble_stop._cli.terminal.writing import console
 
 if TYPE_CHECKING:

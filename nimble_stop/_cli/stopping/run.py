@@ -1,21 +1,26 @@
-"""Stopping several sessions in one run: what is sent, what ends it early, and how far it is."""
+"""Stopping sessions: one that is named, or several in a run, and how far the run is."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import attrs
 
+from nimble_stop._call.deadline import Deadline
+from nimble_stop._cli.connect import explain_answer
 from nimble_stop._cli.signals import Ending, ending_early
-from nimble_stop._cli.stopping.single import OneSession, explain
-from nimble_stop._cli.terminal.text import duration, printable, volumes
+from nimble_stop._cli.terminal.session_tables import duration, volumes
+from nimble_stop._cli.terminal.writing import printable
+from nimble_stop._config.options import WAIT_SECONDS
 from nimble_stop.exceptions import (
     ConfigurationError,
     ConflictException,
     DeadlineExceededError,
     NimbleStopError,
+    ServiceError,
     StopFailedError,
     UnexpectedStateError,
 )
@@ -26,8 +31,114 @@ if TYPE_CHECKING:
 
     from nimble_stop import NimbleClient, StopResult
     from nimble_stop._cli.stopping.selection import Targets
-    from nimble_stop._cli.stopping.single import StopOptions
     from nimble_stop._flows.threads import StopRun
+
+
+@attrs.frozen(kw_only=True)
+class StopOptions:
+    """How sessions of a studio are stopped; ``resumed`` is whether the run id may not be new."""
+
+    client: NimbleClient
+    studio_id: str
+    run_id: str
+    resumed: bool
+    retention: str | None
+    wait: bool
+    max_concurrency: int
+    fail_fast: bool
+    poll_seconds: float
+    deadline: Deadline | None
+
+    def token(self, session_id: str) -> str:
+        from nimble_stop._flows.results import derived_token
+
+        return derived_token(self.run_id, self.studio_id, session_id, self.retention)
+
+    def explain(self, error: NimbleStopError) -> None:
+        """Say whose an answer is, and advise another run id where a session is READY again."""
+        explain_answer(error, self.client)
+        session = error.session if isinstance(error, UnexpectedStateError) else None
+        if self.resumed and session is not None and session.state == State.READY:
+            error.add_note(
+                f"Run {printable(self.run_id)} had stopped it before, and it was started again: "
+                "stop it with another --run-id."
+            )
+
+
+@attrs.frozen
+class OneSession:
+    """A session that is named; ``on_read`` gets it each time that it was read."""
+
+    client: NimbleClient
+    studio_id: str
+    session_id: str
+    on_read: Callable[[StreamingSession], object] = lambda _: None
+
+    def stop(self, options: StopOptions, say: Callable[[str], object]) -> None:
+        """Stop the session, and wait for it if the command waits; ``say`` shows a line."""
+        from nimble_stop._flows.waiting import has_stopped
+
+        before = self.read_if_allowed()
+        if before is not None:
+            self.on_read(before)
+        session = self.client.stop_session(
+            self.studio_id,
+            self.session_id,
+            retention=options.retention,
+            client_token=options.token(self.session_id),
+        )
+        if before is not None and before.state != State.READY:
+            # Only a token that was used before stops a session that is not READY.
+            has_stopped(session := before)
+            name = printable(self.session_id)
+            say(f"{name}: This run had stopped it before; nothing was done twice.")
+        else:
+            error = self.ready_again() if before is not None and options.resumed else None
+            if error is not None:
+                raise error
+            self.on_read(session)
+        if options.wait:
+            limit = options.deadline or Deadline(WAIT_SECONDS, time.monotonic)
+            self.wait_until_stopped(limit, options.poll_seconds, session)
+
+    def read_if_allowed(self) -> StreamingSession | None:
+        """Read the session; a caller that may stop one need not be allowed to read it."""
+        try:
+            return self.client.get_session(self.studio_id, self.session_id)
+        except ServiceError:
+            return None
+
+    def ready_again(self) -> UnexpectedStateError | None:
+        """Read the session after its stop was answered; an error if it is READY all the same.
+
+        The service moves a session to STOP_IN_PROGRESS before it answers its stop, and repeats its
+        answer when the token comes again, whatever the session has become.
+        """
+        session = self.read_if_allowed()
+        if session is None or session.state != State.READY:
+            return None
+        return UnexpectedStateError(
+            f"Session {session.session_id!r} is READY and was not stopped.", session=session
+        )
+
+    def wait_until_stopped(
+        self, limit: Deadline, poll_seconds: float, known: StreamingSession | None
+    ) -> None:
+        """Wait until the session has stopped; ``known`` is what was read before, if it was."""
+        from nimble_stop._flows.waiting import deadline_exceeded
+
+        try:
+            self.client.wait_until_stopped(
+                self.studio_id,
+                self.session_id,
+                deadline=limit.seconds,
+                poll_interval=poll_seconds,
+                on_poll=self.on_read,
+            )
+        except DeadlineExceededError as error:
+            if error.session is not None or known is None:
+                raise
+            raise deadline_exceeded(limit, known) from error
 
 
 @attrs.define
@@ -89,37 +200,37 @@ class Counts:
         )
         return ", ".join(f"{number:,} {name}" for number, name in counts if number)
 
-    def rows(self, studio_id: str, run_id: str, seconds: float) -> list[tuple[str, str]]:
+    def rows(self, studio_id: str, run_id: str, seconds: float) -> dict[str, str | None]:
         retentions = (f"{number:,} {words}" for words, number in sorted(self.retentions.items()))
         repeated = f"{self.repeated:,} that this run had stopped before" if self.repeated else ""
-        return [
-            ("studio", printable(studio_id)),
-            ("sessions", self.in_words),
-            ("volumes", ", ".join(retentions)),
-            ("repeated", repeated),
-            ("took", duration(seconds)),
-            ("run id", printable(run_id)),
-        ]
+        return {
+            "studio": studio_id,
+            "sessions": self.in_words,
+            "volumes": ", ".join(retentions),
+            "repeated": repeated,
+            "took": duration(seconds),
+            "run id": run_id,
+        }
 
 
 class Run:
     """A run over several sessions; `ending` says why it ended early, if it did."""
 
-    def __init__(self, client: NimbleClient, targets: Targets, options: StopOptions) -> None:
+    def __init__(self, options: StopOptions, targets: Targets) -> None:
         self.targets = targets
         self.options = options
         self.ending = Ending()
-        self.counts = Counts(len(targets), len(targets.settled))
-        self._client = client
+        settled = len(targets.settled)
+        self.counts = Counts(len(targets.to_stop) + settled, settled)
 
     @contextmanager
     def begin(self, say: Callable[[str], object]) -> Generator[Iterator[StopResult]]:
         """Stop the sessions, and give a result for each as it ends; ``say`` shows a line."""
         options = self.options
         with (
-            self._client.stop_sessions(
-                self.targets.studio_id,
-                self.counts.feed(self.targets.session_ids),
+            options.client.stop_sessions(
+                options.studio_id,
+                self.counts.feed(self.targets.to_stop),
                 retention=options.retention,
                 run_id=options.run_id,
                 max_concurrency=options.max_concurrency,
@@ -135,7 +246,7 @@ class Run:
         for result in stops:
             if isinstance(result.error, ConfigurationError):
                 raise result.error
-            listed = self.targets.listed.get(result.session_id)
+            listed = self.targets.to_stop[result.session_id]
             stopping = listed is not None and listed.state == State.STOP_IN_PROGRESS
             if stopping and isinstance(result.error, ConflictException):
                 # It was refused because another one was under way when the run began.
@@ -157,22 +268,23 @@ class Run:
                 session_id=session_id,
                 session=found if isinstance(found, StreamingSession) else None,
                 error=found if isinstance(found, NimbleStopError) else None,
-                client_token=self.options.token(self.targets.studio_id, session_id),
+                client_token=self.options.token(session_id),
                 attempts=0,
                 repeated=True,
             )
 
     def _checked(self, result: StopResult) -> StopResult:
         """Make sure that a stop was answered for what it did, and explain an error."""
+        options = self.options
         again = result.session_id in self.targets.named_before and not result.repeated
-        if result.error is None and again and not self.options.wait:
+        if result.error is None and again and not options.wait:
             # The answer may be an old one, but too recent to be recognised.
-            named = OneSession(self._client, self.targets.studio_id, result.session_id)
+            named = OneSession(options.client, options.studio_id, result.session_id)
             error = named.ready_again()
             if error is not None:
                 result = attrs.evolve(result, session=error.session, error=error, repeated=True)
         if result.error is not None:
-            explain(result.error, self._client, self.options)
+            options.explain(result.error)
         return result
 
     def _taken_over(self, result: StopResult) -> StopResult:
@@ -182,13 +294,14 @@ class Run:
             if self.ending.interrupted:
                 raise KeyboardInterrupt
 
-        if self.ending.interrupted or not self.options.wait:
+        options = self.options
+        if self.ending.interrupted or not options.wait:
             return result
         try:
-            session = self._client.wait_until_stopped(
-                self.targets.studio_id,
+            session = options.client.wait_until_stopped(
+                options.studio_id,
                 result.session_id,
-                poll_interval=self.options.poll_seconds,
+                poll_interval=options.poll_seconds,
                 on_poll=end_if_interrupted,
             )
         except KeyboardInterrupt:

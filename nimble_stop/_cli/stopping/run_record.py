@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from nimble_stop._cli.terminal.text import printable
-from nimble_stop._cli.terminal.writing import folded, note
+from nimble_stop._cli.terminal.writing import note, printable
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -93,11 +92,8 @@ def _failure_noted(what: str) -> Generator[None]:
         yield
     except (OSError, ValueError) as error:
         note(
-            folded(
-                f"The record of the run cannot be {what}: {printable(str(error))}. A repetition "
-                "may not account for every session; let XDG_STATE_HOME name a folder that can be "
-                "used."
-            )
+            f"The record of the run cannot be {what}: {printable(str(error))}. A repetition may "
+            "not account for every session; let XDG_STATE_HOME name a folder that can be used."
         )
 
 

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import attrs
 import click
 
+from nimble_stop._cli.command import Filters
 from nimble_stop._cli.failures import ExitCode, headline
-from nimble_stop._cli.parameters import Filters
 from nimble_stop._cli.terminal.session_tables import write_sessions
-from nimble_stop._cli.terminal.text import counted, printable
-from nimble_stop._cli.terminal.writing import folded, note
+from nimble_stop._cli.terminal.writing import counted, note, printable
 from nimble_stop.exceptions import (
     AccessDeniedException,
     NimbleStopError,
@@ -43,7 +42,10 @@ _NAMED: Final = 5
 
 @attrs.frozen(kw_only=True)
 class Selection:
-    """What the command line says about the sessions, checked for contradictions."""
+    """What the command line says about the sessions, checked for contradictions.
+
+    ``resumed`` is whether an earlier command may have had the run id.
+    """
 
     studio_id: str
     session_ids: tuple[str, ...]
@@ -85,52 +87,43 @@ class Selection:
 
 @attrs.frozen(kw_only=True)
 class Targets:
-    """The sessions of a run: those to stop, and as they were if they were read.
+    """The sessions of a run: those to stop, each as it was if it was read, and the settled ones.
 
     Those that are settled have been named before, and no stop is sent for them: each as it is, or
     why it is not stopped.
     """
 
     studio_id: str
-    session_ids: tuple[str, ...]
-    listed: dict[str, StreamingSession] = attrs.field(factory=dict["str", "StreamingSession"])
-    settled: dict[str, Found] = attrs.field(factory=dict["str", "Found"])
+    to_stop: Mapping[str, StreamingSession | None]
+    settled: Mapping[str, Found] = attrs.field(factory=dict["str", "Found"])
     named_before: frozenset[str] = frozenset()
-
-    def __len__(self) -> int:
-        return len(self.session_ids) + len(self.settled)
 
 
 def select(client: NimbleClient, selection: Selection, named_before: Sequence[str]) -> Targets:
     """Read which sessions are meant; ``--all`` accounts for those too that were named before."""
     studio_id, before = selection.studio_id, frozenset(named_before)
     if not selection.everything:
-        return Targets(studio_id=studio_id, session_ids=selection.named(), named_before=before)
+        named = dict.fromkeys(selection.named())
+        return Targets(studio_id=studio_id, to_stop=named, named_before=before)
     states = selection.filters.states or (_TO_STOP if selection.resumed else (State.READY,))
     filters = attrs.evolve(selection.filters, states=states)
-    listed: dict[str, StreamingSession] = {}
+    to_stop: dict[str, StreamingSession] = {}
     others: dict[str, StreamingSession] = {}
     for session in filters.list_sessions(client, studio_id):
         session_id = session.session_id or ""
         if session_id and filters.fit(session):
-            listed[session_id] = session
+            to_stop[session_id] = session
         elif session_id in before:
             others[session_id] = session
     settled: dict[str, Found] = {}
     for session_id in named_before:
-        if session_id not in listed:
+        if session_id not in to_stop:
             found = others.get(session_id) or _read_session(client, studio_id, session_id)
             if isinstance(found, StreamingSession) and found.state in _TO_STOP:
-                listed[session_id] = found
+                to_stop[session_id] = found
             else:
                 settled[session_id] = _settle(found)
-    return Targets(
-        studio_id=studio_id,
-        session_ids=tuple(listed),
-        listed=listed,
-        settled=settled,
-        named_before=before,
-    )
+    return Targets(studio_id=studio_id, to_stop=to_stop, settled=settled, named_before=before)
 
 
 def _settle(found: Found) -> Found:
@@ -187,12 +180,12 @@ def show_dry_run(
     for session_id, each in found.items():
         problem = _problem(each, resumed=selection.resumed)
         if problem:
-            note(folded(printable(f"{session_id}: {problem}")))
+            note(printable(f"{session_id}: {problem}"))
         else:
             stoppable += 1
     volumes = f" with --retention {retention}" if retention else ""
     would_be = f"{counted(stoppable, 'session')} would be stopped{volumes}"
-    note(folded(f"Dry run: {would_be}; nothing was."))
+    note(f"Dry run: {would_be}; nothing was.")
     return ExitCode.OK if stoppable == len(found) else ExitCode.SOME_FAILED
 
 
@@ -205,8 +198,9 @@ def _find(
     if not selection.everything:
         return _read_sessions(client, studio_id, selection.named())
     targets = select(client, selection, named_before)
+    listed = {id_: each for id_, each in targets.to_stop.items() if each is not None}
     failed = {id_: each for id_, each in targets.settled.items() if isinstance(each, Exception)}
-    return {**targets.listed, **failed}
+    return {**listed, **failed}
 
 
 def _problem(found: Found, *, resumed: bool) -> str:
@@ -222,14 +216,12 @@ def _problem(found: Found, *, resumed: bool) -> str:
 
 def confirm_deletion(targets: Targets) -> bool:
     """Ask whether the volumes of these sessions may be deleted."""
-    ids = targets.session_ids
+    ids = list(targets.to_stop)
     named = ", ".join(printable(session_id) for session_id in ids[:_NAMED])
     more = f" and {len(ids) - _NAMED:,} more" if len(ids) > _NAMED else ""
     note(
-        folded(
-            f"The volumes of {counted(len(ids), 'session')} of {printable(targets.studio_id)} "
-            f"will be deleted, with all data on them: {named}{more}."
-        )
+        f"The volumes of {counted(len(ids), 'session')} of {printable(targets.studio_id)} "
+        f"will be deleted, with all data on them: {named}{more}."
     )
     return click.confirm("Delete them?", err=True)
 

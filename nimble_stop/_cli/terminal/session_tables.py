@@ -1,4 +1,4 @@
-"""Sessions: several with a line each, one with all its members, or one as its state changes.
+"""How sessions and times read: a line each, with all members, or as their state changes.
 
 Tables fit the terminal; in a pipe they are lines for other programs, or JSON.
 """
@@ -6,40 +6,42 @@ Tables fit the terminal; in a pipe they are lines for other programs, or JSON.
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from nimble_stop._cli.terminal.text import (
-    distance,
-    duration,
-    moment,
-    one_line,
-    printable,
-    state_style,
-    volumes,
-)
 from nimble_stop._cli.terminal.writing import (
     Output,
     console,
-    document_of,
     is_terminal,
-    json_writer,
     note,
-    write,
+    one_line,
+    printable,
+    values_writer,
+    versioned,
     write_json,
     write_rich,
     write_rows,
 )
+from nimble_stop.models import (
+    StreamingSession,
+    StreamingSessionState as State,
+    VolumeRetentionMode,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
-    from datetime import datetime
+    from collections.abc import Callable, Generator, Iterable
 
-    from nimble_stop.models import StreamingSession, VolumeConfiguration
+    from nimble_stop.models import VolumeConfiguration
 
 # How wide a terminal must be for each column to be worth its room.
 _COLUMNS: Final = (("SESSION", 0), ("STATE", 0), ("OWNER", 50), ("INSTANCE", 65), ("CHANGED", 78))
+_STATE_STYLES: Final = {"STOPPED": "green", "READY": "cyan"}
+_VOLUMES_NOW: Final = {
+    VolumeRetentionMode.RETAIN: "retained",
+    VolumeRetentionMode.DELETE: "deleted",
+}
 
 
 def write_sessions(sessions: Iterable[StreamingSession], output: Output, now: datetime) -> int:
@@ -51,15 +53,16 @@ def write_sessions(sessions: Iterable[StreamingSession], output: Output, now: da
     if output is Output.TABLE and is_terminal(sys.stdout):
         return _write_table(sessions, now)
     count = 0
-    with nullcontext() if output is Output.TABLE else json_writer(output) as write_object:
+    with values_writer(output, _line, versioned) as write_value:
         for session in sessions:
             count += 1
-            changed = session.updated_at or session.created_at
-            if write_object is not None:
-                write_object(document_of(session))
-            else:
-                write("\t".join((*_fields(session), changed.isoformat() if changed else "")))
+            write_value(session)
     return count
+
+
+def _line(session: StreamingSession) -> str:
+    changed = session.updated_at or session.created_at
+    return "\t".join((*_fields(session), changed.isoformat() if changed else ""))
 
 
 def _fields(session: StreamingSession) -> list[str]:
@@ -90,37 +93,38 @@ def _write_table(sessions: Iterable[StreamingSession], now: datetime) -> int:
 def write_session(session: StreamingSession, output: Output, now: datetime) -> None:
     """Write all that is known of one session, a label and a text each."""
     if output is not Output.TABLE:
-        write_json(document_of(session), output)
+        write_json(versioned(session), output)
         return
     styles = {"session": "bold", "state": state_style(session.state or "")}
     write_rows(session_rows(session, now), styles=styles)
 
 
-def session_rows(session: StreamingSession, now: datetime) -> Iterator[tuple[str, str]]:
+def session_rows(session: StreamingSession, now: datetime) -> dict[str, str | None]:
     """Describe every member of a session; those that the service did not send are empty."""
-    yield "session", printable(session.session_id or "not given by the service")
-    yield "state", printable(session.state or "")
     status = (session.status_code, session.status_message)
-    yield "status", one_line(": ".join(part for part in status if part))
-    yield "owner", printable(session.owned_by or "")
-    yield "instance", printable(session.ec2_instance_type or "")
-    yield "volumes", _volume(session.volume_configuration) + volumes(session)
-    yield "persistence", printable(session.session_persistence_mode or "")
-    yield "backups", _backups(session)
-    for label, time, person in (
-        ("created", session.created_at, session.created_by),
-        ("started", session.started_at, session.started_by),
-        ("stopped", session.stopped_at, session.stopped_by),
-        ("updated", session.updated_at, session.updated_by),
-    ):
-        yield label, _event(time, person, now)
-    yield "stops", _event(session.stop_at, None, now)
-    yield "terminates", _event(session.terminate_at, None, now)
-    yield "termination", printable(session.automatic_termination_mode or "")
-    yield "profile", printable(session.launch_profile_id or "")
-    yield "image", printable(session.streaming_image_id or "")
-    yield "tags", ", ".join(f"{one_line(k)}={one_line(v)}" for k, v in (session.tags or {}).items())
-    yield "arn", printable(session.arn or "")
+    return {
+        "session": session.session_id or "not given by the service",
+        "state": session.state,
+        "status": one_line(": ".join(part for part in status if part)),
+        "owner": session.owned_by,
+        "instance": session.ec2_instance_type,
+        "volumes": _volume(session.volume_configuration) + volumes(session),
+        "persistence": session.session_persistence_mode,
+        "backups": _backups(session),
+        "created": _event(now, session.created_at, session.created_by),
+        "started": _event(now, session.started_at, session.started_by),
+        "stopped": _event(now, session.stopped_at, session.stopped_by),
+        "updated": _event(now, session.updated_at, session.updated_by),
+        "stops": _event(now, session.stop_at),
+        "terminates": _event(now, session.terminate_at),
+        "termination": session.automatic_termination_mode,
+        "profile": session.launch_profile_id,
+        "image": session.streaming_image_id,
+        "tags": one_line(
+            ", ".join(f"{key}={value}" for key, value in (session.tags or {}).items())
+        ),
+        "arn": session.arn,
+    }
 
 
 def _volume(configuration: VolumeConfiguration | None) -> str:
@@ -141,23 +145,24 @@ def _backups(session: StreamingSession) -> str:
         f"at most {kept} kept" if kept is not None else None,
         f"started from {backup}" if backup else None,
     )
-    return printable(", ".join(part for part in parts if part))
+    return ", ".join(part for part in parts if part)
 
 
-def _event(time: datetime | None, person: str | None, now: datetime) -> str:
-    by = f"by {printable(person)}" if person else ""
-    return " ".join(part for part in (moment(time, now) if time else "", by) if part)
+def _event(now: datetime, time: datetime | None, person: str | None = None) -> str:
+    parts = (moment(time, now) if time else "", f"by {person}" if person else "")
+    return " ".join(part for part in parts if part)
 
 
 class StateHistory:
-    """The states that a session was read in; `on_change` gets a line of text at each change."""
+    """The states that a session was read in; `on_change` gets each new one, and after how long."""
 
     def __init__(
         self,
         session_id: str,
-        on_change: Callable[[str], object],
+        on_change: Callable[[str, str], object],
         clock: Callable[[], float] = monotonic,
     ) -> None:
+        self.session = StreamingSession()
         self._name = printable(session_id)
         self._on_change = on_change
         self._clock = clock
@@ -165,23 +170,21 @@ class StateHistory:
         self._states: list[str] = []
 
     def add(self, session: StreamingSession) -> None:
+        self.session = session
         state = printable(session.state or "UNKNOWN")
         if self._states[-1:] != [state]:
             self._states.append(state)
-            self._on_change(f"{self.latest} after {self._took}")
+            self._on_change(f"{self._name}: {state}", self._took)
 
-    @property
-    def latest(self) -> str:
-        return ": ".join((self._name, *self._states[-1:]))
-
-    def write(self, session: StreamingSession) -> None:
-        rows = [
-            ("session", self._name),
-            ("states", " -> ".join(self._states) or "not read"),
-            ("volumes", volumes(session)),
-            ("took", self._took),
-        ]
-        write_rows(rows, styles={"session": "bold", "states": state_style(session.state or "")})
+    def write(self) -> None:
+        rows = {
+            "session": self._name,
+            "states": " -> ".join(self._states),
+            "volumes": volumes(self.session),
+            "took": self._took,
+        }
+        style = state_style(self.session.state or "")
+        write_rows(rows, styles={"session": "bold", "states": style})
 
     @property
     def _took(self) -> str:
@@ -189,14 +192,32 @@ class StateHistory:
 
 
 @contextmanager
-def show_states(session_id: str, *, quiet: bool, plain: bool) -> Generator[StateHistory]:
-    """Show a session's states while the caller reads it.
+def show_states(
+    session_id: str, output: Output, *, quiet: bool, plain: bool
+) -> Generator[StateHistory]:
+    """Show a session's states while the caller reads it, and what has become of it in the end.
 
     In a terminal the latest one stands beside a clock; elsewhere, and if ``plain``, each is a line.
     """
-    if quiet or plain or not is_terminal(sys.stderr):
-        yield StateHistory(session_id, (lambda _: None) if quiet else note)
-        return
+    shown = output is Output.TABLE and not quiet
+    if shown and not plain and is_terminal(sys.stderr):
+        with _progress(session_id) as history:
+            yield history
+    else:
+        history = StateHistory(session_id, _note_state if shown else lambda _, __: None)
+        yield history
+    if shown:
+        history.write()
+    elif output is not Output.TABLE:
+        write_json(versioned(history.session), output)
+
+
+def _note_state(state: str, took: str) -> None:
+    note(f"{state} after {took}")
+
+
+@contextmanager
+def _progress(session_id: str) -> Generator[StateHistory]:
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     with Progress(
@@ -209,7 +230,51 @@ def show_states(session_id: str, *, quiet: bool, plain: bool) -> Generator[State
         redirect_stderr=False,
     ) as progress:
         task = progress.add_task(printable(session_id), total=None)
-        history = StateHistory(
-            session_id, lambda _: progress.update(task, description=history.latest)
-        )
-        yield history
+        yield StateHistory(session_id, lambda state, _: progress.update(task, description=state))
+
+
+def duration(seconds: float) -> str:
+    """Describe a length of time in at most two units; from ten seconds on tenths are noise."""
+    if seconds < 10:  # noqa: PLR2004  # see above
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def distance(time: datetime, now: datetime) -> str:
+    """Describe how far a time is from now, in one unit."""
+    seconds = (now - time).total_seconds()
+    number, unit, *_ = duration(abs(seconds)).split()
+    span = f"{number.partition('.')[0]} {unit}"
+    return f"{span} ago" if seconds >= 0 else f"in {span}"
+
+
+def moment(time: datetime, now: datetime) -> str:
+    """Describe a time in UTC, and how far from now it is."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC ({distance(time, now)})"
+
+
+def state_style(state: str) -> str:
+    """Choose the colour of a state; all that pass are yellow, all that failed are red."""
+    if state.endswith("_FAILED"):
+        return "bold red"
+    return _STATE_STYLES.get(state, "yellow" if state.endswith("_IN_PROGRESS") else "")
+
+
+def volumes(session: StreamingSession) -> str:
+    """Describe what happens, or happened, to a session's volumes."""
+    mode = session.volume_retention_mode
+    if mode is None:
+        return "not given by the service"
+    now = _VOLUMES_NOW.get(mode)
+    if now is None:
+        return printable(mode)
+    if session.state == State.STOPPED:
+        return now
+    return f"will be {now}" if session.state == State.STOP_IN_PROGRESS else f"{now} when it stops"

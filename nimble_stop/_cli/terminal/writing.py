@@ -1,5 +1,8 @@
 """Writing: results to standard output, everything else to standard error.
 
+What came from the service or the user never reaches a terminal raw. A character that is not
+printable is escaped, so that an id can neither move the cursor nor hide.
+
 A reader that went away (``nimble-stop list ... | head``) is no error: `write` says so by
 `BrokenPipeError`, once and quietly. Notes that cannot be written are dropped.
 """
@@ -13,17 +16,20 @@ import textwrap
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias, TypeVar
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from rich.console import Console, RenderableType
 
     from nimble_stop.local import RequestRecord
     from nimble_stop.models import StreamingSession
+
+Document: TypeAlias = "Mapping[str, Any]"
+_Value = TypeVar("_Value")
 
 # ``schema.json`` beside this module is the contract. A change that breaks a reader raises this.
 SCHEMA_VERSION: Final = 1
@@ -35,6 +41,25 @@ class Output(StrEnum):
     TABLE = "table"
     JSON = "json"
     JSONL = "jsonl"
+
+
+def printable(text: str) -> str:
+    """Escape what a terminal would act on or not show."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def one_line(text: str) -> str:
+    """Put a text that may have line breaks on one line."""
+    return printable(" ".join(text.split()))
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def write(text: str, stream: TextIO | None = None, *, end: bool = True) -> None:
@@ -52,7 +77,11 @@ def write(text: str, stream: TextIO | None = None, *, end: bool = True) -> None:
 
 
 def note(text: str) -> None:
-    """Write a line for the person at the terminal, or for the log."""
+    """Write a sentence for the person at the terminal, or a line for the log."""
+    note_lines(folded(text))
+
+
+def note_lines(text: str) -> None:
     with suppress(OSError):
         write(text, sys.stderr)
 
@@ -86,17 +115,17 @@ def write_rich(renderable: RenderableType, stream: TextIO | None = None) -> None
 
 
 def write_rows(
-    rows: Iterable[tuple[str, str]],
+    rows: Mapping[str, str | None],
     *,
     styles: Mapping[str, str] | None = None,
     stream: TextIO | None = None,
 ) -> None:
     """Write labels and values, if there is one: wrapped in a terminal, else a line each."""
-    shown = [(label, value) for label, value in rows if value]
+    shown = {label: printable(value) for label, value in rows.items() if value}
     target: TextIO = stream or sys.stdout
     if not is_terminal(target):
-        width = max(len(label) for label, _ in shown)
-        write("\n".join(f"{label:<{width}}  {value}" for label, value in shown), target)
+        width = max(map(len, shown))
+        write("\n".join(f"{label:<{width}}  {value}" for label, value in shown.items()), target)
         return
     from rich.table import Table
     from rich.text import Text
@@ -104,32 +133,40 @@ def write_rows(
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for label, value in shown:
+    for label, value in shown.items():
         grid.add_row(Text(label, "dim"), Text(value, (styles or {}).get(label, "")))
     write_rich(grid, target)
 
 
-def document_of(described: StreamingSession | RequestRecord) -> dict[str, Any]:
+def versioned(described: StreamingSession | RequestRecord) -> Document:
     """Describe a session in the API's own form, or a request to the embedded endpoint."""
     return {"schemaVersion": SCHEMA_VERSION, **described.to_dict()}
 
 
-def write_json(document: Mapping[str, Any], output: Output) -> None:
+def write_json(document: Document, output: Output) -> None:
     """Write one JSON object: on one line for jsonl, to be read by people too for json."""
     write(json.dumps(document, indent=2 if output is Output.JSON else None))
 
 
 @contextmanager
-def json_writer(output: Output) -> Generator[Callable[[Mapping[str, Any]], None]]:
-    """Write JSON objects: a line each, or one array, which is closed whatever happens."""
+def values_writer(
+    output: Output, line_of: Callable[[_Value], str], document_of: Callable[[_Value], Document]
+) -> Generator[Callable[[_Value], None]]:
+    """Write values as they come: a line of text or of JSON each, or one array of JSON objects.
+
+    The array is closed whatever happens.
+    """
+    if output is Output.TABLE:
+        yield lambda value: write(line_of(value))
+        return
     if output is Output.JSONL:
-        yield lambda document: write_json(document, output)
+        yield lambda value: write(json.dumps(document_of(value)))
         return
     before, after = "[\n", "[]"
 
-    def write_element(document: Mapping[str, Any]) -> None:
+    def write_element(value: _Value) -> None:
         nonlocal before, after
-        write(f"{before}{json.dumps(document)}", end=False)
+        write(f"{before}{json.dumps(document_of(value))}", end=False)
         before, after = ",\n", "\n]"
 
     try:

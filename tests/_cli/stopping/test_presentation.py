@@ -13,10 +13,15 @@ import attrs
 import pytest
 
 import nimble_stop
+from nimble_stop._cli.command import GlobalOptions
 from nimble_stop._cli.failures import CommandError, ExitCode
 from nimble_stop._cli.signals import Ending
-from nimble_stop._cli.stopping.presentation import Presentation, ResumeHint, result_line
-from nimble_stop._cli.stopping.run import Counts
+from nimble_stop._cli.stopping.presentation import (
+    Presentation,
+    command_to_resume,
+    result_line,
+)
+from nimble_stop._cli.stopping.run import Counts, StopOptions
 from nimble_stop._cli.stopping.selection import Targets
 from nimble_stop._cli.terminal.writing import Output
 from nimble_stop.local import Latency, ServiceFailure, StopFails
@@ -40,6 +45,18 @@ if TYPE_CHECKING:
 
 STOP = "StopStreamingSession"
 DONE = make_result("artist-1")
+OPTIONS = StopOptions(
+    client=cast("nimble_stop.NimbleClient", None),
+    studio_id=STUDIO,
+    run_id="run-1",
+    resumed=False,
+    retention=None,
+    wait=False,
+    max_concurrency=1,
+    fail_fast=False,
+    poll_seconds=1,
+    deadline=None,
+)
 FAILED = make_result("artist-9", error=nimble_stop.ConflictException("busy"))
 
 
@@ -47,6 +64,7 @@ FAILED = make_result("artist-9", error=nimble_stop.ConflictException("busy"))
 class FinishedRun:
     """A run that has its results already, and that says a word."""
 
+    options: StopOptions
     targets: Targets
     results: list[StopResult]
     counts: Counts
@@ -67,10 +85,11 @@ def present(
     debug: bool = False,
 ) -> ExitCode:
     """Present a run over so many sessions, some of which have ended."""
-    targets = Targets(studio_id=STUDIO, session_ids=tuple(str(each) for each in range(total)))
-    hint = ResumeHint(words=(), run_id="run-1", from_stdin=False, in_memory=False)
-    presentation = Presentation(output=output, quiet=quiet, debug=debug, hint=hint)
-    return presentation.many(cast("Run", FinishedRun(targets, list(results), Counts(total, total))))
+    targets = Targets(studio_id=STUDIO, to_stop=dict.fromkeys(map(str, range(total))))
+    shared = GlobalOptions(output=output, debug=debug)
+    presentation = Presentation(shared=shared, quiet=quiet, run_id="run-1", from_stdin=False)
+    run = FinishedRun(OPTIONS, targets, list(results), Counts(total, total))
+    return presentation.many(cast("Run", run))
 
 
 def test_all_are_stopped_and_reported(studio: LocalNimble, cli: Cli) -> None:
@@ -332,13 +351,6 @@ def test_a_result_is_a_line() -> None:
     assert result_line(bare) == "x: UNKNOWN, volumes not given by the service"
 
 
-def hint(
-    *words: str, run_id: str = "run-1", from_stdin: bool = False, in_memory: bool = False
-) -> ResumeHint:
-    """Make the hint of a run."""
-    return ResumeHint(words=words, run_id=run_id, from_stdin=from_stdin, in_memory=in_memory)
-
-
 @pytest.mark.parametrize(
     ("words", "resumed"),
     [
@@ -352,7 +364,7 @@ def test_the_command_that_resumes_is_the_same_with_the_run_id(
     words: list[str], resumed: list[str]
 ) -> None:
     """A shell reads it back to the same words; an older run id is replaced."""
-    assert shlex.split(hint(*words, run_id="new id").command) == ["nimble-stop", *resumed]
+    assert shlex.split(command_to_resume(words, "new id")) == ["nimble-stop", *resumed]
 
 
 @pytest.mark.parametrize(
@@ -366,15 +378,19 @@ def test_the_command_that_resumes_is_the_same_with_the_run_id(
 )
 def test_a_command_is_quoted_for_a_shell(word: str, quoted: str) -> None:
     """A word goes through a shell as it is, and no control character is shown raw."""
-    assert hint("stop", word).command == f"nimble-stop stop {quoted} --run-id run-1"
+    assert command_to_resume(["stop", word], "run-1") == f"nimble-stop stop {quoted} --run-id run-1"
 
 
 def test_the_hint_fits_the_run() -> None:
     """Ids on standard input are needed again, and an endpoint in memory has nothing to resume."""
-    assert hint("stop", "s", "-").text() == "To resume: nimble-stop stop s - --run-id run-1"
-    assert (
-        hint("stop", "s", "-", from_stdin=True)
-        .text("To go on")
-        .startswith("To go on with the same ids on standard input: nimble-stop ")
+    shared = GlobalOptions(words=("stop", "s", "-"))
+    named, piped = (
+        Presentation(shared=shared, quiet=False, run_id="run-1", from_stdin=from_stdin)
+        for from_stdin in (False, True)
     )
-    assert "nimble-stop" not in hint("stop", "s", "a", in_memory=True).text()
+    assert named.hint() == "To resume: nimble-stop stop s - --run-id run-1"
+    assert piped.hint("To go on").startswith(
+        "To go on with the same ids on standard input: nimble-stop "
+    )
+    shared.local = ":memory:"
+    assert "nimble-stop" not in named.hint()

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from nimble_stop import AccessDeniedException, RequestValidationError, StreamingSession
-from nimble_stop._cli.parameters import Filters
+from nimble_stop._cli.command import Filters
 from nimble_stop._cli.stopping.selection import Selection, Targets, confirm_deletion, select
 from nimble_stop.local import ServiceFailure
 from tests._cli.support import STUDIO
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nimble_stop.local import LocalNimble
     from tests._cli.support import Cli
 
-SEVEN = Targets(studio_id=STUDIO, session_ids=tuple(f"artist-{number}" for number in range(7)))
+SEVEN = Targets(studio_id=STUDIO, to_stop=dict.fromkeys(f"artist-{number}" for number in range(7)))
 
 
 def named(*session_ids: str, **changes: Any) -> Selection:  # noqa: ANN401  # the selection's members
@@ -79,7 +79,7 @@ def test_a_session_that_cannot_be_sent_is_accounted_for(
 def test_names_are_taken_once_in_their_order(nimble_client: NimbleClient) -> None:
     """Naming a session twice stops it once, and no list is read."""
     targets = select(nimble_client, named("b", "a", "b"), ())
-    assert (targets.session_ids, targets.listed) == (("b", "a"), {})
+    assert list(targets.to_stop.items()) == [("b", None), ("a", None)]
 
 
 def test_ids_come_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,13 +103,13 @@ def test_a_person_at_standard_input_is_reported_what_to_do(
 def test_all_are_those_that_are_ready(studio: LocalNimble, nimble_client: NimbleClient) -> None:
     """Without a filter for it, the state is READY; with one, it is what was asked for."""
     assert len(studio.sessions) == 4
-    assert select(nimble_client, everything(), ()).session_ids == (
+    assert list(select(nimble_client, everything(), ()).to_stop) == [
         "artist-1",
         "artist-2",
         "artist-3",
-    )
+    ]
     stopped = everything(filters=Filters(states=("STOPPED",)))
-    assert select(nimble_client, stopped, ()).session_ids == ("review-room",)
+    assert list(select(nimble_client, stopped, ()).to_stop) == ["review-room"]
 
 
 @pytest.mark.nimble_local(transition_seconds=None)
@@ -119,10 +119,12 @@ def test_a_resumed_run_takes_up_what_is_being_stopped(
     """The sessions that the run had begun to stop are its own again, and known as such."""
     assert studio.sessions
     nimble_client.stop_session(STUDIO, "artist-2")
-    assert select(nimble_client, everything(), ()).session_ids == ("artist-1", "artist-3")
+    assert list(select(nimble_client, everything(), ()).to_stop) == ["artist-1", "artist-3"]
     targets = select(nimble_client, everything(resumed=True), ())
-    assert targets.session_ids == ("artist-1", "artist-2", "artist-3")
-    assert targets.listed["artist-2"].state == "STOP_IN_PROGRESS"
+    assert list(targets.to_stop) == ["artist-1", "artist-2", "artist-3"]
+    begun = targets.to_stop["artist-2"]
+    assert begun is not None
+    assert begun.state == "STOP_IN_PROGRESS"
 
 
 @pytest.mark.parametrize(
@@ -215,7 +217,7 @@ def test_a_session_that_must_not_be_read_does_not_end_a_run(
     """One that an earlier attempt named and that is not listed is accounted for as an error."""
     studio.inject(ServiceFailure("AccessDeniedException"), operation="GetStreamingSession")
     targets = select(nimble_client, everything(resumed=True), ("deleted",))
-    assert len(targets.session_ids) == 3
+    assert len(targets.to_stop) == 3
     assert isinstance(targets.settled["deleted"], AccessDeniedException)
 
 

@@ -12,7 +12,7 @@ import nimble_stop
 from nimble_stop import exceptions
 from nimble_stop._cli.failures import CommandError, error_document, report
 from nimble_stop._cli.stopping.presentation import result_document
-from nimble_stop._cli.terminal.writing import SCHEMA_VERSION, Output, document_of
+from nimble_stop._cli.terminal.writing import SCHEMA_VERSION, Output, versioned
 from tests._cli.support import SCHEMA, STUDIO, check_document, make_result, validate
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def test_a_session_is_in_the_apis_own_form() -> None:
     session = nimble_stop.StreamingSession(
         session_id="artist-1", state=nimble_stop.StreamingSessionState.READY, tags={"a": "b"}
     )
-    document = document_of(session)
+    document = versioned(session)
     assert document == {"schemaVersion": 1, **session.to_dict()}
     check_document(document, "session")
 

@@ -18,8 +18,12 @@ from nimble_stop import (
 )
 from nimble_stop._cli.terminal.session_tables import (
     StateHistory,
+    duration,
+    moment,
     session_rows,
     show_states,
+    state_style,
+    volumes,
     write_session,
     write_sessions,
 )
@@ -131,7 +135,7 @@ def test_every_member_is_reported() -> None:
     assert all(getattr(FULL, field.name) is not None for field in attrs.fields(StreamingSession)), (
         "the example should have every member"
     )
-    assert dict(session_rows(FULL, NOW)) == {
+    assert session_rows(FULL, NOW) == {
         "session": "artist-1",
         "state": "READY",
         "status": "STREAMING_SESSION_READY: Ready to go.",
@@ -156,7 +160,7 @@ def test_every_member_is_reported() -> None:
 
 def test_what_the_service_did_not_send_is_empty() -> None:
     """A session without members is no failure."""
-    shown = {label for label, text in session_rows(StreamingSession(), NOW) if text}
+    shown = {label for label, text in session_rows(StreamingSession(), NOW).items() if text}
     assert shown == {"session", "volumes"}
 
 
@@ -176,12 +180,12 @@ def test_the_history_keeps_the_states_in_their_order(
     clock: ManualClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A state that is read again counts once, and every change is shown with its time."""
-    shown: list[str] = []
-    history = StateHistory("artist-1", shown.append, lambda: clock.monotonic)
+    shown: list[tuple[str, str]] = []
+    history = StateHistory("artist-1", lambda *each: shown.append(each), lambda: clock.monotonic)
     for state in ("READY", "STOP_IN_PROGRESS", "STOP_IN_PROGRESS", None, "STOPPED"):
         history.add(session(state))
         clock.advance(1)
-    history.write(session("STOPPED"))
+    history.write()
     assert capsys.readouterr().out == (
         "session  artist-1\n"
         "states   READY -> STOP_IN_PROGRESS -> UNKNOWN -> STOPPED\n"
@@ -189,26 +193,36 @@ def test_the_history_keeps_the_states_in_their_order(
         "took     5.0 s\n"
     )
     assert shown == [
-        "artist-1: READY after 0.0 s",
-        "artist-1: STOP_IN_PROGRESS after 1.0 s",
-        "artist-1: UNKNOWN after 3.0 s",
-        "artist-1: STOPPED after 4.0 s",
+        ("artist-1: READY", "0.0 s"),
+        ("artist-1: STOP_IN_PROGRESS", "1.0 s"),
+        ("artist-1: UNKNOWN", "3.0 s"),
+        ("artist-1: STOPPED", "4.0 s"),
     ]
 
 
 def test_in_a_pipe_each_state_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """The lines go to standard error."""
-    with show_states("artist-1", quiet=False, plain=False) as history:
+    """The lines go to standard error, and the whole to standard output."""
+    with show_states("artist-1", Output.TABLE, quiet=False, plain=False) as history:
         history.add(session("READY"))
     out, err = capsys.readouterr()
-    assert (out, err.startswith("artist-1: READY after ")) == ("", True)
+    assert "states   READY\n" in out
+    assert err.startswith("artist-1: READY after ")
 
 
-def test_programs_get_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
-    """Where nobody reads it, nothing is shown on the way."""
-    with show_states("artist-1", quiet=True, plain=False) as history:
+@pytest.mark.parametrize(
+    ("output", "quiet", "written"),
+    [(Output.TABLE, True, ""), (Output.JSONL, False, '{"schemaVersion": 1, "state": "READY"}\n')],
+)
+def test_nobody_needs_progress(
+    output: Output,
+    quiet: bool,  # noqa: FBT001  # a parameter of the test
+    written: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A program gets the session alone, and whoever wants it quiet nothing."""
+    with show_states("artist-1", output, quiet=quiet, plain=False) as history:
         history.add(session("READY"))
-    assert capsys.readouterr() == ("", "")
+    assert capsys.readouterr() == (written, "")
 
 
 def test_in_a_terminal_one_line_moves(
@@ -216,14 +230,74 @@ def test_in_a_terminal_one_line_moves(
 ) -> None:
     """The state stands beside a clock, and the line is taken away in the end."""
     as_terminal("stderr")
-    with show_states("artist-1", quiet=False, plain=False) as history:
+    with show_states("artist-1", Output.TABLE, quiet=False, plain=False) as history:
         history.add(session("STOP_IN_PROGRESS"))
     err = capsys.readouterr().err
     assert "artist-1: STOP_IN_PROGRESS" in plain(err)
     assert err.endswith("\x1b[2K")
 
 
-def test_a_session_that_was_not_read_has_no_states(capsys: pytest.CaptureFixture[str]) -> None:
-    """Which session, its volumes and the time are written all the same."""
-    StateHistory("artist-1", lambda _: None, lambda: 0).write(session("STOPPED"))
-    assert "states   not read\n" in capsys.readouterr().out
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0, "0.0 s"),
+        (2.34, "2.3 s"),
+        (59.4, "59 s"),
+        (59.7, "1 min 0 s"),
+        (200, "3 min 20 s"),
+        (7500, "2 h 5 min"),
+        (200_000, "2 d 7 h"),
+    ],
+)
+def test_a_duration_has_at_most_two_units(seconds: float, shown: str) -> None:
+    """A length of time is as fine as it is useful."""
+    assert duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("distance", "shown"),
+    [
+        (timedelta(hours=-9, minutes=-20), "2026-11-23 10:40 UTC (9 h ago)"),
+        (timedelta(minutes=30), "2026-11-23 20:30 UTC (in 30 min)"),
+        (timedelta(0), "2026-11-23 20:00 UTC (0 s ago)"),
+    ],
+)
+def test_a_moment_is_reported_in_utc_and_from_now(distance: timedelta, shown: str) -> None:
+    """A time comes with its distance, past or future."""
+    assert moment(NOW + distance, NOW) == shown
+
+
+@pytest.mark.parametrize(
+    ("state", "mode", "shown"),
+    [
+        ("STOPPED", "RETAIN", "retained"),
+        ("STOPPED", "DELETE", "deleted"),
+        ("STOP_IN_PROGRESS", "DELETE", "will be deleted"),
+        ("READY", "RETAIN", "retained when it stops"),
+        ("STOPPED", "ARCHIVE", "ARCHIVE"),
+        ("STOPPED", None, "not given by the service"),
+    ],
+)
+def test_what_happens_to_the_volumes_depends_on_the_state(
+    state: str, mode: str | None, shown: str
+) -> None:
+    """The volumes of a stopped session are shown as they are, of others as they will be."""
+    session = StreamingSession(
+        state=StreamingSessionState(state),
+        volume_retention_mode=None if mode is None else VolumeRetentionMode(mode),
+    )
+    assert volumes(session) == shown
+
+
+@pytest.mark.parametrize(
+    ("state", "style"),
+    [
+        ("STOPPED", "green"),
+        ("STOP_FAILED", "bold red"),
+        ("START_IN_PROGRESS", "yellow"),
+        ("NEW_STATE", ""),
+    ],
+)
+def test_a_state_has_its_colour(state: str, style: str) -> None:
+    """What failed stands out, and a state of tomorrow is plain."""
+    assert state_style(state) == style

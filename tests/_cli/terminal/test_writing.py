@@ -11,9 +11,12 @@ import pytest
 
 from nimble_stop._cli.terminal.writing import (
     Output,
+    counted,
     folded,
     is_terminal,
-    json_writer,
+    one_line,
+    printable,
+    values_writer,
     write,
     write_json,
     write_rows,
@@ -24,7 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-ROWS = [("session", "artist-1"), ("empty", ""), ("tags", "a fairly long text of several words")]
+ROWS = {"session": "artist-1", "empty": None, "tags": "a fairly long text of several words"}
+
+
+def numbered(number: int) -> dict[str, int]:
+    """Make an object of a number."""
+    return {"number": number}
 
 
 def test_rows_in_a_pipe_are_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,11 +95,11 @@ def test_many_objects_are_one_array_or_a_line_each(
     count: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Any number of objects can be read back."""
-    objects = [{"number": number} for number in range(count)]
+    objects = [numbered(number) for number in range(count)]
     for output in (Output.JSON, Output.JSONL):
-        with json_writer(output) as write_object:
-            for document in objects:
-                write_object(document)
+        with values_writer(output, str, numbered) as write_value:
+            for number in range(count):
+                write_value(number)
         text = capsys.readouterr().out
         if output is Output.JSON:
             assert json.loads(text) == objects
@@ -104,8 +112,8 @@ def test_an_array_is_closed_whatever_happens(capsys: pytest.CaptureFixture[str])
     """What was written before a failure can still be read."""
 
     def fail() -> None:
-        with json_writer(Output.JSON) as write_object:
-            write_object({"number": 1})
+        with values_writer(Output.JSON, str, numbered) as write_value:
+            write_value(1)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -130,7 +138,7 @@ def test_a_standard_stream_that_cannot_be_written_to_is_silenced(
 
 PIPES = """
 import sys
-from nimble_stop._cli.terminal.writing import Output, json_writer, note, write
+from nimble_stop._cli.terminal.writing import Output, note, values_writer, write
 try:
     {action}
 except BrokenPipeError:
@@ -140,7 +148,7 @@ except BrokenPipeError:
 
 @pytest.mark.parametrize(
     "action",
-    ["write('text')", "with json_writer(Output.JSON) as write_object: write_object({})"],
+    ["write('text')", "with values_writer(Output.JSON, str, dict) as write_value: write_value({})"],
 )
 def test_a_reader_that_went_away_is_reported_once_and_quietly(action: str) -> None:
     """The writer learns of it, and the interpreter ends without complaint."""
@@ -175,14 +183,14 @@ def test_a_closed_array_is_not_closed_again(monkeypatch: pytest.MonkeyPatch) -> 
     stream = FakeStream(BrokenPipeError(), after=1)
 
     def write_two() -> None:
-        with json_writer(Output.JSON) as write_object:
-            write_object({})
-            write_object({})
+        with values_writer(Output.JSON, str, numbered) as write_value:
+            write_value(1)
+            write_value(2)
 
     monkeypatch.setattr(sys, "stdout", stream)
     with pytest.raises(BrokenPipeError):
         write_two()
-    assert stream.written == ["[\n{}", ",\n{}"]
+    assert stream.written == ['[\n{"number": 1}', ',\n{"number": 2}']
 
 
 def test_the_descriptor_of_a_stream_that_another_owns_is_left_alone(tmp_path: Path) -> None:
@@ -206,4 +214,34 @@ def test_a_text_for_a_terminal_is_broken_between_words(as_terminal: Callable[...
         "needs",
         "one-that-is-far-too-long",
         "to break",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("artist-1", "artist-1"),
+        ("日本語 é", "日本語 é"),
+        ("\x1b[2Jgone", "\\x1b[2Jgone"),
+        ("a\nb\tc", "a\\nb\\tc"),
+        ("\u202eevil", "\\u202eevil"),
+        ("\ud800", "\\ud800"),
+    ],
+)
+def test_nothing_reaches_a_terminal_raw(text: str, shown: str) -> None:
+    """What a terminal would act on is escaped, and all else is left alone."""
+    assert printable(text) == shown
+
+
+def test_a_text_with_line_breaks_is_put_on_one_line() -> None:
+    """Line breaks become spaces, other control characters are escaped."""
+    assert one_line("one\n  two\r\nthree\x07") == "one two three\\x07"
+
+
+def test_one_is_singular() -> None:
+    """A noun agrees with its number."""
+    assert [counted(n, "session") for n in (0, 1, 2134)] == [
+        "0 sessions",
+        "1 session",
+        "2,134 sessions",
     ]

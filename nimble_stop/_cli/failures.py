@@ -30,8 +30,10 @@ from nimble_stop.exceptions import (
     ConfigurationError,
     DeadlineExceededError,
     NimbleStopError,
+    ProxyError,
     RequestValidationError,
     ServiceError,
+    TLSError,
     TransportError,
 )
 from nimble_stop.models import StreamingSession, member_name
@@ -56,8 +58,12 @@ _OPTIONS: Final = {
 }
 _ADVICE: Final = (
     (DeadlineExceededError, "Allow more time with --deadline, or repeat the command."),
+    ((TLSError, ProxyError), None),
     (TransportError, "Check the network and --endpoint-url, then repeat the command."),
+    (NimbleStopError, None),
+    (OSError, "Check where its input comes from and its output goes to, then repeat the command."),
 )
+_MISTAKE: Final = "This is a mistake in nimble-stop: please report it with what --debug shows."
 # What every exception has; and what is written under the same names, in the command line's words.
 _NO_ATTRIBUTES: Final = frozenset({*dir(Exception()), "message", "advice"})
 # An answer that cannot be understood may be a whole page; its beginning says whose it is.
@@ -65,27 +71,6 @@ _LONGEST_BODY: Final = 4096
 _SECRETS: Final = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
 # AWS's have 40 characters and more. A short one, as tests use, may be a word of any sentence.
 _SHORTEST_SECRET: Final = 16
-
-
-class ExitCode(IntEnum):
-    """What the program ends with, and what that means."""
-
-    meaning: str
-
-    OK = 0, "done"
-    SOME_FAILED = 1, "some sessions of several failed"
-    USAGE = 2, "the command line is wrong"
-    DEADLINE = 124, "the deadline is over"
-    INTERRUPTED = 130, "interrupted"
-    CONFIGURATION = 253, "configuration or credentials"
-    REFUSED = 254, "the service refused"
-    OTHER = 255, "anything else"
-
-    def __new__(cls, code: int, meaning: str) -> Self:
-        member = int.__new__(cls, code)
-        member._value_ = code
-        member.meaning = meaning
-        return member
 
 
 class SomeFailedError(Exception):
@@ -101,27 +86,40 @@ class CommandError(Exception):
         self.next_step = next_step
 
 
-_CODES: Final = (
-    (SomeFailedError, ExitCode.SOME_FAILED),
-    (RequestValidationError, ExitCode.USAGE),
-    (ConfigurationError, ExitCode.CONFIGURATION),
-    (DeadlineExceededError, ExitCode.DEADLINE),
-    (ServiceError, ExitCode.REFUSED),
-    (KeyboardInterrupt, ExitCode.INTERRUPTED),
-)
+class ExitCode(IntEnum):
+    """What the program ends with, what that means, and the exceptions that come to it."""
+
+    meaning: str
+    kinds: tuple[type[BaseException], ...]
+
+    OK = 0, "done", BrokenPipeError
+    SOME_FAILED = 1, "some sessions of several failed", SomeFailedError
+    USAGE = 2, "the command line is wrong", RequestValidationError
+    DEADLINE = 124, "the deadline is over", DeadlineExceededError
+    INTERRUPTED = 130, "interrupted", KeyboardInterrupt
+    CONFIGURATION = 253, "configuration or credentials", ConfigurationError
+    REFUSED = 254, "the service refused", ServiceError
+    OTHER = 255, "anything else", BaseException
+
+    def __new__(cls, code: int, meaning: str, *kinds: type[BaseException]) -> Self:
+        member = int.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        member.kinds = kinds
+        return member
 
 
 def report(
     failure: BaseException, output: Output = Output.TABLE, *, debug: bool = False
 ) -> ExitCode:
     """Write what went wrong, for a person or for a program, and give the exit code."""
-    if isinstance(failure, BrokenPipeError):
-        # The reader of our output has what it wanted.
-        return ExitCode.OK
     error, next_step = failure, ""
     if isinstance(failure, CommandError):
         error, next_step = failure.error, failure.next_step
-    code = next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.OTHER)
+    code = next(code for code in ExitCode if isinstance(error, code.kinds))
+    if code is ExitCode.OK:
+        # The reader of our output has what it wanted.
+        return code
     if debug and error.__traceback__ is not None:
         note_lines(without_secrets("".join(traceback.format_exception(error)).rstrip()))
     sentence = f"{PROGRAM}: {headline(error)} {advice(error)}".rstrip()
@@ -161,16 +159,11 @@ def advice(error: BaseException) -> str:
     if isinstance(error, (KeyboardInterrupt, SomeFailedError)):
         # The next step names the command to go on with; a note would name Python's arguments.
         return ""
-    for kind, text in _ADVICE:
-        if isinstance(error, kind) and type(error).advice == kind.advice:
-            return text
     if notes := getattr(error, "__notes__", None):
         return " ".join(notes)
-    if isinstance(error, NimbleStopError):
-        return error.advice.replace("with the same client token", "with the same --run-id")
-    if isinstance(error, OSError):
-        return "Check where its input comes from and its output goes to, then repeat the command."
-    return "This is a mistake in nimble-stop: please report it with what --debug shows."
+    given = next((text for kind, text in _ADVICE if isinstance(error, kind)), _MISTAKE)
+    own: str = getattr(error, "advice", "")
+    return given or own.replace("with the same client token", "with the same --run-id")
 
 
 def _in_our_words(error: NimbleStopError, text: str) -> str:

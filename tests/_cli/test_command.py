@@ -107,7 +107,11 @@ def test_local_without_a_file_behind_its_sign_is_refused() -> None:
 
 def test_what_a_command_returns_is_its_exit_code() -> None:
     """What the program ends with is the function's to say."""
-    assert run(lambda _: 7, "inspect", "x") == 7
+
+    def inspect(_: GlobalOptions) -> int:
+        return 7
+
+    assert run(inspect, "inspect", "x") == 7
 
 
 @pytest.mark.parametrize(

@@ -180,8 +180,12 @@ def test_the_history_keeps_the_states_in_their_order(
     clock: ManualClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A state that is read again counts once, and every change is shown with its time."""
-    shown: list[tuple[str, str]] = []
-    history = StateHistory("artist-1", lambda *each: shown.append(each), lambda: clock.monotonic)
+    shown: list[str] = []
+
+    def show(state: str, took: str) -> None:
+        shown.append(f"{state} after {took}")
+
+    history = StateHistory("artist-1", show, lambda: clock.monotonic)
     for state in ("READY", "STOP_IN_PROGRESS", "STOP_IN_PROGRESS", None, "STOPPED"):
         history.add(session(state))
         clock.advance(1)
@@ -193,10 +197,10 @@ def test_the_history_keeps_the_states_in_their_order(
         "took     5.0 s\n"
     )
     assert shown == [
-        ("artist-1: READY", "0.0 s"),
-        ("artist-1: STOP_IN_PROGRESS", "1.0 s"),
-        ("artist-1: UNKNOWN", "3.0 s"),
-        ("artist-1: STOPPED", "4.0 s"),
+        "artist-1: READY after 0.0 s",
+        "artist-1: STOP_IN_PROGRESS after 1.0 s",
+        "artist-1: UNKNOWN after 3.0 s",
+        "artist-1: STOPPED after 4.0 s",
     ]
 
 

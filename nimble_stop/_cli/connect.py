@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 _LOCAL_TRANSITION_SECONDS: Final = 2.0
 # So that the wait for it does not outlast it by much.
 _LOCAL_POLL_SECONDS: Final = 0.5
+# No file can be there.
+_NO_FILES: Final = dict.fromkeys(
+    ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), f"{os.devnull}/none"
+)
 _HINT: Final = (
     "The command line's options are --region, --profile and --endpoint-url. "
     "To try without AWS, add --local."
@@ -59,22 +63,7 @@ def open_client(
                 "endpoint_url": options.endpoint_url,
             }
         else:
-            from nimble_stop.local import LocalNimble
-            from nimble_stop.local.endpoint_options import DEFAULT_REGION_NAME
-
-            stack.enter_context(_without_aws_configuration())
-            endpoint = LocalNimble(
-                db=options.local,
-                transition_seconds=_LOCAL_TRANSITION_SECONDS,
-                sample=True,
-                region_name=options.region_name or DEFAULT_REGION_NAME,
-            )
-            local = stack.enter_context(endpoint)
-            arguments |= {
-                "region_name": local.region_name,
-                "credentials": local.credentials,
-                "endpoint_url": local.endpoint_url,
-            }
+            stack.enter_context(_embedded_endpoint(options.local, options.region_name))
         try:
             client = stack.enter_context(NimbleClient(**arguments))
             try:
@@ -86,6 +75,29 @@ def open_client(
             if options.local is None:
                 error.add_note(_HINT)
             raise
+
+
+@contextmanager
+def _embedded_endpoint(db: str, region_name: str | None) -> Generator[None]:
+    """Run the embedded endpoint, and hide what the environment has of AWS's but the way there."""
+    from nimble_stop.local import LocalNimble
+    from nimble_stop.local.endpoint_options import DEFAULT_REGION_NAME
+
+    with LocalNimble(
+        db=db,
+        transition_seconds=_LOCAL_TRANSITION_SECONDS,
+        sample=True,
+        region_name=region_name or DEFAULT_REGION_NAME,
+    ) as local:
+        before = dict(os.environ)
+        others = {name: value for name, value in before.items() if not name.startswith("AWS_")}
+        os.environ.clear()
+        os.environ.update(local.environment_changes(before).applied_to(others | _NO_FILES))
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def explain_answer(error: NimbleStopError, client: NimbleClient) -> None:
@@ -107,22 +119,3 @@ def explain_answer(error: NimbleStopError, client: NimbleClient) -> None:
 def poll_seconds(options: GlobalOptions) -> float:
     """Choose the longest time between two polls of a wait."""
     return POLL_SECONDS if options.local is None else _LOCAL_POLL_SECONDS
-
-
-@contextmanager
-def _without_aws_configuration() -> Generator[None]:
-    """Hide AWS's variables and files from this process, and proxies from the loopback."""
-    before = dict(os.environ)
-    for name in before:
-        if name.startswith("AWS_"):
-            del os.environ[name]
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        # No file can be there.
-        os.environ[name] = f"{os.devnull}/none"
-    for name in ("NO_PROXY", "no_proxy"):
-        os.environ[name] = ",".join(filter(None, ("127.0.0.1", before.get(name))))
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)

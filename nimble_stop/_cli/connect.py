@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from nimble_stop._config.options import POLL_SECONDS
+from nimble_stop._config.options import DEADLINE_SECONDS, POLL_SECONDS
 from nimble_stop.exceptions import (
     ConfigurationError,
     NimbleStopError,
@@ -54,18 +54,17 @@ def open_client(
         raise click.UsageError(
             f"--local brings its own endpoint and credentials; leave {other} out."
         )
-    arguments: dict[str, Any] = {} if deadline is None else {"deadline": deadline.seconds}
     with ExitStack() as stack:
-        if options.local is None:
-            arguments |= {
-                "region_name": options.region_name,
-                "profile_name": options.profile_name,
-                "endpoint_url": options.endpoint_url,
-            }
-        else:
+        if options.local is not None:
             stack.enter_context(_embedded_endpoint(options.local, options.region_name))
         try:
-            client = stack.enter_context(NimbleClient(**arguments))
+            client = NimbleClient(
+                region_name=options.region_name,
+                profile_name=options.profile_name,
+                endpoint_url=options.endpoint_url,
+                deadline=DEADLINE_SECONDS if deadline is None else deadline.seconds,
+            )
+            stack.enter_context(client)
             try:
                 yield client if deadline is None else bounded(client, deadline)
             except NimbleStopError as error:

@@ -105,9 +105,7 @@ def serve(
     /,
     command_words: tuple[str, ...],
     env_format: str,
-    access_key_id: str | None,
-    secret_access_key: str | None,
-    **options: Any,  # noqa: ANN401  # those that are generated
+    **options: Any,  # noqa: ANN401  # those of the endpoint
 ) -> int:
     """Serve the embedded endpoint until Ctrl-C or SIGTERM, or as long as COMMAND runs.
 
@@ -120,9 +118,7 @@ def serve(
     a signal has ended it.
     """
     _check(shared, command_words)
-    options |= {"access_key_id": access_key_id, "secret_access_key": secret_access_key}
-    if shared.region_name is not None:
-        options["region_name"] = shared.region_name
+    options["region_name"] = shared.region_name
     given = {name: value for name, value in options.items() if value is not None}
     if not command_words:
         _serve_until_signal(given, shared.output, env_format)

@@ -10,10 +10,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-# Two of those in nimble_stop._cli.failures, which may be what cannot be loaded.
-_INTERRUPTED = 130
-_OTHER = 255
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line.
@@ -30,14 +26,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run(sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt:
         # Also while the modules are being loaded.
-        return _fail("Interrupted.", _INTERRUPTED)
+        text, code = "Interrupted.", 130
     except ModuleNotFoundError as error:
         package = (error.name or "a package").partition(".")[0]
         needed = f"the command line needs {package}, which is not installed"
-        return _fail(f"{needed}; install it with: pip install 'nimble-stop[cli]'", _OTHER)
-
-
-def _fail(text: str, code: int) -> int:
+        text, code = f"{needed}; install it with: pip install 'nimble-stop[cli]'", 255
     print(f"nimble-stop: {text}", file=sys.stderr)  # noqa: T201  # nothing better is there yet
     return code
 

@@ -8,7 +8,6 @@ library names arguments, and no secret is in anything that is written.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -19,12 +18,12 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from nimble_stop._cli.terminal.writing import (
-    SCHEMA_VERSION,
     Output,
     folded,
     is_terminal,
     note_lines,
     one_line,
+    to_json,
 )
 from nimble_stop.exceptions import (
     ConfigurationError,
@@ -125,7 +124,7 @@ def report(
     sentence = f"{PROGRAM}: {headline(error)} {advice(error)}".rstrip()
     if output is not Output.TABLE:
         described = {**error_document(error), "next": next_step or None}
-        text = json.dumps({"schemaVersion": SCHEMA_VERSION, "error": described, "exitCode": code})
+        text = to_json({"error": described, "exitCode": code})
     elif is_terminal(sys.stderr):
         # A command to be copied stands on a line of its own, and whole.
         text = f"{folded(sentence)}\n{next_step}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -14,7 +13,7 @@ import click
 
 from nimble_stop._cli.child_process import child_runner
 from nimble_stop._cli.command import Command
-from nimble_stop._cli.terminal.writing import SCHEMA_VERSION, Output, note, versioned, write
+from nimble_stop._cli.terminal.writing import SCHEMA_VERSION, Output, note, to_json, write
 from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -159,7 +158,7 @@ def _serve_until_signal(given: dict[str, Any], output: Output, env_format: str) 
 
     def write_record(record: RequestRecord) -> None:
         text = f"{record.time:%H:%M:%S} {record} ({record.seconds * 1000:.1f} ms)"
-        lines.write_line(json.dumps(versioned(record)) if for_programs else text)
+        lines.write_line(to_json(record.to_dict()) if for_programs else text)
 
     try:
         with _setting_up():

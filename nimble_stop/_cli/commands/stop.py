@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 @filter_options
 @click.option(
     "--retention",
-    type=Words(VolumeRetentionMode),
+    type=Words(VolumeRetentionMode, case_sensitive=False),
     metavar="|".join(VolumeRetentionMode),
     help="Keep or delete the volumes; else each session's own setting decides.",
 )

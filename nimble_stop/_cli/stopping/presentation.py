@@ -27,7 +27,6 @@ from nimble_stop._cli.failures import (
 from nimble_stop._cli.stopping.run import OneSession
 from nimble_stop._cli.terminal.session_tables import show_states, volumes
 from nimble_stop._cli.terminal.writing import (
-    SCHEMA_VERSION,
     Output,
     counted,
     is_terminal,
@@ -208,7 +207,6 @@ def result_line(result: StopResult) -> str:
 def result_document(result: StopResult, run_id: str) -> dict[str, Any]:
     """Describe one session's result for a program."""
     return {
-        "schemaVersion": SCHEMA_VERSION,
         "sessionId": result.session_id,
         "session": result.session.to_dict() if result.session else None,
         "error": error_document(result.error) if result.error else None,

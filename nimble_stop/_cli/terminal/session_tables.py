@@ -19,7 +19,6 @@ from nimble_stop._cli.terminal.writing import (
     one_line,
     printable,
     values_writer,
-    versioned,
     write_json,
     write_rich,
     write_rows,
@@ -53,7 +52,7 @@ def write_sessions(sessions: Iterable[StreamingSession], output: Output, now: da
     if output is Output.TABLE and is_terminal(sys.stdout):
         return _write_table(sessions, now)
     count = 0
-    with values_writer(output, _line, versioned) as write_value:
+    with values_writer(output, _line, StreamingSession.to_dict) as write_value:
         for session in sessions:
             count += 1
             write_value(session)
@@ -93,7 +92,7 @@ def _write_table(sessions: Iterable[StreamingSession], now: datetime) -> int:
 def write_session(session: StreamingSession, output: Output, now: datetime) -> None:
     """Write all that is known of one session, a label and a text each."""
     if output is not Output.TABLE:
-        write_json(versioned(session), output)
+        write_json(session.to_dict(), output)
         return
     styles = {"session": "bold", "state": state_style(session.state or "")}
     write_rows(session_rows(session, now), styles=styles)
@@ -209,7 +208,7 @@ def show_states(
     if shown:
         history.write()
     elif output is not Output.TABLE:
-        write_json(versioned(history.session), output)
+        write_json(history.session.to_dict(), output)
 
 
 def _note_state(state: str, took: str) -> None:

@@ -16,7 +16,7 @@ import textwrap
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TextIO, TypeVar
 
 import click
 
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-    from nimble_stop.local import RequestRecord
-    from nimble_stop.models import StreamingSession
-
-Document: TypeAlias = "Mapping[str, Any]"
 _Value = TypeVar("_Value")
 
 # ``schema.json`` beside this module is the contract. A change that breaks a reader raises this.
@@ -138,19 +134,20 @@ def write_rows(
     write_rich(grid, target)
 
 
-def versioned(described: StreamingSession | RequestRecord) -> Document:
-    """Describe a session in the API's own form, or a request to the embedded endpoint."""
-    return {"schemaVersion": SCHEMA_VERSION, **described.to_dict()}
+def to_json(document: Mapping[str, Any], *, indent: int | None = None) -> str:
+    return json.dumps({"schemaVersion": SCHEMA_VERSION, **document}, indent=indent)
 
 
-def write_json(document: Document, output: Output) -> None:
+def write_json(document: Mapping[str, Any], output: Output) -> None:
     """Write one JSON object: on one line for jsonl, to be read by people too for json."""
-    write(json.dumps(document, indent=2 if output is Output.JSON else None))
+    write(to_json(document, indent=2 if output is Output.JSON else None))
 
 
 @contextmanager
 def values_writer(
-    output: Output, line_of: Callable[[_Value], str], document_of: Callable[[_Value], Document]
+    output: Output,
+    line_of: Callable[[_Value], str],
+    document_of: Callable[[_Value], Mapping[str, Any]],
 ) -> Generator[Callable[[_Value], None]]:
     """Write values as they come: a line of text or of JSON each, or one array of JSON objects.
 
@@ -160,13 +157,13 @@ def values_writer(
         yield lambda value: write(line_of(value))
         return
     if output is Output.JSONL:
-        yield lambda value: write(json.dumps(document_of(value)))
+        yield lambda value: write(to_json(document_of(value)))
         return
     before, after = "[\n", "[]"
 
     def write_element(value: _Value) -> None:
         nonlocal before, after
-        write(f"{before}{json.dumps(document_of(value))}", end=False)
+        write(f"{before}{to_json(document_of(value))}", end=False)
         before, after = ",\n", "\n]"
 
     try:

@@ -32,7 +32,7 @@ ROWS = {"session": "artist-1", "empty": None, "tags": "a fairly long text of sev
 
 def numbered(number: int) -> dict[str, int]:
     """Make an object of a number."""
-    return {"number": number}
+    return {"schemaVersion": 1, "number": number}
 
 
 def test_rows_in_a_pipe_are_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,9 +85,9 @@ def test_a_dumb_terminal_is_treated_as_a_pipe(
 def test_one_object_is_readable_json_or_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     """JSON is indented; as JSON lines it is one line. Both are ASCII."""
     write_json({"state": "é"}, Output.JSON)
-    assert capsys.readouterr().out == '{\n  "state": "\\u00e9"\n}\n'
+    assert capsys.readouterr().out == '{\n  "schemaVersion": 1,\n  "state": "\\u00e9"\n}\n'
     write_json({"state": "é"}, Output.JSONL)
-    assert capsys.readouterr().out == '{"state": "\\u00e9"}\n'
+    assert capsys.readouterr().out == '{"schemaVersion": 1, "state": "\\u00e9"}\n'
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
@@ -118,7 +118,7 @@ def test_an_array_is_closed_whatever_happens(capsys: pytest.CaptureFixture[str])
 
     with pytest.raises(KeyboardInterrupt):
         fail()
-    assert json.loads(capsys.readouterr().out) == [{"number": 1}]
+    assert json.loads(capsys.readouterr().out) == [numbered(1)]
 
 
 def test_a_standard_stream_that_cannot_be_written_to_is_silenced(
@@ -190,7 +190,10 @@ def test_a_closed_array_is_not_closed_again(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(sys, "stdout", stream)
     with pytest.raises(BrokenPipeError):
         write_two()
-    assert stream.written == ['[\n{"number": 1}', ',\n{"number": 2}']
+    assert stream.written == [
+        '[\n{"schemaVersion": 1, "number": 1}',
+        ',\n{"schemaVersion": 1, "number": 2}',
+    ]
 
 
 def test_the_descriptor_of_a_stream_that_another_owns_is_left_alone(tmp_path: Path) -> None:

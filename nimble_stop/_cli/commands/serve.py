@@ -49,7 +49,6 @@ class ServeCommand(Command):
 
 
 def _endpoint_options() -> list[click.Parameter]:
-    """Make an option of each of the endpoint's own that the command line offers."""
     from nimble_stop.local import EndpointOptions, EnvironmentFormat
 
     environment = click.Option(

@@ -159,13 +159,11 @@ class Counts:
     retentions: Counter[str] = attrs.field(factory=Counter[str])
 
     def feed(self, session_ids: Iterable[str]) -> Iterator[str]:
-        """Count ids as begun when they are taken."""
         for session_id in session_ids:
             self.begun += 1
             yield session_id
 
     def add(self, result: StopResult) -> StopResult:
-        """Count a result, and give it on."""
         if result.error is not None:
             self.failed += 1
             self.final += isinstance(result.error, (StopFailedError, UnexpectedStateError))

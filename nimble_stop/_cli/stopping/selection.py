@@ -174,15 +174,13 @@ def show_dry_run(
 ) -> ExitCode:
     """Show the sessions that are selected, and those of them that could not be stopped."""
     found = _find(client, selection, named_before)
-    sessions = [each for each in found.values() if not isinstance(each, NimbleStopError)]
+    sessions = [each for each in found.values() if isinstance(each, StreamingSession)]
     write_sessions(sessions, output, datetime.now(UTC))
-    stoppable = 0
+    stoppable = len(found)
     for session_id, each in found.items():
-        problem = _problem(each, resumed=selection.resumed)
-        if problem:
+        if problem := _problem(each, resumed=selection.resumed):
             note(printable(f"{session_id}: {problem}"))
-        else:
-            stoppable += 1
+            stoppable -= 1
     volumes = f" with --retention {retention}" if retention else ""
     would_be = f"{counted(stoppable, 'session')} would be stopped{volumes}"
     note(f"Dry run: {would_be}; nothing was.")
@@ -215,7 +213,6 @@ def _problem(found: Found, *, resumed: bool) -> str:
 
 
 def confirm_deletion(targets: Targets) -> bool:
-    """Ask whether the volumes of these sessions may be deleted."""
     ids = list(targets.to_stop)
     named = ", ".join(printable(session_id) for session_id in ids[:_NAMED])
     more = f" and {len(ids) - _NAMED:,} more" if len(ids) > _NAMED else ""

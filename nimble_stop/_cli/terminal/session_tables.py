@@ -23,11 +23,7 @@ from nimble_stop._cli.terminal.writing import (
     write_rich,
     write_rows,
 )
-from nimble_stop.models import (
-    StreamingSession,
-    StreamingSessionState as State,
-    VolumeRetentionMode,
-)
+from nimble_stop.models import StreamingSession, StreamingSessionState as State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
@@ -37,10 +33,7 @@ if TYPE_CHECKING:
 # How wide a terminal must be for each column to be worth its room.
 _COLUMNS: Final = (("SESSION", 0), ("STATE", 0), ("OWNER", 50), ("INSTANCE", 65), ("CHANGED", 78))
 _STATE_STYLES: Final = {"STOPPED": "green", "READY": "cyan"}
-_VOLUMES_NOW: Final = {
-    VolumeRetentionMode.RETAIN: "retained",
-    VolumeRetentionMode.DELETE: "deleted",
-}
+_VOLUMES_NOW: Final = {"RETAIN": "retained", "DELETE": "deleted"}
 
 
 def write_sessions(sessions: Iterable[StreamingSession], output: Output, now: datetime) -> int:
@@ -247,7 +240,6 @@ def duration(seconds: float) -> str:
 
 
 def distance(time: datetime, now: datetime) -> str:
-    """Describe how far a time is from now, in one unit."""
     seconds = (now - time).total_seconds()
     number, unit, *_ = duration(abs(seconds)).split()
     span = f"{number.partition('.')[0]} {unit}"
@@ -255,7 +247,6 @@ def distance(time: datetime, now: datetime) -> str:
 
 
 def moment(time: datetime, now: datetime) -> str:
-    """Describe a time in UTC, and how far from now it is."""
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC ({distance(time, now)})"
 
 

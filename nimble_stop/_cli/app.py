@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 import click
 from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
-from nimble_stop._cli.command import Command, GlobalOptions, Group, as_written
+from nimble_stop._cli.command import Command, Group, as_written
 from nimble_stop._cli.commands.serve import serve
 from nimble_stop._cli.commands.sessions import list_, show, wait
 from nimble_stop._cli.commands.stop import stop
@@ -78,16 +78,9 @@ for _command in (stop, list_, show, wait, serve, completion):
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and give its exit code."""
     _prepare_streams()
-    words = tuple(arguments)
     width = min(shutil.get_terminal_size().columns, _WIDEST_HELP)
     try:
-        code = program.main(
-            words,
-            PROGRAM,
-            standalone_mode=False,
-            terminal_width=width,
-            obj=GlobalOptions(words=words),
-        )
+        code = program.main(list(arguments), PROGRAM, standalone_mode=False, terminal_width=width)
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -144,9 +144,13 @@ class Command(click.Command):
 class Group(Command, click.Group):
     """The program itself, whose options are parsed and listed as those of its commands."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.ensure_object(GlobalOptions).words = tuple(args)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  # as click has it
         """Run the command; what it raises becomes a sentence and an exit code."""
-        options = ctx.ensure_object(GlobalOptions)
+        options: GlobalOptions = ctx.obj
         # SIGTERM ends a command as Ctrl-C does: with a message, and the terminal as it was.
         with handling(signal.default_int_handler, signal.SIGTERM):
             try:

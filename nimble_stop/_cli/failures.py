@@ -167,8 +167,8 @@ def advice(error: BaseException) -> str:
 
 def _in_our_words(error: NimbleStopError, text: str) -> str:
     """Name the option instead of the argument, and say why the last attempt failed."""
-    argument = isinstance(error, RequestValidationError) and error.argument
-    if argument and argument in _OPTIONS and text.startswith(argument):
+    argument = (isinstance(error, RequestValidationError) and error.argument) or ""
+    if argument in _OPTIONS and text.startswith(argument):
         return f"{_OPTIONS[argument]}{text.removeprefix(argument)}"
     cause: BaseException | None = error
     while isinstance(cause, DeadlineExceededError):

@@ -39,8 +39,7 @@ def run(function: Callable[..., object], *words: str) -> object:
         return function(options)
 
     assert inspect.help == "Inspect something."
-    options = GlobalOptions(words=words)
-    return program.main(words, standalone_mode=False, obj=options)
+    return program.main(words, standalone_mode=False)
 
 
 def parse(*words: str) -> GlobalOptions:

@@ -74,9 +74,9 @@ def _write_table(sessions: Iterable[StreamingSession], now: datetime) -> int:
     for session in sessions:
         session_id, state, *others = _fields(session)
         changed = session.updated_at or session.created_at
-        cells = (*others, distance(changed, now) if changed else "")
-        styled = Text(state, state_style(state))
-        table.add_row(session_id, styled, *cells[: len(table.columns) - 2])
+        ago = distance(changed, now) if changed else ""
+        cells: list[str | Text] = [session_id, Text(state, state_style(state)), *others, ago]
+        table.add_row(*cells[: len(table.columns)])
     if table.row_count:
         write_rich(table)
     return table.row_count

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -25,9 +25,10 @@ from nimble_stop._cli.failures import (
     headline,
 )
 from nimble_stop._cli.stopping.run import OneSession
-from nimble_stop._cli.terminal.session_tables import show_states, volumes
+from nimble_stop._cli.terminal.session_tables import duration, show_states, volumes
 from nimble_stop._cli.terminal.writing import (
     Output,
+    console,
     counted,
     is_terminal,
     note,
@@ -40,19 +41,21 @@ from nimble_stop.exceptions import DeadlineExceededError, NimbleStopError
 from nimble_stop.models import StreamingSession
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from contextlib import AbstractContextManager
 
-    from rich.console import Console
+    from rich.console import Console, Group
 
     from nimble_stop import StopResult
     from nimble_stop._cli.command import GlobalOptions
-    from nimble_stop._cli.stopping.live import RunProgress
     from nimble_stop._cli.stopping.run import Counts, Run, StopOptions
     from nimble_stop._cli.stopping.selection import Selection
 
 # Of more sessions than that a terminal shows the failures only; the counts have the rest.
 _MOST_LINES: Final = 20
+_REFRESH_PER_SECOND: Final = 5
+# From fewer sessions nothing is to be learned about the others.
+_ENOUGH: Final = 5
 
 
 @attrs.frozen(kw_only=True)
@@ -131,11 +134,9 @@ class Presentation:
         return self._conclude(run)
 
     def _show(self, run: Run) -> None:
-        progress = self._live_display(run.counts)
-        live = progress.console if progress else None
         failure: OSError | None = None
         with (
-            progress or nullcontext(),
+            self._live_display(run.counts) as live,
             suppress(BrokenPipeError),
             self._writer(run.counts.total, live) as show,
             run.begin(live.print if live else note) as results,
@@ -159,14 +160,24 @@ class Presentation:
             self.shared.output, result_line, partial(result_document, run_id=self.run_id)
         )
 
-    def _live_display(self, counts: Counts) -> RunProgress | None:
-        """Make the live display, if there is a terminal that nothing else is written to."""
+    @contextmanager
+    def _live_display(self, counts: Counts) -> Generator[Console | None]:
+        """Show how far the run is, if there is a terminal that nothing else is written to."""
         mixed = not self._for_people and is_terminal(sys.stdout)
         if self.shared.debug or self.quiet or mixed or not is_terminal(sys.stderr):
-            return None
-        from nimble_stop._cli.stopping.live import RunProgress
+            yield None
+            return
+        from rich.live import Live
 
-        return RunProgress(counts)
+        with Live(
+            RunProgress(counts),
+            console=console(sys.stderr),
+            refresh_per_second=_REFRESH_PER_SECOND,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        ) as live:
+            yield live.console
 
     def _conclude(self, run: Run) -> ExitCode:
         """Choose the exit code, or raise the error that says what to do next."""
@@ -185,6 +196,45 @@ class Presentation:
             again = self.hint(f"To try {which} again") if hopeful else ""
             raise CommandError(SomeFailedError(text), again)
         return ExitCode.OK
+
+
+class RunProgress:
+    """What a live display shows at each refresh: a bar with the pace and the counts below it.
+
+    Failures say nothing about the time left: some come at once, others only after many attempts.
+    So a second bar, which nobody sees, measures how fast sessions are stopped.
+    """
+
+    def __init__(self, counts: Counts, clock: Callable[[], float] = monotonic) -> None:
+        from rich.progress import BarColumn, Progress
+
+        self._counts = counts
+        self._clock = clock
+        self._began = clock()
+        self._bars = Progress(BarColumn(bar_width=None), expand=True, get_time=clock)
+        self._ended = self._bars.add_task("", total=counts.total)
+        self._stopped = self._bars.add_task("", total=None, visible=False)
+
+    def __rich__(self) -> Group:
+        from rich.console import Group
+        from rich.text import Text
+
+        self._bars.update(self._ended, completed=self._counts.ended)
+        self._bars.update(self._stopped, completed=self._counts.stopped)
+        return Group(self._bars, Text(self._pace), Text(self._counts.in_words, "dim"))
+
+    @property
+    def _pace(self) -> str:
+        """How far the run is, how fast, and how long it may still take."""
+        counts, seconds = self._counts, self._clock() - self._began
+        text = f"{counts.ended:,} of {counts.total:,} in {duration(seconds)}"
+        if not counts.ended or seconds <= 0:
+            return text
+        speed, missing = self._bars.tasks[self._stopped].speed, counts.total - counts.ended
+        left = ""
+        if speed and missing and counts.stopped >= _ENOUGH:
+            left = f", about {duration(missing / speed)} left"
+        return f"{text}, {counts.ended / seconds:.1f} a second{left}"
 
 
 def _print_above(live: Console, total: int, result: StopResult) -> None:

@@ -24,13 +24,6 @@ if TYPE_CHECKING:
 LOCAL = GlobalOptions(local=":memory:")
 
 
-def test_local_needs_no_configuration(cli: Cli) -> None:
-    """With nothing set the embedded endpoint shows its sample studio."""
-    ran = cli("--local", "list", "demo-studio", "--output", "jsonl")
-    assert ran.code == 0
-    assert "artist-1" in {session["sessionId"] for session in ran.lines}
-
-
 def test_local_reads_no_configuration(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings that would break any other command do not matter, and are there again after it."""
     broken = {

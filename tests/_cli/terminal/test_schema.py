@@ -107,16 +107,6 @@ def test_a_result_has_every_attribute() -> None:
         check_document(json.loads(to_json(document)), "result")
 
 
-def test_a_session_is_in_the_apis_own_form() -> None:
-    """The version of the schema is all that is added."""
-    session = nimble_stop.StreamingSession(
-        session_id="artist-1", state=nimble_stop.StreamingSessionState.READY, tags={"a": "b"}
-    )
-    document = json.loads(to_json(session.to_dict()))
-    assert document == {"schemaVersion": 1, **session.to_dict()}
-    check_document(document, "session")
-
-
 def test_the_schema_has_every_member_of_a_session() -> None:
     """A program sees what it may find in one."""
     names = {field.name for field in attrs.fields(nimble_stop.StreamingSession)}

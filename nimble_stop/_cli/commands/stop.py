@@ -132,11 +132,12 @@ def stop(
         targets = select(client, selection, named_before)
         if not (targets.to_stop or targets.settled):
             return presentation.nothing(selection)
-        if to_confirm and targets.to_stop and not confirm_deletion(targets):
+        ids = tuple(targets.to_stop)
+        if to_confirm and ids and not confirm_deletion(studio_id, ids):
             note("Nothing was stopped.")
             return ExitCode.INTERRUPTED
         if (resumed or everything) and not shared.in_memory:
-            record.add(targets.to_stop)
+            record.add(ids)
         options = StopOptions(
             client=client,
             studio_id=studio_id,

@@ -93,9 +93,8 @@ class OneSession:
             name = printable(self.session_id)
             say(f"{name}: This run had stopped it before; nothing was done twice.")
         else:
-            error = self.ready_again() if before is not None and options.resumed else None
-            if error is not None:
-                raise error
+            if before is not None and options.resumed:
+                self.check_not_ready()
             self.on_read(session)
         if options.wait:
             limit = options.deadline or Deadline(WAIT_SECONDS, time.monotonic)
@@ -108,18 +107,17 @@ class OneSession:
         except ServiceError:
             return None
 
-    def ready_again(self) -> UnexpectedStateError | None:
-        """Read the session after its stop was answered; an error if it is READY all the same.
+    def check_not_ready(self) -> None:
+        """Read the session after its stop was answered, and raise an error if it is READY.
 
         The service moves a session to STOP_IN_PROGRESS before it answers its stop, and repeats its
         answer when the token comes again, whatever the session has become.
         """
         session = self.read_if_allowed()
-        if session is None or session.state != State.READY:
-            return None
-        return UnexpectedStateError(
-            f"Session {session.session_id!r} is READY and was not stopped.", session=session
-        )
+        if session is not None and session.state == State.READY:
+            raise UnexpectedStateError(
+                f"Session {session.session_id!r} is READY and was not stopped.", session=session
+            )
 
     def wait_until_stopped(
         self, limit: Deadline, poll_seconds: float, known: StreamingSession | None
@@ -277,9 +275,9 @@ class Run:
         again = result.session_id in self.targets.named_before and not result.repeated
         if result.error is None and again and not options.wait:
             # The answer may be an old one, but too recent to be recognised.
-            named = OneSession(options.client, options.studio_id, result.session_id)
-            error = named.ready_again()
-            if error is not None:
+            try:
+                OneSession(options.client, options.studio_id, result.session_id).check_not_ready()
+            except UnexpectedStateError as error:
                 result = attrs.evolve(result, session=error.session, error=error, repeated=True)
         if result.error is not None:
             options.explain(result.error)

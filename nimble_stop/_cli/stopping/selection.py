@@ -93,7 +93,6 @@ class Targets:
     why it is not stopped.
     """
 
-    studio_id: str
     to_stop: Mapping[str, StreamingSession | None]
     settled: Mapping[str, Found] = attrs.field(factory=dict["str", "Found"])
     named_before: frozenset[str] = frozenset()
@@ -103,8 +102,7 @@ def select(client: NimbleClient, selection: Selection, named_before: Sequence[st
     """Read which sessions are meant; ``--all`` accounts for those too that were named before."""
     studio_id, before = selection.studio_id, frozenset(named_before)
     if not selection.everything:
-        named = dict.fromkeys(selection.named())
-        return Targets(studio_id=studio_id, to_stop=named, named_before=before)
+        return Targets(to_stop=dict.fromkeys(selection.named()), named_before=before)
     states = selection.filters.states or (_TO_STOP if selection.resumed else (State.READY,))
     filters = attrs.evolve(selection.filters, states=states)
     to_stop: dict[str, StreamingSession] = {}
@@ -123,7 +121,7 @@ def select(client: NimbleClient, selection: Selection, named_before: Sequence[st
                 to_stop[session_id] = found
             else:
                 settled[session_id] = _settle(found)
-    return Targets(studio_id=studio_id, to_stop=to_stop, settled=settled, named_before=before)
+    return Targets(to_stop=to_stop, settled=settled, named_before=before)
 
 
 def _settle(found: Found) -> Found:
@@ -212,12 +210,11 @@ def _problem(found: Found, *, resumed: bool) -> str:
     return f"a stop would be refused, because it is {found.state}"
 
 
-def confirm_deletion(targets: Targets) -> bool:
-    ids = list(targets.to_stop)
+def confirm_deletion(studio_id: str, ids: Sequence[str]) -> bool:
     named = ", ".join(printable(session_id) for session_id in ids[:_NAMED])
     more = f" and {len(ids) - _NAMED:,} more" if len(ids) > _NAMED else ""
     note(
-        f"The volumes of {counted(len(ids), 'session')} of {printable(targets.studio_id)} "
+        f"The volumes of {counted(len(ids), 'session')} of {printable(studio_id)} "
         f"will be deleted, with all data on them: {named}{more}."
     )
     return click.confirm("Delete them?", err=True)

@@ -89,7 +89,7 @@ def present(
     debug: bool = False,
 ) -> ExitCode:
     """Present a run over so many sessions, some of which have ended."""
-    targets = Targets(studio_id=STUDIO, to_stop=dict.fromkeys(map(str, range(total))))
+    targets = Targets(to_stop=dict.fromkeys(map(str, range(total))))
     shared = GlobalOptions(output=output, debug=debug)
     presentation = Presentation(shared=shared, quiet=quiet, run_id="run-1", from_stdin=False)
     run = FinishedRun(OPTIONS, targets, list(results), Counts(total, total))

@@ -9,7 +9,7 @@ import pytest
 
 from nimble_stop import AccessDeniedException, RequestValidationError, StreamingSession
 from nimble_stop._cli.command import Filters
-from nimble_stop._cli.stopping.selection import Selection, Targets, confirm_deletion, select
+from nimble_stop._cli.stopping.selection import Selection, confirm_deletion, select
 from nimble_stop.local import ServiceFailure
 from tests._cli.support import STUDIO
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nimble_stop.local import LocalNimble
     from tests._cli.support import Cli
 
-SEVEN = Targets(studio_id=STUDIO, to_stop=dict.fromkeys(f"artist-{number}" for number in range(7)))
+SEVEN = [f"artist-{number}" for number in range(7)]
 
 
 def named(*session_ids: str, **changes: Any) -> Selection:  # noqa: ANN401  # the selection's members
@@ -138,7 +138,7 @@ def test_the_answer_counts(
 ) -> None:
     """The question names the sessions, stands on standard error, and no is its default."""
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
-    assert confirm_deletion(SEVEN) is agreed
+    assert confirm_deletion(STUDIO, SEVEN) is agreed
     out, err = capsys.readouterr()
     assert out == ""
     assert "7 sessions of studio-1" in err
@@ -150,7 +150,7 @@ def test_no_answer_is_no_agreement(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where standard input ends, the command is aborted."""
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
     with pytest.raises(click.Abort):
-        confirm_deletion(SEVEN)
+        confirm_deletion(STUDIO, SEVEN)
 
 
 def test_a_dry_run_stops_nothing(studio: LocalNimble, cli: Cli) -> None:

@@ -71,8 +71,8 @@ def open_client(
                 explain_answer(error, client)
                 raise
         except ConfigurationError as error:
-            if options.local is None:
-                error.add_note(_HINT)
+            # Not the embedded endpoint's: that one is set up already.
+            error.add_note(_HINT)
             raise
 
 

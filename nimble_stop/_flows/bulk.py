@@ -71,29 +71,19 @@ class Pace:
             self._limit = min(float(self._maximum), self._limit + 1 / self._limit)
 
 
-@attrs.frozen(eq=False)
-class Stopped:
-    """The outcome of a stop that the service has answered; the error came after the answer."""
-
-    session: StreamingSession
-    repeated: bool = False
-    error: NimbleStopError | None = None
-
-
-Outcome = Stopped | Polled | BaseException
+# What a poll has read, None after a stop, or an error that is none of ours.
+Outcome = Polled | BaseException | None
 
 
 @attrs.frozen(eq=False)
 class Work:
-    """One thing to do for a run: the stop of a job, or a poll, which has no job.
+    """One thing to do for a run: a turn of a job, or a poll, which has no job.
 
-    ``record`` is what this stop goes through, and ``earlier`` what the job's other turns have.
+    The steps of a turn put what came of it on the job.
     """
 
-    steps: Steps[Stopped | Polled]
+    steps: Steps[Polled | None]
     job: Job | None
-    record: CallRecord = attrs.field(factory=CallRecord)
-    earlier: CallRecord = attrs.field(factory=CallRecord)
 
     @property
     def is_poll(self) -> bool:
@@ -194,9 +184,7 @@ class BulkStop(Plan):
         job = self._next_job()
         if job is None or self.cancelled:
             return None
-        record = CallRecord()
-        steps = within(self.activity, self._stop(job, record))
-        return Work(steps, job, record, job.record)
+        return Work(within(self.activity, self._turn(job)), job)
 
     def submitted(self, work: Work) -> None:
         """Take note that the work which `next_work` gave is in flight."""
@@ -209,14 +197,14 @@ class BulkStop(Plan):
 
     def finish(self, work: Work, outcome: Outcome) -> None:
         """Take the outcome of work: what its steps returned or raised."""
-        if isinstance(outcome, dict):
-            self._polling.finish(outcome, self.results)
-        elif isinstance(outcome, BaseException) and not isinstance(outcome, NimbleStopError):
+        if isinstance(outcome, BaseException):
             # Not an error of ours, such as one in a function that the caller passed in.
             self.break_off(work, outcome)
             self.fail(outcome)
+        elif outcome is not None:
+            self._polling.finish(outcome, self.results)
         elif work.job is not None:
-            self._finish_stop(work, work.job, outcome)
+            self._finish_turn(work.job)
         self._discard(work)
 
     def break_off(self, work: Work, reason: BaseException) -> None:
@@ -226,8 +214,6 @@ class BulkStop(Plan):
                 f"The stop was broken off before its answer came: {type(reason).__name__}."
             )
             error.__cause__ = reason
-            work.job.record = work.record.after(work.earlier)
-            work.job.record.outcome_unknown |= work.record.attempts > 0
             work.job.record.write_into(error)
             work.job.error = error
             self.results.append(work.job.result)
@@ -256,7 +242,19 @@ class BulkStop(Plan):
             self.results.append(refused)
         return None
 
-    def _stop(self, job: Job, record: CallRecord) -> Steps[Stopped]:
+    def _turn(self, job: Job) -> Steps[None]:
+        record = CallRecord()
+        try:
+            yield from self._stop(job, record)
+        except NimbleStopError as error:
+            job.error = error
+        except BaseException:
+            record.outcome_unknown |= record.attempts > 0
+            raise
+        finally:
+            job.record = record.after(job.record)
+
+    def _stop(self, job: Job, record: CallRecord) -> Steps[None]:
         engine, options = self._engine, self.options
         if job.turns and job.error is not None:
             delay = engine.policy.delay(job.turns, job.error, engine.runtime.random)
@@ -281,7 +279,7 @@ class BulkStop(Plan):
                     raise
                 # Who may stop a session need not be allowed to read it.
                 failure = None if isinstance(error, AccessDeniedException) else error
-        return Stopped(session, repeated, failure)
+        job.session, job.error, job.repeated = session, failure, repeated
 
     def _is_repeated(self, session: StreamingSession) -> bool:
         """Whether the answer to a stop is the one that an earlier run with the same id got."""
@@ -293,20 +291,16 @@ class BulkStop(Plan):
             moment = min(moment, self.options.began)
         return session.stopped_at.timestamp() < moment - _CLOCK_TOLERANCE
 
-    def _finish_stop(self, work: Work, job: Job, outcome: Stopped | NimbleStopError) -> None:
-        self._pace.note(throttled=work.record.throttled)
+    def _finish_turn(self, job: Job) -> None:
+        self._pace.note(throttled=job.record.throttled)
         job.turns += 1
-        job.record = work.record.after(work.earlier)
-        if isinstance(outcome, Stopped):
-            job.session, job.error, job.repeated = outcome.session, outcome.error, outcome.repeated
-            if self.options.wait and not self.cancelled:
-                self._polling.add(job)
-                return
-        else:
-            job.error = outcome
+        if job.session is None and job.error is not None:
             # The error is about all turns, not about the last one alone.
-            job.record.write_into(outcome)
-            if is_throttling(outcome) and job.turns < _MAX_TURNS and not self.cancelled:
+            job.record.write_into(job.error)
+            if is_throttling(job.error) and job.turns < _MAX_TURNS and not self.cancelled:
                 self._again.append(job)
                 return
+        elif self.options.wait and not self.cancelled:
+            self._polling.add(job)
+            return
         self.results.append(job.result)

@@ -1,30 +1,42 @@
-"""Bulk stops in an executor of the caller's, such as a process pool or Dask's.
+"""Bulk stops in an executor of the caller's, such as a process pool or Dask's, and its workers.
 
 Sessions are submitted in batches, because submitting one costs more than stopping a session. A
-batch whose worker failed is submitted again: the client tokens make that safe.
+batch whose worker failed is submitted again: the client tokens make that safe. A client is pickled
+for the workers as what it was asked for, never with credentials.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+import pickle
+import re
 from collections import deque
-from concurrent.futures import CancelledError, Executor, Future
-from typing import TYPE_CHECKING, Final
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, Protocol, cast
 from uuid import uuid4
 
 import attrs
 
 from nimble_stop._api.operations import STOP_STREAMING_SESSION
+from nimble_stop._call.record import CallRecord
 from nimble_stop._flows.bulk import Plan
 from nimble_stop._flows.results import Job, invalid_id
 from nimble_stop._flows.threads import Runner
-from nimble_stop._flows.worker import Batch, StopBatch, pack, stop_batch
-from nimble_stop.exceptions import ConnectionLostError, NimbleStopError, RequestValidationError
+from nimble_stop.exceptions import (
+    ConfigurationError,
+    ConnectionLostError,
+    NimbleStopError,
+    RequestValidationError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nimble_stop._call.engine import Engine
+    from nimble_stop._call.telemetry import Activity, RemoteParent
     from nimble_stop._flows.results import BulkOptions, StopResult
 
 _logger = logging.getLogger("nimble_stop")
@@ -32,6 +44,69 @@ _logger = logging.getLogger("nimble_stop")
 _BATCH: Final = 25
 # After that the batch, or the executor, is at fault and not a worker: it is done in this process.
 _MAX_TRIES: Final = 3
+# What a client may read from the environment.
+_READ_BY_CLIENTS: Final = re.compile("HOME|AWS_.*|.*_PROXY", re.IGNORECASE)
+
+
+class StopBatch(Protocol):
+    """Stops some sessions, as a method of a client; so a client is all that is pickled for it."""
+
+    def __call__(
+        self, session_ids: Iterable[str], options: BulkOptions, /
+    ) -> Iterable[StopResult]: ...
+
+
+@attrs.frozen(eq=False)
+class Batch:
+    """What is submitted to an executor.
+
+    ``stop`` is as `pack` prepared it. ``submission`` makes the batch unlike any other: Dask answers
+    equal calls from one result. ``parent`` is the span that the calls are children of.
+    """
+
+    stop: StopBatch | bytes
+    session_ids: list[str]
+    options: BulkOptions
+    submission: str = ""
+    parent: Activity | RemoteParent | None = None
+
+
+def pack(stop: StopBatch, executor: Executor) -> StopBatch | bytes:
+    """Prepare a client's method for the workers: threads of this process share the client."""
+    if isinstance(executor, ThreadPoolExecutor):
+        return stop
+    try:
+        return pickle.dumps(stop)
+    except (AttributeError, TypeError, pickle.PicklingError):
+        # A client with a function of the caller's. It still serves an executor without pickles.
+        return stop
+    except ConfigurationError as refusal:
+        raise ConfigurationError(
+            "credentials= would have to be pickled for the workers of the executor, secret and "
+            "all. Leave credentials= out, so that each worker finds its own by AWS_PROFILE, "
+            "environment or role, or use NimbleClient with a ThreadPoolExecutor."
+        ) from refusal
+
+
+def stop_batch(batch: Batch) -> list[StopResult]:
+    """Stop the sessions of one batch; this is what runs in a worker."""
+    stop = batch.stop
+    if isinstance(stop, bytes):
+        stop = _unpacked(stop, _environment())
+    with batch.parent.current() if batch.parent else nullcontext():
+        return list(stop(batch.session_ids, batch.options))
+
+
+@lru_cache(maxsize=4)
+def _unpacked(packed: bytes, environment: tuple[tuple[str, str], ...]) -> StopBatch:
+    # The environment is a part of the cache's key alone: another one needs another client.
+    del environment
+    return cast("StopBatch", pickle.loads(packed))  # noqa: S301 - our own caller pickled it
+
+
+def _environment() -> tuple[tuple[str, str], ...]:
+    names = (name for name in sorted(os.environ) if _READ_BY_CLIENTS.fullmatch(name))
+    return tuple((name, os.environ[name]) for name in names)
 
 
 @attrs.define(eq=False)
@@ -117,34 +192,28 @@ class ExecutorRunner(Runner[Plan, Future[list["StopResult"]]]):
         if refused is not None:
             return refused
         error = ConnectionLostError("The worker that had this session gave no answer.")
-        error.operation = STOP_STREAMING_SESSION.name
-        error.client_token = self._options.token(session_id)
-        error.outcome_unknown = True
-        return Job(session_id, error.client_token, error=error).result
+        token, operation = self._options.token(session_id), STOP_STREAMING_SESSION.name
+        CallRecord(operation, token, outcome_unknown=True).write_into(error)
+        return Job(session_id, token, error=error).result
 
     def _start(self, task: _Task) -> None:
+        plan, ids = self.plan, task.session_ids
         task.tries += 1
-        future = self._submitted(task) if task.tries <= _MAX_TRIES else None
-        if future is None:
-            batch = Batch(self._stop, task.session_ids, self._options, parent=self.plan.activity)
-            self.plan.results.extend(stop_batch(batch))
-        else:
-            future.add_done_callback(self._put)
-            self._in_flight[future] = task
-
-    def _submitted(self, task: _Task) -> Future[list[StopResult]] | None:
-        batch = Batch(
-            self._packed_stop, task.session_ids, self._batch_options, uuid4().hex, self._parent
-        )
-        try:
-            return self._executor.submit(stop_batch, batch)
-        except Exception as error:  # noqa: BLE001 - every executor raises another one
-            _logger.warning(
-                "The executor takes no work, so %d sessions are stopped in this process: %s",
-                len(task.session_ids),
-                _describe(error),
-            )
-            return None
+        if task.tries <= _MAX_TRIES:
+            batch = Batch(self._packed_stop, ids, self._batch_options, uuid4().hex, self._parent)
+            try:
+                future = self._executor.submit(stop_batch, batch)
+            except Exception as error:  # noqa: BLE001 - every executor raises another one
+                _logger.warning(
+                    "The executor takes no work, so %d sessions are stopped in this process: %s",
+                    len(ids),
+                    _describe(error),
+                )
+            else:
+                future.add_done_callback(self._put)
+                self._in_flight[future] = task
+                return
+        plan.results.extend(stop_batch(Batch(self._stop, ids, self._options, parent=plan.activity)))
 
     def _finish(self, outcome: Future[list[StopResult]]) -> None:
         future, task = outcome, self._in_flight.get(outcome)

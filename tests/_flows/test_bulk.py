@@ -559,7 +559,7 @@ def test_foreign_error_has_a_result(cancelled: bool, studio: Studio) -> None:  #
         work = plan.next_work()
         assert work is not None
         plan.submitted(work)
-        if work.earlier.attempts:
+        if work.job and work.job.turns:
             studio.faults["a"] = [ZeroDivisionError("the clock")]
             if cancelled:
                 plan.cancel()

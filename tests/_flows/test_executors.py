@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from nimble_stop import AsyncNimbleClient, NimbleClient, RetryPolicy
+from nimble_stop import AsyncNimbleClient, NimbleClient, RetryPolicy, Runtime
+from nimble_stop._flows.executors import Batch, pack, stop_batch
+from nimble_stop._flows.results import BulkOptions
 from nimble_stop._flows.threads import Runner
-from nimble_stop._flows.worker import stop_batch
 from nimble_stop.exceptions import (
     ConfigurationError,
     ConflictException,
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 
 STUDIO = "studio-1"
 SPAWN = multiprocessing.get_context("spawn")
+OPTIONS = BulkOptions(
+    studio_id=STUDIO, retention="DELETE", run_id="run-1", max_concurrency=1, wait=False
+)
 
 
 def names(number: int) -> list[str]:
@@ -579,3 +583,45 @@ class Deadly(Executor):
         del fn, kwargs
         future: Future[Any] = self.executor.submit(die_once, self.mark, *args)
         return future
+
+
+# What runs in a worker
+
+
+def make_client(**options: Any) -> NimbleClient:  # noqa: ANN401 - a client's own arguments
+    """Make a client."""
+    return NimbleClient(region_name="us-west-2", endpoint_url="http://127.0.0.1:1", **options)
+
+
+def test_others_get_a_pickle() -> None:
+    """The workers of other executors get a client of the same options."""
+    packed = pack(make_client(timeout=7)._run, Executor())
+    assert isinstance(packed, bytes)
+    client = pickle.loads(packed).__self__  # noqa: S301 - our own
+    assert client._options == make_client(timeout=7)._options
+
+
+def test_no_pickle() -> None:
+    """A client with a function of the caller's serves an executor that does not pickle."""
+    client = make_client(runtime=Runtime(now=lambda: 0.0))
+    assert pack(client._run, Executor()) == client._run
+
+
+def test_worker_keeps_its_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker makes one client for all batches of the same options, in the same environment."""
+    made: list[NimbleClient] = []
+
+    def run(client: NimbleClient, *_: object) -> list[object]:
+        made.append(client)
+        return []
+
+    # A method is pickled by its name.
+    run.__name__ = "_run"
+    monkeypatch.setattr(NimbleClient, "_run", run)
+    packed = pack(make_client()._run, Executor())
+    for _ in range(2):
+        stop_batch(Batch(packed, ["session-1"], OPTIONS))
+    assert made[0] is made[1]
+    monkeypatch.setenv("AWS_PROFILE", "other")
+    with pytest.raises(ConfigurationError, match="other"):
+        stop_batch(Batch(packed, ["session-1"], OPTIONS))

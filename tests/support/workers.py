@@ -10,12 +10,12 @@ import attrs
 
 if TYPE_CHECKING:
     from nimble_stop import StopResult
-    from nimble_stop._flows.worker import Batch
+    from nimble_stop._flows.executors import Batch
 
 
 def die_once(mark: str, batch: Batch) -> list[StopResult]:
     """Stop some sessions of a batch and kill this process; the next time, stop all of them."""
-    from nimble_stop._flows.worker import stop_batch
+    from nimble_stop._flows.executors import stop_batch
 
     try:
         # Only one process can make the file.

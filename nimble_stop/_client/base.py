@@ -12,7 +12,7 @@ import attrs
 from nimble_stop._auth.credentials import CredentialSource
 from nimble_stop._auth.signer import Signer
 from nimble_stop._call.engine import Engine
-from nimble_stop._config.config import adjusted, resolve
+from nimble_stop._config.config import resolve
 from nimble_stop._config.options import (
     DEADLINE_SECONDS,
     DEFAULT_TIMEOUTS,
@@ -20,7 +20,6 @@ from nimble_stop._config.options import (
     Options,
     Timeouts,
 )
-from nimble_stop._config.runtime import Runtime
 from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from nimble_stop._call.telemetry import Telemetry
     from nimble_stop._config.config import Config
     from nimble_stop._config.retry_policy import RetryPolicy
+    from nimble_stop._config.runtime import Runtime
     from nimble_stop._flows.results import BulkOptions
     from nimble_stop.models import VolumeRetentionMode
 
@@ -70,7 +70,7 @@ class BaseClient(ABC):
             retry=retry,
             max_connections=max_connections,
             ca_bundle=ca_bundle,
-            runtime=runtime or Runtime(),
+            runtime=runtime,
             on_attempt=on_attempt,
             telemetry=telemetry,
         )
@@ -114,8 +114,13 @@ class BaseClient(ABC):
         given: dict[str, Any] = {name: each for name, each in changes.items() if each is not None}
         copy = type(self).__new__(type(self))
         vars(copy).update(vars(self))
-        copy._options = attrs.evolve(self._options, **given)
-        copy._config = adjusted(self._config, copy._options)
+        copy._options = options = attrs.evolve(self._options, **given)
+        copy._config = attrs.evolve(
+            self._config,
+            timeouts=options.timeout,
+            deadline=options.deadline,
+            retry=options.retry or self._config.retry,
+        )
         copy._engine = self._engine.with_config(copy._config)
         return copy
 

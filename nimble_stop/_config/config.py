@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from nimble_stop._api.arguments import checked_count, checked_seconds
 from nimble_stop._config.endpoint_url import (
     TRY_IT,
     Endpoint,
@@ -21,14 +20,13 @@ from nimble_stop._config.endpoint_url import (
     checked_region,
     parse_endpoint,
 )
-from nimble_stop._config.options import Timeouts, check_types
 from nimble_stop._config.retry_policy import RetryPolicy
+from nimble_stop._config.runtime import Runtime
 from nimble_stop._config.settings import Found, Settings
 from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from nimble_stop._config.options import Options
-    from nimble_stop._config.runtime import Runtime
+    from nimble_stop._config.options import Options, Timeouts
 
 _logger = logging.getLogger("nimble_stop")
 
@@ -61,32 +59,21 @@ class Config:
 
 def resolve(options: Options) -> Config:
     """Resolve a client's configuration, or raise what is missing or invalid, and where."""
-    check_types(options)
     settings = Settings(options.profile_name)
     region_name = _region_name(options, settings)
     return Config(
         region_name=region_name,
         endpoint=_endpoint(options, settings, region_name),
-        timeouts=_timeouts(options.timeout),
-        deadline=checked_seconds("deadline", options.deadline),
+        timeouts=options.timeout,
+        deadline=options.deadline,
         retry=_retry(options.retry, settings),
-        max_connections=checked_count("max_connections", options.max_connections),
+        max_connections=options.max_connections,
         ca_bundle=_ca_bundle(options, settings),
         correct_clock_skew=not settings.flag(
             "AWS_DISABLE_CLOCK_SKEW_CORRECTION", "disable_clock_skew_correction"
         ),
         app_id=_app_id(settings),
-        runtime=options.runtime,
-    )
-
-
-def adjusted(config: Config, options: Options) -> Config:
-    check_types(options)
-    return attrs.evolve(
-        config,
-        timeouts=_timeouts(options.timeout),
-        deadline=checked_seconds("deadline", options.deadline),
-        retry=options.retry or config.retry,
+        runtime=options.runtime or Runtime(),
     )
 
 
@@ -123,17 +110,8 @@ def _custom_endpoint(options: Options, settings: Settings) -> Found | None:
         return Found(options.endpoint_url, "endpoint_url")
     if settings.flag("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls"):
         return None
-    for variable in _ENDPOINT_VARIABLES:
-        if value := os.environ.get(variable):
-            return Found(value, variable)
-    return settings.service_endpoint_url() or settings.find((), "endpoint_url")
-
-
-def _timeouts(timeout: Timeouts | float) -> Timeouts:
-    if isinstance(timeout, Timeouts):
-        return timeout
-    seconds = checked_seconds("timeout", timeout)
-    return Timeouts(connect=seconds, read=seconds)
+    found = settings.find(_ENDPOINT_VARIABLES) or settings.service_endpoint_url()
+    return found or settings.find(key="endpoint_url")
 
 
 def _retry(retry: RetryPolicy | None, settings: Settings) -> RetryPolicy:

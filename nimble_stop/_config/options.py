@@ -8,7 +8,8 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from nimble_stop._config.retry_policy import RetryPolicy, positive_seconds
+from nimble_stop._api.arguments import checked_seconds
+from nimble_stop._config.retry_policy import RetryPolicy, positive_count, positive_seconds
 from nimble_stop._config.runtime import Runtime
 from nimble_stop.exceptions import RequestValidationError
 
@@ -45,45 +46,53 @@ class Timeouts:
 DEFAULT_TIMEOUTS: Final = Timeouts()
 
 
+def _timeouts(timeout: Timeouts | float) -> Timeouts:
+    if isinstance(timeout, Timeouts):
+        return timeout
+    seconds = checked_seconds("timeout", timeout)
+    return Timeouts(connect=seconds, read=seconds)
+
+
+def _of_type(kind: Any, label: str) -> Callable[[object, attrs.Attribute[Any], object], None]:  # noqa: ANN401 - as isinstance takes it
+    """Make the check of an option; a value of another type would only fail later."""
+
+    def check(_: object, option: attrs.Attribute[Any], value: object) -> None:
+        if value is not None and not isinstance(value, kind):
+            message = f"{option.name} must be {label} or None, not {type(value).__name__}."
+            raise RequestValidationError(message, argument=option.name)
+
+    return check
+
+
+_TEXT: Final = _of_type(str, "a string")
+
+
+def _check_telemetry(_: object, option: attrs.Attribute[Any], value: object) -> None:
+    if value not in (None, "opentelemetry"):
+        message = f"{option.name} must be 'opentelemetry' or None, not {value!r}."
+        raise RequestValidationError(message, argument=option.name)
+
+
 @attrs.frozen(kw_only=True)
 class Options:
-    """The options of a client. The client classes document each of them."""
+    """The options of a client, checked. The client classes document each of them."""
 
-    region_name: str | None = None
-    profile_name: str | None = None
-    endpoint_url: str | None = None
-    timeout: Timeouts | float = DEFAULT_TIMEOUTS
-    deadline: float = DEADLINE_SECONDS
-    retry: RetryPolicy | None = None
-    max_connections: int = MAX_CONNECTIONS
-    ca_bundle: str | os.PathLike[str] | None = None
-    runtime: Runtime = attrs.field(factory=Runtime)
-    on_attempt: Callable[..., object] | None = None
-    telemetry: Literal["opentelemetry"] | None = "opentelemetry"
-
-
-# Options whose type nothing else checks.
-_TYPES: Final[tuple[tuple[str, Any, str], ...]] = (
-    ("region_name", (str,), "a string"),
-    ("profile_name", (str,), "a string"),
-    ("endpoint_url", (str,), "a string"),
-    ("retry", (RetryPolicy,), "a RetryPolicy"),
-    ("ca_bundle", (str, os.PathLike), "a path"),
-    ("runtime", (Runtime,), "a Runtime"),
-    ("on_attempt", (Callable,), "callable"),
-)
-
-
-def check_types(options: Options) -> None:
-    """Refuse values that would only fail later, with another message."""
-    for name, kinds, label in _TYPES:
-        value: object = getattr(options, name)
-        if value is not None and not isinstance(value, kinds):
-            raise RequestValidationError(
-                f"{name} must be {label} or None, not {type(value).__name__}.", argument=name
-            )
-    if options.telemetry is not None and options.telemetry != "opentelemetry":
-        raise RequestValidationError(
-            f"telemetry must be 'opentelemetry' or None, not {options.telemetry!r}.",
-            argument="telemetry",
-        )
+    region_name: str | None = attrs.field(default=None, validator=_TEXT)
+    profile_name: str | None = attrs.field(default=None, validator=_TEXT)
+    endpoint_url: str | None = attrs.field(default=None, validator=_TEXT)
+    timeout: Timeouts = attrs.field(default=DEFAULT_TIMEOUTS, converter=_timeouts)
+    deadline: float = attrs.field(default=DEADLINE_SECONDS, validator=positive_seconds)
+    retry: RetryPolicy | None = attrs.field(
+        default=None, validator=_of_type(RetryPolicy, "a RetryPolicy")
+    )
+    max_connections: int = attrs.field(default=MAX_CONNECTIONS, validator=positive_count)
+    ca_bundle: str | os.PathLike[str] | None = attrs.field(
+        default=None, validator=_of_type((str, os.PathLike), "a path")
+    )
+    runtime: Runtime | None = attrs.field(default=None, validator=_of_type(Runtime, "a Runtime"))
+    on_attempt: Callable[..., object] | None = attrs.field(
+        default=None, validator=_of_type(Callable, "callable")
+    )
+    telemetry: Literal["opentelemetry"] | None = attrs.field(
+        default="opentelemetry", validator=_check_telemetry
+    )

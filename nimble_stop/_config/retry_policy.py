@@ -30,7 +30,7 @@ def positive_seconds(_: object, attribute: attrs.Attribute[float], value: object
     checked_seconds(attribute.name, value)
 
 
-def _positive_count(_: object, attribute: attrs.Attribute[int], value: object) -> None:
+def positive_count(_: object, attribute: attrs.Attribute[int], value: object) -> None:
     checked_count(attribute.name, value)
 
 
@@ -57,7 +57,7 @@ class RetryPolicy:
        https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
     """
 
-    max_attempts: int = attrs.field(default=_MAX_ATTEMPTS, validator=_positive_count)
+    max_attempts: int = attrs.field(default=_MAX_ATTEMPTS, validator=positive_count)
     base_delay: float = attrs.field(default=_TRANSIENT_BASE_SECONDS, validator=positive_seconds)
     throttling_base_delay: float = attrs.field(
         default=_THROTTLING_BASE_SECONDS, validator=positive_seconds

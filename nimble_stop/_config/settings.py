@@ -51,8 +51,8 @@ class Settings:
         self._session = self._open_files()
         self._profile = self._read(lambda session: session.get_scoped_config())
 
-    def find(self, variables: tuple[str, ...], key: str) -> Found | None:
-        """Search the environment, then in the profile."""
+    def find(self, variables: tuple[str, ...] = (), key: str = "") -> Found | None:
+        """Search the environment, then the profile."""
         for name in variables:
             if value := os.environ.get(name):
                 return Found(value, name)

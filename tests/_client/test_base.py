@@ -88,6 +88,7 @@ def test_copies_share_connections(clock: ManualClock) -> None:
 
         assert server.connections == 1
         assert (other._config.timeouts, other._config.deadline) == (Timeouts(connect=3, read=3), 4)
+        assert other._config.endpoint is client._config.endpoint
         assert client._config.deadline == 90
 
 

@@ -8,7 +8,7 @@ import botocore.session
 import pytest
 
 from nimble_stop import RetryPolicy, Runtime, Timeouts
-from nimble_stop._config.config import adjusted, resolve
+from nimble_stop._config.config import resolve
 from nimble_stop._config.options import Options
 from nimble_stop.exceptions import ConfigurationError, RequestValidationError
 from tests.support.settings import Setup, resolved
@@ -427,17 +427,6 @@ def test_app_id(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
     setup({"AWS_SDK_UA_APP_ID": "x" * 51})
     assert resolved().app_id == "x" * 51
     assert [level for _, level, _ in caplog.record_tuples] == [logging.WARNING]
-
-
-def test_adjusted() -> None:
-    """A copy takes the options that it may change, and keeps all else."""
-    config = resolved(retry=RetryPolicy(max_attempts=9))
-    changed = adjusted(config, Options(timeout=3, deadline=4, retry=RetryPolicy(max_attempts=2)))
-
-    assert (changed.timeouts, changed.deadline) == (Timeouts(connect=3.0, read=3.0), 4.0)
-    assert changed.retry.max_attempts == 2
-    assert changed.endpoint is config.endpoint
-    assert adjusted(config, Options()).retry.max_attempts == 9
 
 
 def test_environment_is_read_once(setup: Setup) -> None:

@@ -3,12 +3,16 @@
 The wire spells names in camelCase and times as texts; the models do neither. Members that are
 null count as absent, members that nobody knows are ignored, and a member of the wrong type is an
 error that names it.
+
+The API documents its times as ISO 8601; Smithy's other form, seconds since the epoch, is read too.
+A text without an offset names no moment, so it is refused rather than guessed.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
@@ -17,11 +21,18 @@ from cattrs import AttributeValidationNote, BaseValidationError, Converter
 from cattrs.gen import make_dict_structure_fn, override
 
 from nimble_stop import models
-from nimble_stop._api.timestamps import parse_timestamp
 from nimble_stop.models import StreamingSession, VolumeConfiguration, member_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+
+_RFC_3339 = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ]((?:[01]\d|2[0-3]):\d\d):(\d\d)(\.\d{1,9})?"
+    r"([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
+    re.ASCII,
+)
+_FRACTION_LENGTH = len(".123456")
 
 
 class MemberError(ValueError):
@@ -34,6 +45,34 @@ def structure_session(wire: object) -> StreamingSession:
         return _converter.structure(_checked_object(wire), StreamingSession)
     except (BaseValidationError, TypeError) as error:
         raise MemberError("; ".join(_explain(error, "session"))) from None
+
+
+def parse_timestamp(value: object) -> datetime:
+    """Read a time as the service sends it, or raise ValueError.
+
+    It is an RFC 3339 text with up to nine fraction digits, of which six are kept, or a number of
+    seconds since 1970, in the years 1 to 9999.
+    """
+    try:
+        if isinstance(value, str):
+            return _parse_text(value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC)
+    except (OverflowError, OSError) as error:
+        raise ValueError(f"{value!r} is out of range") from error
+    raise ValueError(f"{value!r} is not a timestamp")
+
+
+def _parse_text(text: str) -> datetime:
+    match = _RFC_3339.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not an RFC 3339 timestamp")
+    day, minute, second, fraction, offset = match.groups(default="")
+    # RFC 3339 allows a leap second, datetime does not: it is the moment after second 59.
+    is_leap = second == "60"
+    second = "59" if is_leap else second
+    moment = datetime.fromisoformat(f"{day}T{minute}:{second}{fraction[:_FRACTION_LENGTH]}{offset.upper()}")
+    return (moment + timedelta(seconds=is_leap)).astimezone(UTC)
 
 
 def _explain(error: BaseException, path: str) -> Iterator[str]:

@@ -112,11 +112,6 @@ class Signer:
         self._credentials = credentials
         self._user_agent = _user_agent(config.app_id)
 
-    @property
-    def may_block(self) -> bool:
-        """Whether signing may read files, run processes or ask the network for credentials."""
-        return self._credentials.may_block
-
     def sign(self, request: Request[Any], attempt: Mapping[str, str], skew: float) -> WireRequest:
         """Make an attempt's request, with its own headers, which are not signed."""
         endpoint, keys = self._config.endpoint, self._credentials.keys()

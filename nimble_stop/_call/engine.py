@@ -10,7 +10,7 @@ import attrs
 from nimble_stop._api.arguments import checked_seconds
 from nimble_stop._api.response import Response, parse_response
 from nimble_stop._call.deadline import Deadline
-from nimble_stop._call.record import AttemptRecord, CallRecord, summary
+from nimble_stop._call.record import AttemptRecord, CallRecord, error_code, summary
 from nimble_stop._call.skew import ClockSkew
 from nimble_stop._call.steps import Notify, Send, Sign, Sleep
 from nimble_stop._config.endpoint_url import CLOSED_NOTICE
@@ -81,7 +81,8 @@ class _Retry(NamedTuple):
 class Engine:
     """Runs the calls of one client, and keeps what they learn from each other.
 
-    ``on_attempt`` is called with the record of every attempt.
+    ``on_attempt`` is called with the record of every attempt. All calls end by ``limit``, if it is
+    set.
     """
 
     def __init__(
@@ -95,20 +96,14 @@ class Engine:
         self._config = config
         self._on_attempt = on_attempt
         self._telemetry = telemetry
-        self._limit: Deadline | None = None
+        self.limit: Deadline | None = None
         self._quota = RetryQuota()
         self._skew = ClockSkew(enabled=config.correct_clock_skew)
 
     def with_config(self, config: Config) -> Engine:
         """Make an engine with another configuration that shares what was learned."""
         engine = Engine(config, self._on_attempt, self._telemetry)
-        engine._quota, engine._skew, engine._limit = self._quota, self._skew, self._limit
-        return engine
-
-    def within(self, limit: Deadline) -> Engine:
-        """Make an engine that shares what was learned, and all of whose calls end by a deadline."""
-        engine = self.with_config(self._config)
-        engine._limit = limit
+        engine._quota, engine._skew, engine.limit = self._quota, self._skew, self.limit
         return engine
 
     @property
@@ -122,7 +117,7 @@ class Engine:
         if seconds is None:
             seconds = self._config.deadline
         return Deadline(
-            checked_seconds("deadline", seconds), self.runtime.monotonic, within=self._limit
+            checked_seconds("deadline", seconds), self.runtime.monotonic, within=self.limit
         )
 
     def begin(self, name: str, attributes: Mapping[str, str | int]) -> Activity | None:
@@ -269,7 +264,6 @@ def _exceeded(
 def _log(level: int, attempt: AttemptRecord) -> None:
     fields = {field.name: getattr(attempt, field.name) for field in attrs.fields(AttemptRecord)}
     error, delay = attempt.error, attempt.next_delay
-    code = error.code if isinstance(error, ServiceError) else error and type(error).__name__
     _logger.log(
         level,
         "%s attempt %d: %s after %.3f s, request id %s, studio %r, session %r%s",
@@ -281,5 +275,5 @@ def _log(level: int, attempt: AttemptRecord) -> None:
         attempt.studio_id,
         attempt.session_id,
         "" if delay is None else f", next attempt in {delay:.3f} s",
-        extra={**fields, "error_code": code},
+        extra={**fields, "error_code": error and error_code(error)},
     )

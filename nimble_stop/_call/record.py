@@ -105,7 +105,10 @@ def _may_have_acted(error: NimbleStopError) -> bool:
     return isinstance(error, ResponseDecodeError)
 
 
+def error_code(error: BaseException) -> str:
+    return error.code if isinstance(error, ServiceError) else type(error).__name__
+
+
 def summary(error: NimbleStopError) -> str:
-    if isinstance(error, ServiceError):
-        return f"{error.code} (HTTP {error.http_status})"
-    return type(error).__name__
+    status = f" (HTTP {error.http_status})" if isinstance(error, ServiceError) else ""
+    return f"{error_code(error)}{status}"

@@ -17,9 +17,9 @@ import attrs
 from opentelemetry import context, metrics, propagate, trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
+from nimble_stop._call.record import error_code
 from nimble_stop._config.retry_policy import is_throttling
 from nimble_stop._version import __version__
-from nimble_stop.exceptions import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -80,7 +80,7 @@ class Telemetry:
         next_delay: float | None,
     ) -> None:
         """Take an attempt of the call whose span is the current one."""
-        error_type = None if error is None else _error_type(error)
+        error_type = None if error is None else error_code(error)
         labels = _labels(record.operation, error_type)
         self._attempts.add(1, labels)
         self._attempt_seconds.record(seconds, labels)
@@ -119,7 +119,7 @@ class _Call:
             self._token = context.attach(trace.set_span_in_context(span))
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        error_type = None if error is None else _error_type(error)
+        error_type = None if error is None else error_code(error)
         if self._token is not None:
             context.detach(self._token)
             if error is not None:
@@ -184,7 +184,7 @@ class Activity:
     def end(self, error: BaseException | None) -> None:
         """End the span, with the error that ended the wait or the run, if one did."""
         if error is not None:
-            self._span.set_attribute("error.type", _error_type(error))
+            self._span.set_attribute("error.type", error_code(error))
             self._span.set_status(Status(StatusCode.ERROR, str(error)))
         self._span.end()
 
@@ -207,10 +207,6 @@ def _attached(parent: Context) -> Generator[None]:
         yield
     finally:
         context.detach(token)
-
-
-def _error_type(error: BaseException) -> str:
-    return error.code if isinstance(error, ServiceError) else type(error).__name__
 
 
 @lru_cache(maxsize=64)

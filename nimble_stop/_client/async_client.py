@@ -153,7 +153,7 @@ class AsyncNimbleClient(BaseClient):
         if isinstance(effect, Sign):
             # Credentials come from files, processes or the network: not in the event loop.
             sign = self._signer.sign
-            if self._signer.may_block:
+            if self._credentials.may_block:
                 return await asyncio.to_thread(sign, *effect)
             return sign(*effect)
         if isinstance(effect, Send):

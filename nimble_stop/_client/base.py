@@ -184,7 +184,7 @@ def _telemetry(config: Config) -> Telemetry | None:
 def bounded(client: _Client, deadline: Deadline) -> _Client:
     """Make a copy of a client that shares its connections, and all of whose calls end in time."""
     copy = client.with_options()
-    copy._engine = copy._engine.within(deadline)  # pyright: ignore[reportPrivateUsage] - our own
+    copy._engine.limit = deadline  # pyright: ignore[reportPrivateUsage] - our own
     return copy
 
 

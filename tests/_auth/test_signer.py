@@ -313,14 +313,3 @@ def test_placeholders_are_left_alone() -> None:
 
     assert "X-Amz-Security-Token" not in wire.headers
     assert error.message == "Session not-1 is not there"
-
-
-def test_may_block(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Signing may block until the credentials have been found."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    signer = Signer(make_config(clock), CredentialSource(None, None))
-
-    assert signer.may_block
-    signer.sign(STOP, {}, 0)
-    assert not signer.may_block

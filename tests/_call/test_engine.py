@@ -593,7 +593,8 @@ def test_on_attempt(clock: ManualClock) -> None:
 def test_calls_within_a_deadline(clock: ManualClock) -> None:
     """A limit that holds for several calls leaves each of them what is left of it."""
     engine = Play(clock, []).engine
-    bounded = engine.within(engine.deadline(60))
+    bounded = engine.with_config(engine._config)
+    bounded.limit = engine.deadline(60)
     clock.advance(50)
 
     assert bounded.deadline(90).remaining == 10

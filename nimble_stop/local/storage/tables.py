@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import attrs
 from attrs.validators import optional
 
-from nimble_stop._api.timestamps import parse_timestamp
+from nimble_stop._api.converter import parse_timestamp
 from nimble_stop.local.faults.checks import number, string
 from nimble_stop.local.storage.clock import render_timestamp, time_after
 from nimble_stop.models import StreamingSessionState as State, member_name

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from nimble_stop._api.timestamps import parse_timestamp
+from nimble_stop._api.converter import parse_timestamp
 from nimble_stop.local.api.operation_table import OPERATIONS, Transition
 from nimble_stop.local.storage.clock import render_timestamp
 from nimble_stop.local.storage.tables import Pending, StoredSession

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast, get_args
 
 import attrs
 
-from nimble_stop._api.timestamps import parse_timestamp
+from nimble_stop._api.converter import parse_timestamp
 from nimble_stop.local.faults.checks import string, string_mapping, suggestion, whole_number
 from nimble_stop.local.storage.clock import render_timestamp
 from nimble_stop.models import (

@@ -5,7 +5,7 @@ import math
 import pytest
 from hypothesis import given, strategies as st
 
-from nimble_stop._api.timestamps import parse_timestamp
+from nimble_stop._api.converter import parse_timestamp
 from nimble_stop.local.storage.clock import render_timestamp, time_after
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from nimble_stop._api.timestamps import parse_timestamp
+from nimble_stop._api.converter import parse_timestamp
 from nimble_stop.local.storage.database import open_database
 from nimble_stop.local.storage.tables import Tables
 from tests.local.support import Clock, stored_session as session

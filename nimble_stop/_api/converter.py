@@ -32,7 +32,7 @@ _RFC_3339 = re.compile(
     r"([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
     re.ASCII,
 )
-_FRACTION_LENGTH = len(".123456")
+_MICRO = len(".123456")
 
 
 class MemberError(ValueError):
@@ -71,7 +71,7 @@ def _parse_text(text: str) -> datetime:
     # RFC 3339 allows a leap second, datetime does not: it is the moment after second 59.
     is_leap = second == "60"
     second = "59" if is_leap else second
-    moment = datetime.fromisoformat(f"{day}T{minute}:{second}{fraction[:_FRACTION_LENGTH]}{offset.upper()}")
+    moment = datetime.fromisoformat(f"{day}T{minute}:{second}{fraction[:_MICRO]}{offset.upper()}")
     return (moment + timedelta(seconds=is_leap)).astimezone(UTC)
 
 

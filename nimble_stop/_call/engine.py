@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import attrs
@@ -20,8 +21,6 @@ from nimble_stop.exceptions import (
     ConnectionFailedError,
     DeadlineExceededError,
     NimbleStopError,
-    ResponseDecodeError,
-    ServiceError,
     TransportError,
 )
 
@@ -43,6 +42,7 @@ _QUOTA: Final = 500
 _TRANSIENT_COST: Final = 14
 _THROTTLING_COST: Final = 5
 _SUCCESS_REFUND: Final = 1
+_UNWATCHED: Final = nullcontext()
 
 
 class RetryQuota:
@@ -131,9 +131,7 @@ class Engine:
         record = record or CallRecord()
         record.operation, record.client_token = request.operation.name, request.client_token
         try:
-            if self._telemetry is None:
-                return (yield from self._attempts(request, record, deadline))
-            with self._telemetry.call(request, record):
+            with self._telemetry.call(request, record) if self._telemetry else _UNWATCHED:
                 return (yield from self._attempts(request, record, deadline))
         except NimbleStopError as error:
             record.write_into(error)
@@ -149,18 +147,25 @@ class Engine:
         invocation_id = self.runtime.new_id()
         paid = 0
         while True:
-            made, skew = record.attempts, self._skew.seconds
-            started = self.runtime.monotonic()
+            started, skew = self.runtime.monotonic(), self._skew.seconds
+            headers = {
+                "amz-sdk-invocation-id": invocation_id,
+                "amz-sdk-request": f"attempt={record.attempts + 1}; max={self.policy.max_attempts}",
+            }
+            wire: WireRequest = yield Sign(request, headers, skew)
+            remaining = deadline.remaining
+            if remaining <= 0:
+                raise DeadlineExceededError(f"{deadline} was over before the request was sent.")
             try:
-                result = yield from self._attempt(request, record, invocation_id, skew, deadline)
+                response = yield from self._send(wire, record, remaining)
+                result = parse_response(request.operation, response)
             except NimbleStopError as error:
+                # Also what is no answer may be the request's own words, and be quoted.
+                wire.redact(error)
                 record.note(error)
-                record.write_into(error)
                 decision = self._decide(error, record, skew, deadline)
-                # Signing can fail before there is an attempt.
-                if record.attempts > made:
-                    delay = decision.delay if isinstance(decision, _Retry) else None
-                    yield from self._report(request, record, started, error, delay)
+                delay = decision.delay if isinstance(decision, _Retry) else None
+                yield from self._report(request, record, started, error, delay)
                 if isinstance(decision, NimbleStopError):
                     raise decision from decision.__cause__
             else:
@@ -171,37 +176,14 @@ class Engine:
             record.waited += decision.delay
             paid = decision.cost
 
-    def _attempt(
-        self,
-        request: Request[ModelT],
-        record: CallRecord,
-        invocation_id: str,
-        skew: float,
-        deadline: Deadline,
-    ) -> Steps[ModelT]:
-        attempt = record.attempts + 1
-        headers = {
-            "amz-sdk-invocation-id": invocation_id,
-            "amz-sdk-request": f"attempt={attempt}; max={self.policy.max_attempts}",
-        }
-        wire: WireRequest = yield Sign(request, headers, skew)
-        remaining = deadline.remaining
-        if remaining <= 0:
-            raise DeadlineExceededError(f"{deadline} was over before the request was sent.")
-        record.attempts, record.http_status, record.request_id = attempt, None, None
+    def _send(self, wire: WireRequest, record: CallRecord, remaining: float) -> Steps[Response]:
+        record.attempts, record.http_status, record.request_id = record.attempts + 1, None, None
         timeouts = self._config.timeouts
         sent = self.runtime.now()
-        try:
-            response: Response = yield Send(wire, timeouts.connect, timeouts.read, remaining)
-            record.http_status, record.request_id = response.status, response.request_id
-            self._skew.observe(response.headers, sent, self.runtime.now())
-            return parse_response(request.operation, response)
-        except (ServiceError, ResponseDecodeError, TransportError) as error:
-            # Also what is no answer may be the request's own words, and be quoted.
-            wire.redact(error)
-            if not isinstance(error, TransportError):
-                record.request_id = error.request_id
-            raise
+        response: Response = yield Send(wire, timeouts.connect, timeouts.read, remaining)
+        record.http_status, record.request_id = response.status, response.request_id
+        self._skew.observe(response.headers, sent, self.runtime.now())
+        return response
 
     def _report(
         self,
@@ -236,8 +218,6 @@ class Engine:
     def _decide(
         self, error: NimbleStopError, record: CallRecord, skew: float, deadline: Deadline
     ) -> _Retry | NimbleStopError:
-        if isinstance(error, DeadlineExceededError):
-            return error
         if isinstance(error, TransportError) and deadline.remaining <= 0:
             return _exceeded(deadline, error)
         worth_it = self.policy.retries(error) or self._skew.explains(error, skew)

@@ -64,13 +64,15 @@ class CallRecord:
     request_id: str | None = None
 
     def note(self, error: NimbleStopError) -> None:
-        # Signing can fail before there is an attempt.
-        if len(self.attempt_errors) < self.attempts:
-            self.attempt_errors += (summary(error),)
+        """Add a failed attempt, and set on its error what the call has been through."""
+        self.attempt_errors += (summary(error),)
         self.throttled = self.throttled or is_throttling(error)
         # Only operations that change something take a token.
         if self.client_token is not None and _may_have_acted(error):
             self.outcome_unknown = True
+        if isinstance(error, ServiceError | ResponseDecodeError):
+            self.request_id = error.request_id
+        self.write_into(error)
 
     def write_into(self, error: NimbleStopError) -> None:
         """Set it on the error that the caller gets."""

@@ -4,7 +4,6 @@ import pytest
 
 from nimble_stop._call.record import CallRecord, summary
 from nimble_stop.exceptions import (
-    ConfigurationError,
     ConflictException,
     ConnectionFailedError,
     ConnectionLostError,
@@ -50,9 +49,8 @@ def test_outcome(error: NimbleStopError, client_token: str | None, *, unknown: b
 
 
 def test_attempts_that_failed() -> None:
-    """Each attempt leaves a word on its failure; what fails before an attempt leaves none."""
+    """Each attempt leaves a word on its failure."""
     record = CallRecord()
-    record.note(ConfigurationError("no credentials"))
     for error in (service_error(ThrottlingException, 429), ConnectionLostError("gone")):
         record.attempts += 1
         record.note(error)

@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 
 from botocore.credentials import Credentials, EnvProvider
 
+from nimble_stop._config.config import make_session
 from nimble_stop._config.endpoint_url import TRY_IT
 from nimble_stop._config.runtime import ForkSafeLock
-from nimble_stop._config.settings import make_session
 from nimble_stop.exceptions import ConfigurationError
 
 _HEADER_TEXT: Final = re.compile(r"[!-~]+", re.ASCII)

@@ -18,9 +18,8 @@ from nimble_stop._api.request import get_request, stop_request
 from nimble_stop._call.record import CallRecord
 from nimble_stop._call.steps import Sleep, within
 from nimble_stop._config.retry_policy import is_throttling
-from nimble_stop._flows.polling import Polled, Polling
 from nimble_stop._flows.results import Job, invalid_id
-from nimble_stop._flows.waiting import check_stays_stopped
+from nimble_stop._flows.waiting import Polled, Polling, check_stays_stopped
 from nimble_stop.exceptions import AccessDeniedException, ConnectionLostError, NimbleStopError
 
 if TYPE_CHECKING:

@@ -23,15 +23,11 @@ class Page(NamedTuple):
 
 
 class Operation(NamedTuple, Generic[ModelT]):
-    """One operation of the API.
+    """One operation of the API, under AWS's name.
 
-    Args:
-        name: AWS's name for it.
-        method: The HTTP method.
-        path: The path, with the arguments that are its segments in braces.
-        read: Makes the model out of the answer's JSON object, or raises ValueError.
-        query: Arguments that go into the query, and their names there.
-        body: Arguments that go into the JSON body, and their names there; None for no body.
+    ``path`` has the arguments that are its segments in braces. ``query`` and ``body`` give the
+    names that the other arguments have there; a ``body`` of None is none. ``read`` makes the model
+    out of the answer's JSON object, or raises ValueError.
     """
 
     name: str

@@ -39,12 +39,9 @@ _IPV6_NETLOC: Final = re.compile(r"\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9]+)?\](?::\d*)?
 class Endpoint:
     """One server that speaks the API.
 
-    Args:
-        scheme: ``"http"`` or ``"https"``.
-        host: In lower case, an IPv6 address without brackets.
-        port: The port.
-        base_path: What comes before ``/2020-08-01``, without a slash at its end.
-        is_aws: Whether it is AWS's own, chosen by region because nothing else was configured.
+    ``host`` is in lower case, an IPv6 address without brackets. ``base_path`` comes before
+    ``/2020-08-01``, without a slash at its end. ``is_aws`` is true for AWS's own server, chosen by
+    region because nothing else was configured.
     """
 
     scheme: str

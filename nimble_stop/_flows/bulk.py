@@ -133,11 +133,12 @@ class Plan:
         if activity is not None:
             activity.end(self._error)
 
-    def raise_error(self) -> None:
-        """Raise what ended the run early, such as an error of the iterable itself."""
+    def take(self, end: type[Exception]) -> StopResult:
+        """Take the next result, or raise what ended the run: an error, once, or just its end."""
+        if self.results:
+            return self.results.popleft()
         error, self._error = self._error, None
-        if error is not None:
-            raise error
+        raise error or end
 
 
 class BulkStop(Plan):

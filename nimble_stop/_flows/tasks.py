@@ -76,9 +76,7 @@ class TaskRun(AsyncStopRun):
     async def __anext__(self) -> StopResult:
         while True:
             self._submit()
-            if self._plan.results:
-                return self._plan.results.popleft()
-            if self._plan.is_over:
+            if self._plan.results or self._plan.is_over:
                 break
             self._changed.clear()
             try:
@@ -87,9 +85,9 @@ class TaskRun(AsyncStopRun):
                 self._plan.cancel()
                 await self._cancel(self._tasks)
                 raise
-        await self.aclose()
-        self._plan.raise_error()
-        raise StopAsyncIteration
+        if not self._plan.results:
+            await self.aclose()
+        return self._plan.take(StopAsyncIteration)
 
     def cancel(self) -> None:
         self._plan.cancel()
@@ -150,10 +148,7 @@ class ThreadedExecutorRun(AsyncStopRun):
             if not await self._advanced():
                 await self.aclose()
                 break
-        if plan.results:
-            return plan.results.popleft()
-        plan.raise_error()
-        raise StopAsyncIteration
+        return plan.take(StopAsyncIteration)
 
     def cancel(self) -> None:
         self._runner.cancel()

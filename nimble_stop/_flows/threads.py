@@ -111,13 +111,10 @@ class StopRun(Iterator[StopResult]):
         return self
 
     def __next__(self) -> StopResult:
-        plan: Plan = self._runner.plan
         if not self._runner.advance():
             self.close()
-        if plan.results:
-            return plan.results.popleft()
-        plan.raise_error()
-        raise StopIteration
+        plan: Plan = self._runner.plan
+        return plan.take(StopIteration)
 
     def cancel(self) -> None:
         """Begin no further stop. Iterating on gives the results of those in flight, then ends.

@@ -166,9 +166,8 @@ class Runner:
                 work = self._in_flight.pop(self.pick(len(self._in_flight)))
                 plan.finish(work, self._do(work))
             elif plan.is_over and not plan.results:
-                plan.raise_error()
-                raise StopIteration
-        return plan.results.popleft()
+                break
+        return plan.take(StopIteration)
 
     def _do(self, work: Work) -> Outcome:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import attrs
@@ -166,7 +167,7 @@ class BaseClient(ABC):
                 "pickle. Make the client where it is used, or leave credentials= out, so that the "
                 "other process finds its own by AWS_PROFILE, environment or role."
             )
-        return _rebuild, (type(self), self._arguments())
+        return partial(type(self), **self._arguments()), ()
 
     def _arguments(self) -> dict[str, Any]:
         return attrs.asdict(self._options, recurse=False)
@@ -186,7 +187,3 @@ def bounded(client: _Client, deadline: Deadline) -> _Client:
     copy = client.with_options()
     copy._engine.limit = deadline  # pyright: ignore[reportPrivateUsage] - our own
     return copy
-
-
-def _rebuild(kind: type[BaseClient], options: dict[str, Any]) -> BaseClient:
-    return kind(**options)

@@ -47,9 +47,6 @@ class AsyncStopRun(ABC, AsyncIterator[StopResult]):
     async def aclose(self) -> None:
         """Begin no further stop, and wait for those in flight."""
 
-    def __aiter__(self) -> Self:
-        return self
-
     async def __aenter__(self) -> Self:
         return self
 

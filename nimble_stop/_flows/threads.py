@@ -107,9 +107,6 @@ class StopRun(Iterator[StopResult]):
         # Runs also when the run is dropped without being closed, and when the interpreter ends.
         self._shutdown = weakref.finalize(self, runner.shutdown)
 
-    def __iter__(self) -> Self:
-        return self
-
     def __next__(self) -> StopResult:
         if not self._runner.advance():
             self.close()

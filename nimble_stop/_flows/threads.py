@@ -193,6 +193,8 @@ class ThreadRunner(Runner[BulkStop, tuple[Work, Outcome]]):
             perform = self._perform_for_poll if work.is_poll else self._perform
             try:
                 outcome: Outcome = drive(work.steps, perform)
+            except _ShutdownError:
+                return
             except BaseException as error:  # noqa: BLE001 - the thread that iterates raises it
                 outcome = error
             self._put((work, outcome))
@@ -200,11 +202,7 @@ class ThreadRunner(Runner[BulkStop, tuple[Work, Outcome]]):
         self._work.put(None)
 
     def _finish(self, outcome: tuple[Work, Outcome]) -> None:
-        work, ended = outcome
-        if isinstance(ended, _ShutdownError):
-            self.plan.break_off(work, ended)
-        else:
-            self.plan.finish(work, ended)
+        self.plan.finish(*outcome)
 
     def _perform_for_poll(self, effect: Effect) -> object:
         if not isinstance(effect, Sleep):

@@ -15,7 +15,7 @@ from collections import deque
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, cast
 from uuid import uuid4
 
 import attrs
@@ -33,11 +33,14 @@ from nimble_stop.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from nimble_stop._call.engine import Engine
     from nimble_stop._call.telemetry import Activity, RemoteParent
     from nimble_stop._flows.results import BulkOptions, StopResult
+
+    # A method of a client, so that a client is all that is pickled for it.
+    StopBatch = Callable[[Iterable[str], BulkOptions], Iterable[StopResult]]
 
 _logger = logging.getLogger("nimble_stop")
 # At some 10 ms for submitting and 100 ms for a stop, the overhead stays below a percent.
@@ -46,14 +49,6 @@ _BATCH: Final = 25
 _MAX_TRIES: Final = 3
 # What a client may read from the environment.
 _READ_BY_CLIENTS: Final = re.compile("HOME|AWS_.*|.*_PROXY", re.IGNORECASE)
-
-
-class StopBatch(Protocol):
-    """Stops some sessions, as a method of a client; so a client is all that is pickled for it."""
-
-    def __call__(
-        self, session_ids: Iterable[str], options: BulkOptions, /
-    ) -> Iterable[StopResult]: ...
 
 
 @attrs.frozen(eq=False)

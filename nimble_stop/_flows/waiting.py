@@ -41,11 +41,6 @@ _GONE: Final = frozenset({State.DELETED, State.DELETE_IN_PROGRESS})
 _DEAD_ENDS: Final = _GONE | {State.CREATE_FAILED, State.DELETE_FAILED, State.START_FAILED}
 
 
-# What one poll has read, or why it cannot be read, by id. A session whose read failed for a reason
-# that can pass is missing.
-Polled = dict[str, StreamingSession | NimbleStopError]
-
-
 def has_stopped(session: StreamingSession) -> bool:
     """Whether a session has stopped; False means that it is still being stopped.
 
@@ -156,6 +151,11 @@ def deadline_exceeded(
     )
     error.__cause__ = failure
     return error
+
+
+# What one poll has read, or why it cannot be read, by id. A session whose read failed for a reason
+# that can pass is missing.
+Polled = dict[str, StreamingSession | NimbleStopError]
 
 
 class Polling:

@@ -76,6 +76,8 @@ class WireRequest:
 
     def redact(self, error: NimbleStopError) -> None:
         """Strike the secrets out of an error: AWS's own answers quote what was signed."""
+        # The JSON parser's error, for example, has the whole answer.
+        error.__context__ = None
         for secret in self.secrets:
             if len(secret) >= _SHORTEST_SECRET:
                 error.args = tuple(_without(secret, each) for each in error.args)

@@ -220,6 +220,8 @@ def test_secrets_show_nowhere(
             client.stop_session("studio-1", "session-1")
 
     error = failure.value
+    # Some programs pickle it with the error.
+    assert error.__context__ is None
     shown = traceback.TracebackException.from_exception(error, capture_locals=True)
     texts = [
         caplog.text,

@@ -37,7 +37,7 @@ _WIDEST_NAME: Final = 30
 
 @attrs.define(kw_only=True)
 class GlobalOptions:
-    """What the options of every command were set to while the line was parsed, and the line itself."""
+    """What the options of every command were set to as the line was parsed, and the line itself."""
 
     region_name: str | None = None
     profile_name: str | None = None

@@ -201,9 +201,9 @@ class BulkStop(Plan):
             # Not an error of ours, such as one in a function that the caller passed in.
             self.break_off(work, outcome)
             self.fail(outcome)
-        elif outcome is not None:
-            self._polling.finish(outcome, self.results)
-        elif work.job is not None:
+        elif work.job is None:
+            self._polling.finish(outcome or {}, self.results)
+        else:
             self._finish_turn(work.job)
         self._discard(work)
 

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from nimble_stop._call.engine import Engine
     from nimble_stop._call.steps import Effect
-    from nimble_stop._flows.bulk import Outcome, Work
+    from nimble_stop._flows.bulk import Work
     from nimble_stop._flows.executors import ExecutorRunner
     from nimble_stop._flows.results import BulkOptions
+    from nimble_stop._flows.waiting import Polled
 
 
 class AsyncStopRun(ABC, AsyncIterator[StopResult]):
@@ -67,7 +68,7 @@ class TaskRun(AsyncStopRun):
         self.run_id: str = options.run_id
         self._plan = BulkStop(engine, session_ids, options)
         self._perform = perform
-        self._tasks: dict[asyncio.Task[Outcome], Work] = {}
+        self._tasks: dict[asyncio.Task[Polled | None], Work] = {}
         self._changed = asyncio.Event()
 
     async def __anext__(self) -> StopResult:
@@ -93,34 +94,26 @@ class TaskRun(AsyncStopRun):
     async def aclose(self) -> None:
         self._plan.cancel()
         await self._cancel([task for task, work in self._tasks.items() if work.is_poll])
-        await asyncio.gather(*self._tasks)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._plan.end()
 
     def _submit(self) -> None:
         while (work := self._plan.next_work()) is not None:
-            task = asyncio.create_task(self._run_work(work))
+            task = asyncio.create_task(adrive(work.steps, self._perform))
             self._tasks[task] = work
             self._plan.submitted(work)
             task.add_done_callback(self._ended)
 
-    async def _run_work(self, work: Work) -> Outcome:
-        try:
-            return await adrive(work.steps, self._perform)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - the caller's task raises it
-            return error
-
-    def _ended(self, task: asyncio.Task[Outcome]) -> None:
+    def _ended(self, task: asyncio.Task[Polled | None]) -> None:
         work = self._tasks.pop(task)
         # It may have been cancelled before its first step.
         if task.cancelled():
             self._plan.break_off(work, asyncio.CancelledError())
         else:
-            self._plan.finish(work, task.result())
+            self._plan.finish(work, task.exception() or task.result())
         self._changed.set()
 
-    async def _cancel(self, tasks: Iterable[asyncio.Task[Outcome]]) -> None:
+    async def _cancel(self, tasks: Iterable[asyncio.Task[Polled | None]]) -> None:
         cancelled = tuple(tasks)
         for task in cancelled:
             task.cancel()

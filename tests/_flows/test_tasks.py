@@ -242,6 +242,23 @@ def test_iterable_that_fails(local: LocalNimble) -> None:
     with_client(local, main)
 
 
+def test_foreign_error(local: LocalNimble) -> None:
+    """An error that is none of ours ends the run and is raised, after the results in flight."""
+
+    async def sleep(_: float) -> None:
+        raise ZeroDivisionError("no time")
+
+    async def main(client: AsyncNimbleClient) -> None:
+        local.inject(ServiceFailure("ThrottlingException"), session_id="session-20")
+        run = client.stop_sessions(STUDIO, names(100), max_concurrency=4)
+        with pytest.raises(ZeroDivisionError, match="no time"):
+            await collect(run)
+        assert await collect(run) == []
+        assert len(stopped(local)) < 30
+
+    with_client(local, main, runtime=Runtime(sleep=sleep))
+
+
 def test_in_a_task_group(local: LocalNimble) -> None:
     """Runs at the same time share a client, and each gives the results of its own sessions."""
     local.inject(ServiceFailure("ThrottlingException"), probability=0.2, seed=2)

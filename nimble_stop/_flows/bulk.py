@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 # How often a session that was throttled to the end of its attempts gets a new turn.
 _MAX_TURNS: Final = 6
+# Sessions that are polled at a time; beyond it no new stop begins.
+_MAX_POLLED: Final = 1000
 # Enough calls to distinguish throttling from bad luck.
 _WINDOW: Final = 30
 # With up to a third refused, retries cope; beyond it, fewer requests get more done.
@@ -170,14 +172,14 @@ class BulkStop(Plan):
     @property
     def is_over(self) -> bool:
         """Whether no further result will come."""
-        return self.ids is None and not (self._stops or self._again) and self._polling.is_empty
+        return self.ids is None and not (self._stops or self._again or self._polling.jobs)
 
     def next_work(self) -> Work | None:
         """Give the next work, or None when there is none to begin now."""
         if self.cancelled:
             self._drop_waiting()
             return None
-        if self._poll is None and not self._polling.is_empty:
+        if self._poll is None and self._polling.jobs:
             return Work(within(self.activity, self._polling.poll()), job=None)
         if len(self._stops) >= self._pace.limit:
             return None
@@ -235,10 +237,12 @@ class BulkStop(Plan):
         if self._again:
             return self._again[0]
         # An id that became a result at once is given to the caller before the next one is taken.
-        while not self.results and self._polling.has_room and (session_ids := self.take_ids(1)):
-            refused = invalid_id(session_ids[0])
+        if self.results or len(self._polling.jobs) >= _MAX_POLLED:
+            return None
+        for session_id in self.take_ids(1):
+            refused = invalid_id(session_id)
             if refused is None:
-                return Job(session_ids[0], self.options.token(session_ids[0]))
+                return Job(session_id, self.options.token(session_id))
             self.results.append(refused)
         return None
 

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 # The second poll comes soon: most waits begin right after the stop.
 _FIRST_INTERVAL: Final = 0.25
-# Sessions of a bulk run that are polled at a time; beyond it no new stop begins.
-_MAX_POLLED: Final = 1000
 _GONE: Final = frozenset({State.DELETED, State.DELETE_IN_PROGRESS})
 _DEAD_ENDS: Final = _GONE | {State.CREATE_FAILED, State.DELETE_FAILED, State.START_FAILED}
 
@@ -164,43 +162,33 @@ class Polling:
     def __init__(self, engine: Engine, options: BulkOptions) -> None:
         self._engine = engine
         self._options = options
-        self._jobs: dict[str, list[Job]] = {}
+        # A set that keeps its sequence.
+        self.jobs: dict[Job, None] = {}
         self._polls = 0
         self._may_list = True
-
-    @property
-    def is_empty(self) -> bool:
-        return not self._jobs
-
-    @property
-    def has_room(self) -> bool:
-        return len(self._jobs) < _MAX_POLLED
 
     def add(self, job: Job) -> None:
         """Poll the session of a job from now on, until its own deadline."""
         job.limit = self._engine.deadline(self._options.deadline)
-        self._jobs.setdefault(job.session_id, []).append(job)
+        self.jobs[job] = None
 
     def poll(self) -> Steps[Polled]:
         """Read all sessions once, after a delay that grows from poll to poll."""
         self._polls += 1
-        return self._poll(tuple(self._jobs))
+        return self._poll(tuple(dict.fromkeys(job.session_id for job in self.jobs)))
 
     def finish(self, polled: Polled, results: deque[StopResult]) -> None:
         """Append the results of the sessions that need no further poll."""
-        for session_id, jobs in tuple(self._jobs.items()):
-            for job in tuple(jobs):
-                if _has_ended(job, polled.get(session_id)):
-                    # In this order, so that an interrupt between the two loses no result.
-                    results.append(job.result)
-                    jobs.remove(job)
-            if not jobs:
-                del self._jobs[session_id]
+        for job in tuple(self.jobs):
+            if _has_ended(job, polled.get(job.session_id)):
+                # In this order, so that an interrupt between the two loses no result.
+                results.append(job.result)
+                del self.jobs[job]
 
     def cancel(self, results: deque[StopResult]) -> None:
         """Poll no more; append the results of all sessions as they were last read."""
-        results.extend(job.result for jobs in self._jobs.values() for job in jobs)
-        self._jobs.clear()
+        results.extend(job.result for job in self.jobs)
+        self.jobs.clear()
 
     def _poll(self, session_ids: tuple[str, ...]) -> Steps[Polled]:
         yield Sleep(poll_delay(self._polls, POLL_SECONDS, self._engine.runtime.random))

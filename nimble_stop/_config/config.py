@@ -26,7 +26,7 @@ from nimble_stop._config.runtime import Runtime
 from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from botocore.session import Session
 
@@ -178,8 +178,13 @@ class Settings:
 
     def __init__(self, profile_name: str | None) -> None:
         self._profile_name = profile_name
-        self._session = self._open_files()
-        self._profile = self._read(lambda session: session.get_scoped_config())
+        named = profile_name or any(os.environ.get(name) for name in _PROFILE_VARIABLES)
+        files = (os.environ.get(variable) or default for _, variable, default in _FILES)
+        self._profile: Mapping[str, Any] = {}
+        self._services: Mapping[str, Any] = {}
+        # Importing what reads the files takes time.
+        if named or any(Path(file).expanduser().is_file() for file in files):
+            self._profile, self._services = _read_files(profile_name)
 
     def find(self, variables: tuple[str, ...] = (), key: str = "") -> Found | None:
         """Search the environment, then the profile."""
@@ -204,8 +209,7 @@ class Settings:
         name = self._profile.get("services")
         if not name:
             return None
-        config = self._read(lambda session: session.full_config)
-        section = config.get("services", {}).get(name)
+        section = self._services.get(name)
         if section is None:
             raise ConfigurationError(
                 f"{self.profile_label} names the services section {name!r}, which does not exist."
@@ -224,27 +228,20 @@ class Settings:
             name = name or os.environ.get(variable)
         return f"profile {name or 'default'!r}"
 
-    def _open_files(self) -> Session | None:
-        """Make a botocore session if there is a file for it to read: importing it takes time."""
-        named = self._profile_name or any(os.environ.get(name) for name in _PROFILE_VARIABLES)
-        files = (os.environ.get(variable) or default for _, variable, default in _FILES)
-        if named or any(Path(file).expanduser().is_file() for file in files):
-            return make_session(self._profile_name)
-        return None
 
-    def _read(self, read: Callable[[Session], Mapping[str, Any]]) -> Mapping[str, Any]:
-        if self._session is None:
-            return {}
-        from botocore.exceptions import BotoCoreError
+def _read_files(profile_name: str | None) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Read the profile, and the ``[services ...]`` sections by their names."""
+    from botocore.exceptions import BotoCoreError
 
-        try:
-            return read(self._session)
-        except (BotoCoreError, OSError, UnicodeDecodeError) as error:
-            reason = str(error).rstrip(".")
-            raise ConfigurationError(
-                f"AWS's configuration files cannot be used: {reason}. Correct AWS_PROFILE, "
-                "profile_name or the file."
-            ) from error
+    session = make_session(profile_name)
+    try:
+        return session.get_scoped_config(), session.full_config.get("services", {})
+    except (BotoCoreError, OSError, UnicodeDecodeError) as error:
+        reason = str(error).rstrip(".")
+        raise ConfigurationError(
+            f"AWS's configuration files cannot be used: {reason}. Correct AWS_PROFILE, "
+            "profile_name or the file."
+        ) from error
 
 
 def make_session(profile_name: str | None) -> Session:

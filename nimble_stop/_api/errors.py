@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from http import HTTPStatus
 from http.client import responses
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from nimble_stop import exceptions
 from nimble_stop.exceptions import ServiceError
@@ -47,8 +47,6 @@ _THROTTLING_CODES: Final = frozenset(
         "TransactionInProgressException",
     }
 )
-_SERVER_ERRORS: Final = 500
-_CLIENT_ERRORS: Final = 400
 _MESSAGE_MEMBERS: Final = ("message", "errormessage")
 _MOST_DIGITS: Final = 15
 
@@ -70,8 +68,9 @@ def service_error(
     reason = members.get("code")
     error.reason = reason if isinstance(reason, str) else None
     if kind is None:
-        error.fault = _fault(status)
         error.retryable = False
+        if status >= HTTPStatus.BAD_REQUEST:
+            error.fault = "server" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "client"
     if code in _THROTTLING_CODES or (status == HTTPStatus.TOO_MANY_REQUESTS and not kind):
         error.throttling = error.retryable = True
     if status in _TRANSIENT_STATUSES or code in _TRANSIENT_CODES:
@@ -129,9 +128,3 @@ def _context(members: Mapping[str, Any]) -> dict[str, str]:
         return {}
     entries = cast("dict[str, object]", context)
     return {key: value for key, value in entries.items() if isinstance(value, str)}
-
-
-def _fault(status: int) -> Literal["client", "server"] | None:
-    if status >= _SERVER_ERRORS:
-        return "server"
-    return "client" if status >= _CLIENT_ERRORS else None

@@ -35,16 +35,12 @@ _RFC_3339 = re.compile(
 _MICRO = len(".123456")
 
 
-class MemberError(ValueError):
-    """A member of an answer has a value that the API does not allow."""
-
-
 def structure_session(wire: object) -> StreamingSession:
-    """Make a session of its wire form, or raise a MemberError that names what is wrong."""
+    """Make a session of its wire form, or raise a ValueError that names what is wrong."""
     try:
         return _converter.structure(_checked_object(wire), StreamingSession)
     except (BaseValidationError, TypeError) as error:
-        raise MemberError("; ".join(_explain(error, "session"))) from None
+        raise ValueError("; ".join(_explain(error, "session"))) from None
 
 
 def parse_timestamp(value: object) -> datetime:

@@ -81,7 +81,7 @@ class TaskRun(AsyncStopRun):
                 await self._changed.wait()
             except asyncio.CancelledError:
                 self._plan.cancel()
-                await self._cancel(self._tasks)
+                await self._wait(self._tasks)
                 raise
         if not self._plan.results:
             await self.aclose()
@@ -93,8 +93,7 @@ class TaskRun(AsyncStopRun):
 
     async def aclose(self) -> None:
         self._plan.cancel()
-        await self._cancel([task for task, work in self._tasks.items() if work.is_poll])
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._wait(task for task, work in self._tasks.items() if work.is_poll)
         self._plan.end()
 
     def _submit(self) -> None:
@@ -113,11 +112,11 @@ class TaskRun(AsyncStopRun):
             self._plan.finish(work, task.exception() or task.result())
         self._changed.set()
 
-    async def _cancel(self, tasks: Iterable[asyncio.Task[Polled | None]]) -> None:
-        cancelled = tuple(tasks)
+    async def _wait(self, cancelled: Iterable[asyncio.Task[Polled | None]]) -> None:
+        """Wait for all tasks, of which some are cancelled first."""
         for task in cancelled:
             task.cancel()
-        await asyncio.gather(*cancelled, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 class ThreadedExecutorRun(AsyncStopRun):

@@ -16,8 +16,6 @@ ModelT = TypeVar("ModelT")
 
 
 class Page(NamedTuple):
-    """One page of `ListStreamingSessions`."""
-
     sessions: tuple[StreamingSession, ...]
     next_token: str | None
 

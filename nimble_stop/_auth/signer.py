@@ -107,8 +107,6 @@ class _Signable(AWSRequest):
 
 
 class Signer:
-    """Signs the attempts of one client."""
-
     def __init__(self, config: Config, credentials: CredentialSource) -> None:
         self._config = config
         self._credentials = credentials

@@ -40,7 +40,6 @@ class Deadline:
         self._paused_at = self._monotonic()
 
     def resume(self) -> None:
-        """Let the time count again."""
         self._end += self._monotonic() - self._paused_at
 
     @property

@@ -65,7 +65,6 @@ class Endpoint:
         return f"{self.origin}{self.base_path}"
 
     def url_of(self, path: str, query: str) -> str:
-        """Give the whole URL of a request."""
         return f"{self.url}{path}?{query}" if query else f"{self.url}{path}"
 
 

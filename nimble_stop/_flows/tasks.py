@@ -56,8 +56,6 @@ class AsyncStopRun(ABC, AsyncIterator[StopResult]):
 
 
 class TaskRun(AsyncStopRun):
-    """A run whose work is done by tasks of the event loop."""
-
     def __init__(
         self,
         engine: Engine,

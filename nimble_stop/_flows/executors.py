@@ -170,19 +170,14 @@ class ExecutorRunner(Runner[Plan, Future[list["StopResult"]]]):
                 self._start(self._to_do[0])
                 self._to_do.popleft()
         if plan.cancelled:
-            self._drop_tasks()
+            plan.ids = None
+            lost = (each for task in self._to_do if task.tries for each in task.session_ids)
+            plan.results.extend(map(self._unknown, lost))
+            self._to_do.clear()
         return bool(self._in_flight)
 
-    def _drop_tasks(self) -> None:
-        """Give the results of tasks that were submitted once and will not be again."""
-        self.plan.ids = None
-        while self._to_do:
-            task = self._to_do[0]
-            if task.tries:
-                self.plan.results.extend(self._unknown(each) for each in task.session_ids)
-            self._to_do.popleft()
-
     def _unknown(self, session_id: str) -> StopResult:
+        """Give the result of a session that was submitted, and will not be again."""
         refused = invalid_id(session_id)
         if refused is not None:
             return refused

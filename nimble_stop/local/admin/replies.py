@@ -23,13 +23,6 @@ INPUT_ERRORS: Final = (ConfigurationError, TypeError, ValueError, OverflowError)
 _ARGUMENT: Final = re.compile(r"(?<!\S)[a-z]+(?:_[a-z0-9]+)+\b")
 
 
-@attrs.frozen
-class EventStream:
-    """The events of the endpoint after a given one; None begins with the next one."""
-
-    after: int | None
-
-
 def json_answer(
     document: object, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
 ) -> Answer:

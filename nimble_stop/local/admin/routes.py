@@ -15,8 +15,9 @@ from typing import Final
 
 from nimble_stop._version import __version__
 from nimble_stop.local.admin import state_routes
+from nimble_stop.local.admin.event_stream import EVENT_STREAM, EventStream
 from nimble_stop.local.admin.openapi import openapi_document
-from nimble_stop.local.admin.replies import EventStream, Problem
+from nimble_stop.local.admin.replies import Problem
 from nimble_stop.local.admin.routing import Context, Route, check_members
 from nimble_stop.local.admin.schemas import (
     COUNT_OR_ZERO,
@@ -155,7 +156,7 @@ def clear_requests(context: Context) -> None:
 
 def read_events(
     context: Context, after: CountOrZero | None = None, last_event_id: CountOrZero | None = None
-) -> EventStream:
+) -> Answer:
     """Send what changes and what comes in, as server-sent events.
 
     Each event has an `id`, an `event` and JSON as `data`:
@@ -181,7 +182,9 @@ def read_events(
     """
     if context.readers >= _READERS:
         raise Problem(503, f"{_READERS} readers follow the events already; close some.")
-    return EventStream(after if last_event_id is None else last_event_id)
+    events = EventStream(context, after if last_event_id is None else last_event_id)
+    headers = {"Content-Type": EVENT_STREAM}
+    return Answer(status=200, body=b"", headers=headers, delivery=events)
 
 
 def get_open_api(_: Context) -> dict[str, object]:
@@ -213,8 +216,6 @@ ROUTES: Final = (
     *state_routes.ROUTES,
     Route("GET", "/requests", list_requests, returns=_REQUESTS),
     Route("DELETE", "/requests", clear_requests, may_wait=False),
-    Route(
-        "GET", "/events", read_events, returns="text/event-stream", errors=(503,), may_wait=False
-    ),
+    Route("GET", "/events", read_events, returns=EVENT_STREAM, errors=(503,), may_wait=False),
 )
 """All routes, in the order of the document."""

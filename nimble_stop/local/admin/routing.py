@@ -61,7 +61,7 @@ class Context:
 Action: TypeAlias = "Callable[..., object]"
 """What a route does with a `Context` and, by keyword, with what a request carries.
 
-It returns a JSON document, or None for no content, or an `Answer` or an `EventStream`.
+It returns a JSON document, or None for no content, or an `Answer`.
 """
 
 Place: TypeAlias = Literal["path", "query", "header"]

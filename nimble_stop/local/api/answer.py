@@ -1,4 +1,4 @@
-"""What the endpoint answers: AWS's error codes, and the connection that an answer is sent on.
+"""What the endpoint answers: AWS's error codes, and the ways in which an answer is sent.
 
 Every refusal, whoever decides it, is a `Refusal`, and its body has ``message``, ``code`` and
 ``context`` as the API promises. Pure: no socket.
@@ -102,6 +102,9 @@ class Delivery(ABC):
 
     sends_status: ClassVar[bool] = True
     """Whether the client gets to see the answer's status."""
+
+    is_endless: ClassVar[bool] = False
+    """Whether more than the body is sent, so that no length can be announced."""
 
     @abstractmethod
     async def deliver(self, body: bytes, send: Send) -> None:

@@ -17,14 +17,13 @@ import attrs
 
 from nimble_stop.local.admin import PREFIX
 from nimble_stop.local.admin.access import Access
-from nimble_stop.local.admin.replies import EventStream, Problem, json_answer
+from nimble_stop.local.admin.replies import Problem, json_answer
 from nimble_stop.local.admin.routes import ROUTES
 from nimble_stop.local.admin.routing import Context, find_route, read_arguments
 from nimble_stop.local.api.answer import SERVER, Answer, Refusal
 from nimble_stop.local.api.request_target import parse_target
 from nimble_stop.local.storage.busy import StoreBusyError
-from nimble_stop.local.web.event_stream import EVENT_STREAM, stream_events
-from nimble_stop.local.web.handler import read_body, respond
+from nimble_stop.local.web.handler import deliver, read_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +77,6 @@ class Admin:
         transport = request.transport
         if transport is None:
             raise ConnectionResetError
-        headers = {**_HEADERS, "x-amzn-RequestId": str(uuid.uuid4())}
         try:
             answer = await self._act(request, raw_target, transport)
         except Problem as problem:
@@ -96,15 +94,13 @@ class Admin:
                 raise ConnectionResetError from None
             _logger.exception("a request to the admin API was not answered")
             answer = Problem(500, "The endpoint failed; its log says why.").answer
-        if isinstance(answer, EventStream):
-            if request.method != "HEAD":
-                return await stream_events(request, transport, self._context, answer.after, headers)
-            answer = Answer(status=200, body=b"", headers={"Content-Type": EVENT_STREAM})
-        return respond(request, attrs.evolve(answer, headers={**headers, **answer.headers}))
+        headers = {**_HEADERS, "x-amzn-RequestId": str(uuid.uuid4()), **answer.headers}
+        delivery = None if request.method == "HEAD" else answer.delivery
+        return await deliver(request, attrs.evolve(answer, headers=headers, delivery=delivery))
 
     async def _act(
         self, request: web.BaseRequest, raw_target: bytes, transport: asyncio.Transport
-    ) -> Answer | EventStream:
+    ) -> Answer:
         context, headers = self._context, request.headers
         address: str = transport.get_extra_info("sockname")[0]
         context.access.check_site(headers, headers.getall("Host", []), address)
@@ -114,10 +110,10 @@ class Admin:
             context.access.check_token(headers)
         body = await read_body(request, route.max_body_bytes)
 
-        def act() -> Answer | EventStream:
+        def act() -> Answer:
             given = read_arguments(route, path, query=target.query, headers=headers, body=body)
             result = route.action(context, **given)
-            if isinstance(result, Answer | EventStream):
+            if isinstance(result, Answer):
                 return result
             if result is None:
                 return Answer(status=204, body=b"")

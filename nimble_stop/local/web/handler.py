@@ -67,7 +67,7 @@ class Handler:
             _logger.exception("a request was not answered")
             headers = {"x-amzn-RequestId": str(uuid.uuid4())}
             code, message = "InternalServerErrorException", "The endpoint failed."
-            return respond(request, refused(Refusal(code, message, headers=headers)))
+            return _respond(request, refused(Refusal(code, message, headers=headers)))
 
     async def _ask_service(self, request: web.BaseRequest, raw_target: bytes) -> web.StreamResponse:
         exchange = self._service.open(request.method, raw_target, request.raw_headers)
@@ -75,7 +75,7 @@ class Handler:
             exchange.body = await read_body(request)
         except Refusal as refusal:
             exchange.refusal = refusal
-        return await _deliver(request, await self._service.answer(exchange))
+        return await deliver(request, await self._service.answer(exchange))
 
 
 async def read_body(request: web.BaseRequest, max_bytes: int = BODY_BYTES) -> bytes:
@@ -116,7 +116,7 @@ def _too_large(max_bytes: int) -> Refusal:
     return Refusal("RequestEntityTooLargeException", f"The body is larger than {max_bytes} bytes.")
 
 
-def respond(request: web.BaseRequest, answer: Answer) -> web.Response:
+def _respond(request: web.BaseRequest, answer: Answer) -> web.Response:
     """Make the response to a request, whose body need not have been read."""
     response = web.Response(status=answer.status, body=answer.body, headers=answer.headers)
     if not request.content.is_eof():
@@ -125,12 +125,14 @@ def respond(request: web.BaseRequest, answer: Answer) -> web.Response:
     return response
 
 
-async def _deliver(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
-    """Send an answer, whole or in the way that its fault wants it; aiohttp completes it."""
+async def deliver(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+    """Send an answer, whole or in a way of its own; aiohttp completes it."""
     if answer.delivery is None:
-        return respond(request, answer)
+        return _respond(request, answer)
     response = web.StreamResponse(status=answer.status, headers=answer.headers)
-    response.content_length = left = len(answer.body)
+    left = len(answer.body)
+    if not answer.delivery.is_endless:
+        response.content_length = left
 
     async def send(data: bytes) -> None:
         nonlocal left
@@ -144,7 +146,7 @@ async def _deliver(request: web.BaseRequest, answer: Answer) -> web.StreamRespon
     except ConnectionResetError:
         _reset(request.transport)
     else:
-        if left and request.transport is not None:
+        if left > 0 and request.transport is not None:
             request.transport.close()
     return response
 

@@ -393,5 +393,5 @@ def test_a_client_that_is_gone_needs_no_end(delivery: ResetAfterChange | Truncat
         mock.patch.object(web.StreamResponse, "prepare"),
         mock.patch.object(web.StreamResponse, "write"),
     ):
-        response = asyncio.run(handler._deliver(request, answer))
+        response = asyncio.run(handler.deliver(request, answer))
     assert response.status == 200

@@ -10,8 +10,8 @@ import attrs
 import pytest
 
 from nimble_stop.local import Latency, LocalNimble
+from nimble_stop.local.admin import event_stream
 from nimble_stop.local.storage.tables import Tables
-from nimble_stop.local.web import event_stream
 from tests.local.admin.support import ask
 from tests.local.support import connect, get, stop
 

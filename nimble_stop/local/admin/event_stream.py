@@ -13,16 +13,16 @@ import asyncio
 import json
 import logging
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
-from aiohttp import web
+import attrs
 
+from nimble_stop.local.api.answer import Delivery
 from nimble_stop.local.storage.busy import StoreBusyError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from nimble_stop.local.admin.routing import Context
+    from nimble_stop.local.api.answer import Send
     from nimble_stop.local.events import Event
     from nimble_stop.local.storage.store import Store
 
@@ -46,39 +46,40 @@ _BATCH: Final = 250
 _RECONNECT_MILLISECONDS: Final = 1000
 
 
-async def stream_events(
-    request: web.BaseRequest,
-    transport: asyncio.Transport,
-    context: Context,
-    after: int | None,
-    headers: Mapping[str, str],
-) -> web.StreamResponse:
-    """Send the events after a given one, or from the next one on, until the server ends.
+@attrs.frozen
+class EventStream(Delivery):
+    """Sends the events after a given one, or from the next one on, until the server ends."""
 
-    Raises:
-        ConnectionError: The reader is gone, or takes nothing.
-    """
-    hub = context.control.events
-    last_id = hub.last_id if after is None else after
-    response = web.StreamResponse(headers={**headers, "Content-Type": EVENT_STREAM})
-    context.readers += 1
-    try:
-        await response.prepare(request)
-        # The number lets a reader resume that is disconnected before the first event.
-        await _write(transport, response, f"retry: {_RECONNECT_MILLISECONDS}\nid: {last_id}\n\n")
-        written = time.monotonic()
-        while not (context.is_closed or transport.is_closing()):
-            _complete_due(context.store)
-            newest_id = hub.last_id
-            events = hub.after(last_id, _BATCH)
-            if events != [] or time.monotonic() >= written + _HEARTBEAT_SECONDS:
-                last_id = events[-1].id if events else newest_id
-                await _write(transport, response, _text(events, last_id))
-                written = time.monotonic()
-            await asyncio.sleep(_POLL_SECONDS)
-    finally:
-        context.readers -= 1
-    return response
+    is_endless: ClassVar[bool] = True
+
+    context: Context
+    after: int | None
+
+    async def deliver(self, body: bytes, send: Send) -> None:
+        """Send what is new, again and again.
+
+        Raises:
+            ConnectionResetError: The reader is gone, or takes nothing.
+        """
+        del body
+        hub = self.context.control.events
+        last_id = hub.last_id if self.after is None else self.after
+        self.context.readers += 1
+        try:
+            # The number lets a reader resume that is disconnected before the first event.
+            await _write(send, f"retry: {_RECONNECT_MILLISECONDS}\nid: {last_id}\n\n")
+            written = time.monotonic()
+            while not self.context.is_closed:
+                _complete_due(self.context.store)
+                newest_id = hub.last_id
+                events = hub.after(last_id, _BATCH)
+                if events != [] or time.monotonic() >= written + _HEARTBEAT_SECONDS:
+                    last_id = events[-1].id if events else newest_id
+                    await _write(send, _text(events, last_id))
+                    written = time.monotonic()
+                await asyncio.sleep(_POLL_SECONDS)
+        finally:
+            self.context.readers -= 1
 
 
 def _complete_due(store: Store) -> None:
@@ -108,10 +109,9 @@ def _text(events: list[Event] | None, last_id: int) -> str:
     return "".join(written) or ": nothing new\n\n"
 
 
-async def _write(transport: asyncio.Transport, response: web.StreamResponse, text: str) -> None:
+async def _write(send: Send, text: str) -> None:
     try:
         async with asyncio.timeout(_STALL_SECONDS):
-            await response.write(text.encode())
+            await send(text.encode())
     except TimeoutError:
-        transport.abort()
         raise ConnectionResetError("the reader takes nothing") from None

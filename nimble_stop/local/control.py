@@ -132,17 +132,13 @@ class Control:
             TypeError: There is no such member, or its value is of a wrong type.
             ValueError: The studio has a session of that id, or a value is not allowed.
         """
-        check_identifier("studio_id", studio_id)
-        check_identifier("session_id", session_id)
-        state = state_to_wire(state)
-        wire = members_to_wire(members)
 
         def add(tables: Tables) -> StoredSession:
             session = new_session(
-                studio_id,
-                session_id,
-                state=state,
-                members=wire,
+                check_identifier("studio_id", studio_id),
+                check_identifier("session_id", session_id),
+                state=state_to_wire(state),
+                members=members_to_wire(members),
                 circumstances=self._circumstances(tables.now),
             )
             return add_session(tables, session)

@@ -1,20 +1,21 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import signal
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nimble_stop import stop_session
+from nimble_stop import AsyncNimbleClient, stop_session
 from nimble_stop._call.engine import RetryQuota
 from nimble_stop._client.default_client import _default, reset_default_client
 from nimble_stop._config.network import tls_context
 from nimble_stop._transport import requests_transport as _transport
 from nimble_stop.exceptions import ConnectionLostError
-from tests.support.clients import REGION, make_client
+from tests.support.clients import REGION, credentials, make_client
 from tests.support.scripted import DATA, HANG_GUARD, ScriptedServer, always, answer, server_tls
 
 if TYPE_CHECKING:
@@ -68,15 +69,32 @@ def test_tokens_and_jitter() -> None:
         assert len({request.headers[header] for request in server.requests}) == 3
 
 
+def test_async_tls_in_the_making() -> None:
+    """A child of a fork reads certificates itself, however early after its client was made."""
+
+    def work() -> str:
+        signal.alarm(int(HANG_GUARD))
+        return str(asyncio.run(client.get_session("a", "b")).session_id)
+
+    with ScriptedServer(always(answer()), tls=server_tls()) as server:
+        client = AsyncNimbleClient(
+            endpoint_url=server.url,
+            region_name=REGION,
+            credentials=credentials(),
+            ca_bundle=DATA / "server.crt",
+        )
+        assert in_child(work) == "session-1"
+
+
 def test_tls_in_the_making(monkeypatch: pytest.MonkeyPatch) -> None:
     """A child reads certificates itself, although a thread of its parent was reading them."""
     reading, go = threading.Event(), threading.Event()
 
-    def read(ca_bundle: str | None) -> ssl.SSLContext:
+    def read(config: Any, proxy: Any) -> ssl.SSLContext | None:  # noqa: ANN401 - passed on
         if threading.current_thread() is thread:
             reading.set()
             go.wait(HANG_GUARD)
-        return tls_context(ca_bundle)
+        return tls_context(config, proxy)
 
     def work() -> str:
         # Ends a child that waits for ever.

@@ -314,6 +314,9 @@ BROKEN: dict[str, Callable[[Peer], None]] = {
     "a cut chunk": closing(CUT),
     "no HTTP": closing(b"220 mail.example ESMTP\r\n\r\n"),
     "two lengths": closing(answer(headers={"content-length": "3"})),
+    "no length": closing(answer(headers={"Content-Length": "many"})),
+    "a negative length": closing(answer(headers={"Content-Length": "-1"})),
+    "no header": closing(GOOD.replace(b"Content-Length:", b"Content-Length")),
     "length and chunks": closing(answer(b"0\r\n\r\n", headers={"Transfer-Encoding": "chunked"})),
 }
 
@@ -797,6 +800,25 @@ def test_slow_tunnel(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
             client.stop(deadline=0.6)
         assert 0.5 < time.monotonic() - started < 0.6 + 0.3
         assert failure.value.outcome_unknown is True
+
+
+def test_slow_tunnel_and_silent_tls(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TLS behind a tunnel has what is left of the time, however much the proxy has taken."""
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        time.sleep(0.7)
+        peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        peer.wait_until_closed()
+
+    with ScriptedServer(script) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        client = make("https://localhost:8443", **real_time())
+        started = time.monotonic()
+        with pytest.raises(DeadlineExceededError) as failure:
+            client.stop(deadline=1)
+        assert time.monotonic() - started < 1 + 0.4
+        assert failure.value.outcome_unknown is False
 
 
 @pytest.mark.parametrize("reply", [b"", b"H", b"HTTP/1.1 200 OK\r\nX: 1\r\n"])

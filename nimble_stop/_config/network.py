@@ -19,6 +19,7 @@ from requests.utils import get_environ_proxies, select_proxy
 from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
+    from nimble_stop._config.config import Config
     from nimble_stop._config.endpoint_url import Endpoint
 
 _SOCKS: Final = ("socks4", "socks4a", "socks5", "socks5h")
@@ -84,16 +85,17 @@ def proxy_for(endpoint: Endpoint) -> Proxy | None:
     return Proxy(f"{parts.scheme}://{authority}", parts.geturl(), headers)
 
 
-def tls_context(ca_bundle: str | None) -> ssl.SSLContext:
-    """Make the context that checks a server's certificate and host name. It reads files.
+def tls_context(config: Config, proxy: Proxy | None) -> ssl.SSLContext | None:
+    """Make the context that checks certificates and host names; None where nothing is TLS.
 
-    Args:
-        ca_bundle: A file or directory of certificates to trust; None for certifi's.
+    It reads files, for which no event loop has time.
 
     Raises:
         ConfigurationError: The certificates cannot be read.
     """
-    trusted = ca_bundle or certifi.where()
+    if config.endpoint.scheme != "https" and not (proxy and proxy.is_tls):
+        return None
+    trusted = config.ca_bundle or certifi.where()
     source: dict[str, Any] = {"capath" if Path(trusted).is_dir() else "cafile": trusted}
     try:
         return ssl.create_default_context(**source)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
@@ -24,22 +23,20 @@ if TYPE_CHECKING:
     from nimble_stop._call.steps import Send
     from nimble_stop._config.config import Config
 
-_UNREACHED: Final = (
-    (aiohttp.ClientSSLError, exceptions.TLSError),
-    ((aiohttp.ClientConnectorError, ValueError), exceptions.ConnectionFailedError),
-    (aiohttp.ConnectionTimeoutError, exceptions.ConnectTimeoutError),
-)
-_LATE: Final = (TimeoutError, exceptions.ReadTimeoutError)
-# Who has connected, and has no connection, has a proxy.
 _CONNECTING: Final = (
-    *_UNREACHED,
+    (aiohttp.ClientSSLError, exceptions.TLSError),
+    (aiohttp.ConnectionTimeoutError, exceptions.ConnectTimeoutError),
+    (aiohttp.ClientHttpProxyError, exceptions.ProxyError),
+    ((aiohttp.ClientConnectorError, ValueError), exceptions.ConnectionFailedError),
     (TimeoutError, exceptions.ConnectTimeoutError),
+    # Who has connected, and has no connection, has a proxy.
     (Exception, exceptions.ProxyError),
 )
+_UNREACHED: Final = _CONNECTING[:4]
+_LATE: Final = (TimeoutError, exceptions.ReadTimeoutError)
 _OPTIONS: Final[dict[str, Any]] = {
     "auto_decompress": False,
     "skip_auto_headers": ("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
-    # The one time limit is ours; aiohttp would round it up.
     "timeout": aiohttp.ClientTimeout(),
 }
 _exchange: ContextVar[SimpleNamespace] = ContextVar("_exchange")
@@ -51,7 +48,8 @@ class _Connector(aiohttp.TCPConnector):
 
     async def connect(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as overridden
         exchange = _exchange.get()
-        exchange.unsent = _CONNECTING
+        # aiohttp sends a GET again whose connection was lost.
+        exchange.unsent = exchange.unsent and _CONNECTING
         connection: Any = await super().connect(*args, **kwargs)
         while connection.transport in self.last and (
             connection.protocol.should_close
@@ -65,7 +63,8 @@ class _Connector(aiohttp.TCPConnector):
             raise ValueError("the connection was closed at once")
         exchange.transport, exchange.unsent = connection.transport, ()
         self.last[connection.transport] = exchange
-        exchange.limit.reschedule(min(exchange.end, exchange.now() + exchange.read))
+        exchange.end = min(exchange.end, exchange.now() + exchange.read)
+        exchange.limit.reschedule(exchange.end)
         return connection
 
     def close_idle(self, most: int = 0) -> None:
@@ -79,11 +78,8 @@ class AsyncTransport:
 
     def __init__(self, config: Config) -> None:
         self._config, self._proxy, self._closed = config, proxy_for(config.endpoint), False
-        self._tls: Any = None
-        if config.endpoint.scheme == "https" or (self._proxy and self._proxy.is_tls):
-            # It reads files, for which no event loop has time.
-            self._tls = ThreadPoolExecutor(1).submit(tls_context, config.ca_bundle)
         # For each event loop its session, its connector and what closes them when the loop ends.
+        self._tls: dict[Any, asyncio.Future[Any]] = {}
         self._open: dict[Any, tuple[aiohttp.ClientSession, _Connector, Any]] = {}
 
     async def exchange(self, send: Send) -> Response:
@@ -101,7 +97,8 @@ class AsyncTransport:
             if self._closed and exchange.unsent is _CONNECTING and not task.cancelling():
                 # Closing cancels name lookups, although nobody has cancelled the call.
                 raise closed_error() from None
-            if isinstance(error, asyncio.CancelledError):
+            foreign = () if exchange.unsent is _CONNECTING else ValueError
+            if isinstance(error, (asyncio.CancelledError, foreign)):
                 raise
             failure = translated(error, self._config.endpoint.url, *exchange.unsent, _LATE)
             if isinstance(failure, exceptions.ReadTimeoutError) and loop in self._open:
@@ -152,11 +149,12 @@ class AsyncTransport:
             message = f"aiohttp does not speak SOCKS to {self._proxy.url}; NimbleClient does."
             raise exceptions.ConfigurationError(message)
         loop = asyncio.get_running_loop()
+        if loop not in self._tls:
+            self._tls[loop] = loop.run_in_executor(None, tls_context, self._config, self._proxy)
+        tls = await asyncio.shield(self._tls[loop])
         if loop not in self._open:
-            tls = self._tls and await asyncio.wrap_future(self._tls)
-            if loop not in self._open:
-                holder = self._hold(loop, tls)
-                self._open[loop] = *(await anext(holder)), holder
+            holder = self._hold(loop, tls)
+            self._open[loop] = *(await anext(holder)), holder
         return self._open[loop]
 
     async def _hold(self, loop: object, tls: Any) -> AsyncGenerator[Any, None]:  # noqa: ANN401 - aiohttp's types
@@ -167,6 +165,6 @@ class AsyncTransport:
             try:
                 yield ours, connector
             finally:
-                del self._open[loop]
+                del self._open[loop], self._tls[loop]
                 # A TLS peer may take its time to close.
                 connector.close_idle()

@@ -46,7 +46,7 @@ class _Socket(socket.socket):
         return len(data)
 
     def recv(self, *args: Any) -> bytes:  # noqa: ANN401 - as overridden
-        if (left := _exchange.limit - monotonic()) <= 0:
+        if (left := _exchange.limit - monotonic()) <= 0 or getattr(self, "version", str)() is None:
             # TLS that finds its connection reset asks for a byte, and would lose it open.
             self.close()
             raise TimeoutError("timed out")
@@ -55,6 +55,9 @@ class _Socket(socket.socket):
         data = super().recv(*args)
         if not (data or _exchange.may_end):
             raise ConnectionResetError("the connection was closed in the middle of the answer")
+        if _exchange.unsent:
+            # TLS behind a proxy's tunnel has what is left.
+            self.settimeout(max(_exchange.limit - monotonic(), _TOLERANCE))
         return data
 
 
@@ -64,8 +67,8 @@ class _Answer(HTTPResponse):
         while self.status < 200 and self.status != 101:  # noqa: PLR2004 - HTTP's own numbers
             self.headers: Any = None
             super().begin()
-        if self.chunked and "content-length" in self.headers:
-            raise HTTPException("its framing is ambiguous")
+        if self.headers.get_payload() or ("content-length" in self.headers and self.length is None):
+            raise HTTPException("its head is malformed")
         if self.length is None and not self.chunked:
             # It ends with the connection, but not before it has begun.
             self.fp.peek(1)
@@ -84,7 +87,6 @@ class _Connection(urllib3.connection.HTTPConnection):
         if self.sock is None:
             self.connect()
         if self._body is not None:
-            # Head and body in one write.
             data, self._body = data + self._body, None
             _exchange.unsent = ()
             _exchange.limit = min(_exchange.end, monotonic() + _exchange.read)
@@ -150,7 +152,11 @@ class _IdleConnections(queue.LifoQueue[Any]):
     def get(self, *_: object, **__: object) -> Any:  # noqa: ANN401 - as overridden
         with suppress(IndexError):
             since, connection = self.queue.pop()
-            if monotonic() - since > MAX_IDLE_SECONDS:
+            # TLS may hold what has come behind the answer; TLS within TLS does not say so.
+            surplus = getattr(
+                connection.sock, "pending", lambda: hasattr(connection.sock, "sslobj")
+            )
+            if surplus() or monotonic() - since > MAX_IDLE_SECONDS:
                 connection.close()
             return connection
         raise queue.Empty
@@ -197,7 +203,7 @@ class Transport(requests.adapters.HTTPAdapter):
         """Close the connections, those in use when they are done."""
         self._closed = True
         if pool := self._pool[1]:
-            pool.close()
+            pool.pool.close()
 
     def get_connection_with_tls_context(self, *_: object, **__: object) -> Any:  # noqa: ANN401 - urllib3's pool
         """Give this process's one pool; to find it by the URL takes longer than to use it."""
@@ -205,9 +211,8 @@ class Transport(requests.adapters.HTTPAdapter):
         if process == os.getpid():
             return pool
         # Threads may make two, of which one is let go when its request has ended.
-        endpoint, proxy, context = self._config.endpoint, self._proxy, None
-        if endpoint.scheme == "https" or (proxy and proxy.is_tls):
-            context = tls_context(self._config.ca_bundle)
+        endpoint, proxy = self._config.endpoint, self._proxy
+        if context := tls_context(self._config, proxy):
             context.sslsocket_class = type("TLSSocket", (_Socket, ssl.SSLSocket), {})
         if proxy is None:
             manager: Any = urllib3.PoolManager()
@@ -238,9 +243,9 @@ class Transport(requests.adapters.HTTPAdapter):
         body = b""
         try:
             while not resp.closed and len(body) <= MAX_BODY_BYTES:
-                body += resp.read(MAX_BODY_BYTES + 1 - len(body), decode_content=False)
+                # Of one read of very many chunks urllib3 would keep each.
+                body += resp.read(min(65536, MAX_BODY_BYTES + 1 - len(body)), decode_content=False)
         finally:
-            # A connection whose answer is complete has been given back.
             resp.close()
         response = super().build_response(req, resp)
         # requests keeps the content that is read once, for us and for any observer.

@@ -11,7 +11,6 @@ MAX_IDLE_SECONDS: Final = 50.0
 
 
 def closed_error() -> exceptions.ConnectionFailedError:
-    """Make the error of a request to a client that is closed."""
     return exceptions.ConnectionFailedError("The client is closed; make another.", retryable=False)
 
 

@@ -179,6 +179,31 @@ def test_observed(clock: ManualClock) -> None:
     assert seen == [{"session": SESSION}]
 
 
+def test_observer_that_fails(clock: ManualClock) -> None:
+    """What an observer raises comes out as it is, and is no reason to send a request again."""
+
+    async def observe(*_: object) -> None:
+        raise ValueError("a mistake of the observer's")
+
+    init = aiohttp.ClientSession.__init__
+
+    def traced(self: aiohttp.ClientSession, **options: Any) -> None:  # noqa: ANN401 - its own
+        config = aiohttp.TraceConfig()
+        config.on_request_end.append(observe)
+        options["trace_configs"] = [config]
+        init(self, **options)
+
+    async def main(client: AsyncNimbleClient) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(aiohttp.ClientSession, "__init__", traced)
+            with pytest.raises(ValueError, match="of the observer"):
+                await stop(client)
+
+    with ScriptedServer(always(answer())) as server:
+        run(make_client(server.url, clock), main)
+        assert len(server.requests) == 1
+
+
 def test_aiohttp_instrumentation(clock: ManualClock) -> None:
     """OpenTelemetry's instrumentation of aiohttp sees every attempt."""
     from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
@@ -407,9 +432,9 @@ def test_ca_bundle_is_read_elsewhere(clock: ManualClock, monkeypatch: pytest.Mon
     threads: list[threading.Thread] = []
     original = network.tls_context
 
-    def read(ca_bundle: str | None) -> object:
+    def read(config: Any, proxy: Any) -> object:  # noqa: ANN401 - passed on
         threads.append(threading.current_thread())
-        return original(ca_bundle)
+        return original(config, proxy)
 
     async def main(client: AsyncNimbleClient) -> None:
         await asyncio.gather(*(stop(client) for _ in range(5)))
@@ -425,7 +450,7 @@ def test_slow_bundle(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Non
     """A CA file that is not read in time is a connection that was not made: nothing was sent."""
     go = threading.Event()
 
-    def read(_: object) -> None:
+    def read(*_: object) -> None:
         go.wait(HANG_GUARD)
 
     async def main(client: AsyncNimbleClient) -> None:

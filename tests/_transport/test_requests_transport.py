@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 import traceback
+import tracemalloc
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ from tests.support.scripted import (
     always,
     answer,
     answering,
+    hang_up,
+    server_tls,
 )
 
 if TYPE_CHECKING:
@@ -229,6 +232,27 @@ def test_urllib3_instrumentation(clock: ManualClock) -> None:
     assert [(span.attributes or {}).get("http.status_code") for span in finished] == [503, 200]
 
 
+# Memory
+
+
+def test_small_chunks(clock: ManualClock) -> None:
+    """An answer in very many chunks takes little more memory than its bytes."""
+    count = 100_000
+    data = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * count
+
+    with (
+        ScriptedServer(hang_up(data + b"0\r\n\r\n")) as server,
+        make_client(server.url, clock) as client,
+    ):
+        tracemalloc.start()
+        with pytest.raises(ResponseDecodeError) as failure:
+            stop(client)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert failure.value.body == b" " * count
+    assert peak < 6_000_000
+
+
 # Secrets
 
 
@@ -346,6 +370,50 @@ def test_reset_before_the_handshake(clock: ManualClock) -> None:
         pytest.raises(TransportError) as failure,
     ):
         stop(client)
+    gc.collect()
+    assert failure.value.outcome_unknown is False
+
+
+def test_surplus_that_tls_holds(clock: ManualClock) -> None:
+    """What comes in one TLS record with an answer is never the next call's answer."""
+    # The reader takes so many bytes at once, and then asks for no more.
+    size = 8192
+    body = b'{"session": {"sessionId": "good"}}'
+    padding = size - len(answer(body.ljust(size // 2))) + size // 2
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(answer(body.ljust(padding)) + answer({"session": {"sessionId": "evil"}}))
+        always(answer())(peer)
+
+    assert len(answer(body.ljust(padding))) == size
+    with (
+        ScriptedServer(script, always(answer()), tls=server_tls()) as server,
+        make_client(server.url, clock, ca_bundle=DATA / "server.crt") as client,
+    ):
+        assert [stop(client), stop(client)] == ["good", "session-1"]
+
+
+@pytest.mark.parametrize("data", [b"", b"HTTP/1.1 200 OK\r\n\r\n"], ids=["at once", "behind"])
+def test_proxy_that_resets(
+    data: bytes, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that a proxy resets before or behind its tunnel is closed."""
+
+    def script(peer: Peer) -> None:
+        if data:
+            peer.read_request()
+            peer.send(data)
+        peer.reset()
+
+    with ScriptedServer(script) as proxy:
+        scheme = "http" if data else "https"
+        monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://127.0.0.1:{proxy.port}")
+        with (
+            make_client("https://localhost:8443", clock) as client,
+            pytest.raises(TransportError) as failure,
+        ):
+            stop(client)
     gc.collect()
     assert failure.value.outcome_unknown is False
 
@@ -469,6 +537,30 @@ def test_closed_while_in_use(clock: ManualClock) -> None:
 
         assert found == ["session-1"]
         assert closed.wait(HANG_GUARD)
+
+
+def test_closed_between(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that has begun when the client is closed is done, and leaves no connection behind."""
+    send = HTTPAdapter.send
+
+    def closing(self: HTTPAdapter, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401 - its own
+        client.close()
+        return send(self, *args, **kwargs)
+
+    closed = threading.Barrier(3)
+
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.send(answer())
+        peer.wait_until_closed()
+        closed.wait(HANG_GUARD)
+
+    with ScriptedServer(script) as server:
+        client = make_client(server.url, clock)
+        stop(client)
+        monkeypatch.setattr(HTTPAdapter, "send", closing)
+        assert stop(client) == "session-1"
+        closed.wait(HANG_GUARD)
 
 
 def test_never_closed(clock: ManualClock) -> None:

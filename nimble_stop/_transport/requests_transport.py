@@ -67,7 +67,7 @@ class _Answer(HTTPResponse):
         while self.status < 200 and self.status != 101:  # noqa: PLR2004 - HTTP's own numbers
             self.headers: Any = None
             super().begin()
-        if self.headers.get_payload() or ("content-length" in self.headers and self.length is None):
+        if self.headers.defects or (self.length is None and "content-length" in self.headers):
             raise HTTPException("its head is malformed")
         if self.length is None and not self.chunked:
             # It ends with the connection, but not before it has begun.

@@ -8,7 +8,6 @@ import socket
 import ssl
 import weakref
 from concurrent.futures import Future
-from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
 from io import BytesIO
 from threading import Thread, local
@@ -96,8 +95,10 @@ class _Connection(urllib3.connection.HTTPConnection):
         try:
             super().connect()
         except (OSError, HTTPException, urllib3.exceptions.HTTPError, ValueError) as error:
+            # TLS leaves an empty socket behind where it takes one over, behind any tunnel.
+            at_proxy = _exchange.limit and not (self.sock and self.sock.fileno() < 0)
+            other = exceptions.ProxyError if at_proxy else exceptions.ConnectionFailedError
             self.close()
-            other = exceptions.ProxyError if _exchange.limit else exceptions.ConnectionFailedError
             kinds = (*_UNREACHED, (_LATE, exceptions.ConnectTimeoutError), (Exception, other))
             raise translated(error, f"{self.host}:{self.port}", *kinds) from None
 
@@ -150,16 +151,15 @@ class _IdleConnections(queue.LifoQueue[Any]):
             self.queue.pop(0)[1].close()
 
     def get(self, *_: object, **__: object) -> Any:  # noqa: ANN401 - as overridden
-        with suppress(IndexError):
+        try:
             since, connection = self.queue.pop()
-            # TLS may hold what has come behind the answer; TLS within TLS does not say so.
-            surplus = getattr(
-                connection.sock, "pending", lambda: hasattr(connection.sock, "sslobj")
-            )
-            if surplus() or monotonic() - since > MAX_IDLE_SECONDS:
-                connection.close()
-            return connection
-        raise queue.Empty
+        except IndexError:
+            raise queue.Empty from None
+        # TLS may hold what has come behind the answer; TLS within TLS does not say so.
+        surplus = getattr(connection.sock, "pending", lambda: hasattr(connection.sock, "sslobj"))
+        if surplus() or monotonic() - since > MAX_IDLE_SECONDS:
+            connection.close()
+        return connection
 
     def close(self) -> None:
         self.maxsize = 0
@@ -180,15 +180,15 @@ class Transport(requests.adapters.HTTPAdapter):
         """Send a request and read its answer, or raise the TransportError that says why not."""
         if self._closed:
             raise closed_error()
-        total = min(send.total, _LONGEST)
-        _exchange.end, _exchange.read = monotonic() + total, send.read
+        total, read = min(send.total, _LONGEST), min(send.read, _LONGEST)
+        _exchange.end, _exchange.read = monotonic() + total, read
         _exchange.limit, _exchange.may_end, _exchange.unsent = 0, False, _UNREACHED
         wire, request = send.request, requests.PreparedRequest()
         request.method, request.url, request.headers = wire.method, wire.url, wire.headers  # type: ignore[assignment]
         # Of an empty body requests would make a chunked one.
         request.body = wire.body or None
         try:
-            reply = self.send(request, stream=True, timeout=(min(total, send.connect), total))
+            reply = self.send(request, stream=True, timeout=(min(total, send.connect), read))
             fields = getattr(reply.raw, "headers", reply.headers).items()
             return read_answer(reply.status_code, fields, reply.content)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:

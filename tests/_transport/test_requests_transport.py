@@ -17,6 +17,7 @@ from requests.adapters import HTTPAdapter
 from nimble_stop._transport import requests_transport as _transport
 from nimble_stop.exceptions import (
     ConfigurationError,
+    ConnectionFailedError,
     ConnectionLostError,
     ConnectTimeoutError,
     DeadlineExceededError,
@@ -415,6 +416,7 @@ def test_proxy_that_resets(
         ):
             stop(client)
     gc.collect()
+    assert isinstance(failure.value, ConnectionFailedError)
     assert failure.value.outcome_unknown is False
 
 

@@ -7,6 +7,7 @@ import pytest
 
 import nimble_stop.local
 from nimble_stop.local.faults import kinds
+from nimble_stop.local.faults.rules import kinds_of_faults
 
 
 def test_names() -> None:
@@ -21,7 +22,7 @@ def test_names() -> None:
 
 def test_every_fault_is_public() -> None:
     """Whatever can be injected can be imported."""
-    assert [kind.__name__ for kind in kinds.FAULTS] == kinds.__all__
+    assert [kind.__name__ for kind in kinds_of_faults()] == kinds.__all__
 
 
 def test_without_aiohttp_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,15 +20,11 @@ import attrs
 
 from nimble_stop.exceptions import ConfigurationError
 from nimble_stop.local.faults.checks import check_name, quote, read_json, suggestion
-from nimble_stop.local.faults.kinds import FAULTS
-from nimble_stop.local.faults.rules import FaultRule
+from nimble_stop.local.faults.rules import FaultRule, kinds_of_faults
 
 if TYPE_CHECKING:
     from nimble_stop.local.faults.rules import Fault
 
-# The classes check their arguments themselves, so these need no types here.
-_KINDS: Final[dict[str, Any]] = {kind.__name__: kind for kind in FAULTS}
-_RULE: Final[Any] = FaultRule
 _RULE_FIELDS: Final = {
     field.name: field for field in attrs.fields(FaultRule) if field.init and field.name != "fault"
 }
@@ -79,8 +75,10 @@ def read_rule(entry: object, place: str) -> FaultRule:
 
 
 def _build_rule(arguments: dict[str, object]) -> FaultRule:
-    name = check_name("fault", arguments.pop("fault", None), _KINDS)
-    fields = attrs.fields_dict(_KINDS[name])
+    # The classes check their arguments themselves, so these need no types here.
+    kinds: dict[str, Any] = {kind.__name__: kind for kind in kinds_of_faults()}
+    name = check_name("fault", arguments.pop("fault", None), kinds)
+    fields = attrs.fields_dict(kinds[name])
     known = [*fields, *_RULE_FIELDS]
     for key in arguments:
         if key not in known:
@@ -91,7 +89,7 @@ def _build_rule(arguments: dict[str, object]) -> FaultRule:
         if field.default is attrs.NOTHING and field.name not in arguments:
             raise TypeError(f"{field.name} is missing; {name} needs it")
     own = {key: arguments.pop(key) for key in fields if key in arguments}
-    return cast("FaultRule", _RULE(_KINDS[name](**own), **arguments))
+    return FaultRule(kinds[name](**own), **cast("dict[str, Any]", arguments))
 
 
 def write_rule(rule: FaultRule) -> dict[str, object]:
@@ -110,7 +108,6 @@ def describe_rule(rule: FaultRule) -> dict[str, object]:
 
 
 def _given(instance: object, fields: Mapping[str, attrs.Attribute[Any]]) -> dict[str, object]:
-    """Return the values that are not the defaults."""
     values = {name: getattr(instance, name) for name in fields}
     return {
         name: dict(cast("Mapping[str, object]", value)) if isinstance(value, Mapping) else value

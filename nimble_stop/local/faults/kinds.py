@@ -15,30 +15,10 @@ import attrs
 from attrs.validators import optional
 
 from nimble_stop.local.api.answer import STATUSES, Answer, Refusal, refused
-from nimble_stop.local.faults.checks import (
-    headers,
-    number,
-    one_of,
-    printable,
-    string,
-    string_mapping,
-    whole_number,
-)
-from nimble_stop.local.faults.rules import (
-    FARTHEST_SECONDS,
-    AnswerFault,
-    ArrivalFault,
-    ChangeFault,
-    ClockFault,
-    DateFault,
-    DeliveryFault,
-    Fault,
-    kinds_of_faults,
-)
+from nimble_stop.local.faults import checks, rules
 
 if TYPE_CHECKING:
     from nimble_stop.local.api.answer import Send
-    from nimble_stop.local.faults.checks import Check
 
 __all__ = [
     "ClockSkew",
@@ -53,12 +33,12 @@ __all__ = [
     "WrongDate",
 ]
 
-_count: Final[Check] = optional(whole_number(0))
-_error_status: Final[Check] = optional(whole_number(300, 599))
-_text: Final[Check] = optional(printable)
+_count: Final[checks.Check] = optional(checks.whole_number(0))
+_error_status: Final[checks.Check] = optional(checks.whole_number(300, 599))
+_text: Final[checks.Check] = optional(checks.printable)
 
 
-class Latency(ArrivalFault):
+class Latency(rules.ArrivalFault):
     """The request is taken up late, and only then verified and carried out.
 
     The client may have given up by then; what it asked for happens all the same.
@@ -68,7 +48,7 @@ class Latency(ArrivalFault):
     """
 
 
-class ClockSkew(ClockFault):
+class ClockSkew(rules.ClockFault):
     """The server's clock is off, for the signature's date and the ``Date`` header alike.
 
     Args:
@@ -78,7 +58,7 @@ class ClockSkew(ClockFault):
 
 
 @attrs.frozen
-class ServiceFailure(AnswerFault):
+class ServiceFailure(rules.AnswerFault):
     """The service answers with an error, and nothing is changed.
 
     Args:
@@ -95,17 +75,21 @@ class ServiceFailure(AnswerFault):
         unknown_code: An error code that nobody knows, instead of `code`.
     """
 
-    code: str = attrs.field(default="InternalServerErrorException", validator=one_of(STATUSES))
-    message: str = attrs.field(default="This error was injected.", kw_only=True, validator=string)
+    code: str = attrs.field(
+        default="InternalServerErrorException", validator=checks.one_of(STATUSES)
+    )
+    message: str = attrs.field(
+        default="This error was injected.", kw_only=True, validator=checks.string
+    )
     status: int | None = attrs.field(default=None, kw_only=True, validator=_error_status)
     retry_after: int | None = attrs.field(default=None, kw_only=True, validator=_count)
     retry_after_milliseconds: int | None = attrs.field(default=None, kw_only=True, validator=_count)
     reason: str | None = attrs.field(default=None, kw_only=True, validator=_text)
     context: Mapping[str, str] = attrs.field(
-        factory=dict[str, str], kw_only=True, validator=string_mapping
+        factory=dict[str, str], kw_only=True, validator=checks.string_mapping
     )
     headers: Mapping[str, str] = attrs.field(
-        factory=dict[str, str], kw_only=True, validator=headers
+        factory=dict[str, str], kw_only=True, validator=checks.headers
     )
     unknown_code: str | None = attrs.field(default=None, kw_only=True, validator=_text)
 
@@ -134,7 +118,7 @@ class ServiceFailure(AnswerFault):
 
 
 @attrs.frozen
-class ProxyPage(AnswerFault):
+class ProxyPage(rules.AnswerFault):
     """Something in between answers with a page of HTML; the request never gets to the service.
 
     Args:
@@ -142,8 +126,8 @@ class ProxyPage(AnswerFault):
         html: The page; by default a plain one that names the status.
     """
 
-    status: int = attrs.field(default=502, validator=whole_number(200, 599))
-    html: str | None = attrs.field(default=None, validator=optional(string))
+    status: int = attrs.field(default=502, validator=checks.whole_number(200, 599))
+    html: str | None = attrs.field(default=None, validator=optional(checks.string))
 
     def answer(self) -> Answer:
         """Return the page."""
@@ -157,7 +141,7 @@ class ProxyPage(AnswerFault):
 
 
 @attrs.frozen
-class ResetAfterChange(DeliveryFault):
+class ResetAfterChange(rules.DeliveryFault):
     """The connection is reset after the change was made and before it is answered."""
 
     sends_status: ClassVar[bool] = False
@@ -169,7 +153,7 @@ class ResetAfterChange(DeliveryFault):
 
 
 @attrs.frozen
-class ResetBeforeChange(AnswerFault):
+class ResetBeforeChange(rules.AnswerFault):
     """The connection is reset before anything was changed."""
 
     def answer(self) -> Answer:
@@ -178,7 +162,7 @@ class ResetBeforeChange(AnswerFault):
 
 
 @attrs.frozen
-class TruncatedBody(DeliveryFault):
+class TruncatedBody(rules.DeliveryFault):
     """The change is made, and the connection ends in the middle of the answer's body.
 
     Args:
@@ -194,7 +178,7 @@ class TruncatedBody(DeliveryFault):
 
 
 @attrs.frozen
-class TrickledBody(DeliveryFault):
+class TrickledBody(rules.DeliveryFault):
     """The change is made, and the answer's body comes in small pieces.
 
     Args:
@@ -202,8 +186,8 @@ class TrickledBody(DeliveryFault):
         piece_bytes: How many bytes a piece has.
     """
 
-    seconds_between: float = attrs.field(default=0.1, validator=number(0))
-    piece_bytes: int = attrs.field(default=1, validator=whole_number(1))
+    seconds_between: float = attrs.field(default=0.1, validator=checks.number(0))
+    piece_bytes: int = attrs.field(default=1, validator=checks.whole_number(1))
 
     async def deliver(self, body: bytes, send: Send) -> None:
         """Send the body piece by piece; the head does not wait for the first one."""
@@ -214,7 +198,7 @@ class TrickledBody(DeliveryFault):
 
 
 @attrs.frozen
-class WrongDate(DateFault):
+class WrongDate(rules.DateFault):
     """The answer's ``Date`` header is wrong, and only that.
 
     Args:
@@ -223,7 +207,7 @@ class WrongDate(DateFault):
         text: The header's text, instead of a date.
     """
 
-    seconds: float = attrs.field(default=0.0, validator=number(-FARTHEST_SECONDS, FARTHEST_SECONDS))
+    seconds: float = attrs.field(default=0.0, validator=rules.offset)
     text: str | None = attrs.field(default=None, kw_only=True, validator=_text)
 
     def date(self, now: float) -> str:
@@ -231,7 +215,7 @@ class WrongDate(DateFault):
         return self.text or formatdate(int(now + self.seconds), usegmt=True)
 
 
-class StopFails(ChangeFault):
+class StopFails(rules.ChangeFault):
     """The stop is accepted, and the session ends in ``STOP_FAILED``.
 
     Injected for another operation it does the same there: ``CREATE_FAILED``, ``START_FAILED``,
@@ -243,7 +227,3 @@ class StopFails(ChangeFault):
     """
 
     default_operation: ClassVar[str | None] = "StopStreamingSession"
-
-
-FAULTS: Final[tuple[type[Fault], ...]] = kinds_of_faults()
-"""All kinds of faults, by name; a kind's name is its name in a file too."""

@@ -22,15 +22,7 @@ from attrs.validators import optional
 from nimble_stop.local.api.answer import STATUSES, Delivery
 from nimble_stop.local.api.operation_table import OPERATIONS
 from nimble_stop.local.api.request_target import NOWHERE
-from nimble_stop.local.faults.checks import (
-    number,
-    one_of,
-    printable,
-    quote,
-    string,
-    suggestion,
-    whole_number,
-)
+from nimble_stop.local.faults import checks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,7 +31,9 @@ if TYPE_CHECKING:
     from nimble_stop.local.api.request_target import Route
 
 # A thousand years: a date, of HTTP as of a signature, has a year of four digits.
-FARTHEST_SECONDS: Final = 1000 * 365 * 86_400
+_FARTHEST_SECONDS: Final = 1000 * 365 * 86_400
+offset: Final[checks.Check] = checks.number(-_FARTHEST_SECONDS, _FARTHEST_SECONDS)
+_name: Final[checks.Check] = optional(checks.string)
 
 _ids: Final = count(1)
 _kinds: Final[dict[str, type[Fault]]] = {}
@@ -74,14 +68,14 @@ _Fault = TypeVar("_Fault", bound=Fault)
 class ArrivalFault(Fault):
     """Acts when a request has arrived, before anything is done: the request waits."""
 
-    seconds: float = attrs.field(validator=number(0))
+    seconds: float = attrs.field(validator=checks.number(0))
 
 
 @attrs.frozen
 class ClockFault(Fault):
     """Acts when the server reads its clock, which is ahead of the time, or behind."""
 
-    seconds: float = attrs.field(validator=number(-FARTHEST_SECONDS, FARTHEST_SECONDS))
+    seconds: float = attrs.field(validator=offset)
 
 
 class AnswerFault(Fault, ABC):
@@ -96,8 +90,8 @@ class AnswerFault(Fault, ABC):
 class ChangeFault(Fault):
     """Acts when an operation begins a transition, which ends in the failed state."""
 
-    status_code: str = attrs.field(default="INTERNAL_ERROR", validator=printable)
-    status_message: str | None = attrs.field(default=None, validator=optional(printable))
+    status_code: str = attrs.field(default="INTERNAL_ERROR", validator=checks.printable)
+    status_message: str | None = attrs.field(default=None, validator=optional(checks.printable))
 
 
 class DeliveryFault(Fault, Delivery):
@@ -116,13 +110,13 @@ def _check_fault(instance: object, attribute: attrs.Attribute[Any], value: objec
     del instance
     if isinstance(value, Fault):
         return
-    hint = suggestion(value, _kinds)
+    hint = checks.suggestion(value, _kinds)
     if isinstance(value, type) and value in kinds_of_faults():
         hint = f"; make one of it: {value.__name__}(...)"
     elif isinstance(value, str) and value in STATUSES:
         hint = f"; write ServiceFailure({value!r})"
     raise TypeError(
-        f"{attribute.name} must be a fault such as Latency(1.5), not {quote(value)}{hint}"
+        f"{attribute.name} must be a fault such as Latency(1.5), not {checks.quote(value)}{hint}"
     )
 
 
@@ -145,14 +139,16 @@ class FaultRule:
 
     fault: Fault = attrs.field(validator=_check_fault, on_setattr=attrs.setters.frozen)
     operation: str | None = attrs.field(
-        default=None, kw_only=True, validator=optional(one_of(OPERATIONS))
+        default=None, kw_only=True, validator=optional(checks.one_of(OPERATIONS))
     )
-    studio_id: str | None = attrs.field(default=None, kw_only=True, validator=optional(string))
-    session_id: str | None = attrs.field(default=None, kw_only=True, validator=optional(string))
-    times: int | None = attrs.field(default=None, kw_only=True, validator=optional(whole_number(1)))
-    skip: int = attrs.field(default=0, kw_only=True, validator=whole_number(0))
-    probability: float = attrs.field(default=1.0, kw_only=True, validator=number(0, 1))
-    seed: int = attrs.field(default=0, kw_only=True, validator=whole_number())
+    studio_id: str | None = attrs.field(default=None, kw_only=True, validator=_name)
+    session_id: str | None = attrs.field(default=None, kw_only=True, validator=_name)
+    times: int | None = attrs.field(
+        default=None, kw_only=True, validator=optional(checks.whole_number(1))
+    )
+    skip: int = attrs.field(default=0, kw_only=True, validator=checks.whole_number(0))
+    probability: float = attrs.field(default=1.0, kw_only=True, validator=checks.number(0, 1))
+    seed: int = attrs.field(default=0, kw_only=True, validator=checks.whole_number())
     id: int = attrs.field(factory=lambda: next(_ids), init=False)
     """The rule's number, different from every other rule's of the process."""
     fired: int = attrs.field(default=0, init=False)

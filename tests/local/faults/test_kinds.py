@@ -14,7 +14,6 @@ from nimble_stop.local import (
     WrongDate,
 )
 from nimble_stop.local.faults import rules
-from nimble_stop.local.faults.kinds import FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,12 +36,12 @@ LIMITS: list[tuple[Callable[..., Fault], str, float, float]] = [
 
 def test_the_list_of_faults_is_complete() -> None:
     """Every kind of fault is in the list, by name, and acts at some point."""
-    names = [kind.__name__ for kind in FAULTS]
+    names = [kind.__name__ for kind in rules.kinds_of_faults()]
     assert names == sorted(names)
     all_points = {
         point for point in vars(rules).values() if rules.Fault in getattr(point, "__bases__", ())
     }
-    assert {kind.point for kind in FAULTS} == all_points
+    assert {kind.point for kind in rules.kinds_of_faults()} == all_points
 
 
 @pytest.mark.parametrize(("kind", "name", "last", "too_far"), LIMITS)

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nimble_stop.local.api.answer import Answer
-    from nimble_stop.local.api.request_target import Route
     from nimble_stop.local.endpoint_options import EndpointOptions
     from nimble_stop.local.faults.rules import FaultRules
     from nimble_stop.local.journal import Journal
@@ -97,21 +96,19 @@ class Service:
             return fault.answer()
         if exchange.route is None:
             raise unknown_operation(exchange.method, exchange.target)
-        call = self._read_call(exchange, exchange.route, exchange.caller)
-        return await retry_while_busy(lambda: self._operations.perform(call))
-
-    def _read_call(self, exchange: Exchange, route: Route, caller: str) -> Call:
         check_accept(exchange.headers)
-        return Call(
-            operation=route.operation,
-            caller=caller,
-            studio_id=route.studio_id,
-            session_id=route.session_id,
+        operation, studio_id, session_id = exchange.route
+        call = Call(
+            operation=operation,
+            caller=exchange.caller,
+            studio_id=studio_id,
+            session_id=session_id,
             client_token=read_token(exchange.headers),
             query=read_query(exchange.target.query),
-            body=read_body(route.operation, exchange.body, exchange.headers),
+            body=read_body(operation, exchange.body, exchange.headers),
             fails=lambda: self._take(exchange, rules.ChangeFault),
         )
+        return await retry_while_busy(lambda: self._operations.perform(call))
 
     def _finish(self, exchange: Exchange, answer: Answer, now: float) -> Answer:
         """Let the faults on the way back happen, and add what every answer carries."""
@@ -125,7 +122,6 @@ class Service:
         return attrs.evolve(answer, headers=headers, delivery=delivery)
 
     def _take(self, exchange: Exchange, point: type[_Fault]) -> _Fault | None:
-        """Return the fault that happens at this point of this request, if any."""
         fault = self._faults.take(point, exchange.route)
         if fault is not None:
             exchange.faults.append(type(fault).__name__)

@@ -67,10 +67,6 @@ STATUSES: Final[Mapping[str, int]] = {
 """The status that goes with each error code that this endpoint knows."""
 
 
-def _status_of(refusal: Refusal) -> int:
-    return STATUSES[refusal.code]
-
-
 @attrs.define(eq=False)
 class Refusal(Exception):  # noqa: N818  # it is an answer, and no error of this program
     """A request is answered with an error, and nothing was changed.
@@ -86,11 +82,15 @@ class Refusal(Exception):  # noqa: N818  # it is an answer, and no error of this
     code: str
     message: str
     context: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    status: int = attrs.field(default=attrs.Factory(_status_of, takes_self=True), kw_only=True)
+    status: int = attrs.field(kw_only=True)
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str], kw_only=True)
     reason: str | None = attrs.field(default=None, kw_only=True)
     verification: Mapping[str, str] | None = attrs.field(default=None, init=False)
     """For the journal only: what `explain_signature` says of a signature that was refused."""
+
+    @status.default
+    def _status_of_code(self) -> int:
+        return STATUSES[self.code]
 
 
 Send: TypeAlias = Callable[[bytes], Awaitable[None]]

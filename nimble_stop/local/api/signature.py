@@ -17,13 +17,8 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from nimble_stop.local.api import canonical
 from nimble_stop.local.api.answer import Refusal
-from nimble_stop.local.api.canonical import (
-    ALGORITHM,
-    Authorization,
-    compute_signature,
-    explain_signature,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,7 +87,7 @@ def verify(
         _check_signature(exchange, said, key.secret_access_key)
     except Refusal as refusal:
         expected_scope = f"{_basic(now)[:8]}/{region_name}/{SERVICE}/{_TERMINATOR}"
-        refusal.verification = explain_signature(exchange, said, expected_scope)
+        refusal.verification = canonical.explain_signature(exchange, said, expected_scope)
         raise
     return said.access_key_id
 
@@ -102,15 +97,17 @@ def _single(headers: Headers, name: bytes) -> str:
     return b",".join(headers[name]).decode("latin-1").strip()
 
 
-def _parse_authorization(headers: Headers) -> Authorization:
+def _parse_authorization(headers: Headers) -> canonical.Authorization:
     """Take the header apart; the message names everything that is missing at once."""
     if b"authorization" not in headers:
         raise Refusal("MissingAuthenticationTokenException", "Missing Authentication Token")
     if len(headers[b"authorization"]) > 1:
         raise _incomplete("Authorization header must be sent once.")
     algorithm, _, rest = _single(headers, b"authorization").partition(" ")
-    if algorithm != ALGORITHM:
-        raise _incomplete(f"Unsupported AWS 'algorithm': {algorithm!r}. Supported: {ALGORITHM!r}.")
+    if algorithm != canonical.ALGORITHM:
+        raise _incomplete(
+            f"Unsupported AWS 'algorithm': {algorithm!r}. Supported: {canonical.ALGORITHM!r}."
+        )
     parts: dict[str, str] = {}
     for part in rest.split(","):
         name, equals, value = part.strip().partition("=")
@@ -133,7 +130,7 @@ def _parse_authorization(headers: Headers) -> Authorization:
             "Credential must have exactly 5 slash-delimited elements, e.g. "
             f"keyid/date/region/service/term, got {parts['Credential']!r}."
         )
-    return Authorization(
+    return canonical.Authorization(
         access_key_id,
         "/".join(scope),
         _single(headers, b"x-amz-date"),
@@ -184,7 +181,7 @@ def _basic(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def _check_scope(said: Authorization, region_name: str) -> None:
+def _check_scope(said: canonical.Authorization, region_name: str) -> None:
     day, region, service, terminator = said.scope.split("/")
     if day != said.date[:8]:
         raise _invalid(
@@ -215,14 +212,14 @@ def _find_key(keys: Mapping[str, AccessKey], access_key_id: str, headers: Header
     return key
 
 
-def _check_signature(exchange: Exchange, said: Authorization, secret: str) -> None:
+def _check_signature(exchange: Exchange, said: canonical.Authorization, secret: str) -> None:
     stated = exchange.headers.get(b"x-amz-content-sha256")
     computed = hashlib.sha256(exchange.body).hexdigest()
     if stated is not None and not hmac.compare_digest(b",".join(stated), computed.encode()):
         raise _invalid(
             "The provided 'x-amz-content-sha256' header does not match what was computed."
         )
-    expected = compute_signature(exchange, said, secret=secret, body_hash=computed)
+    expected = canonical.compute_signature(exchange, said, secret=secret, body_hash=computed)
     if not hmac.compare_digest(expected.encode(), said.signature.encode()):
         raise _invalid(
             "The request signature we calculated does not match the signature you provided. "

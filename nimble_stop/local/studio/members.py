@@ -10,37 +10,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast, get_args
+from typing import Any, Final, TypeAlias, cast, get_args
 
 import attrs
 
+from nimble_stop import models
 from nimble_stop._api.converter import parse_timestamp
-from nimble_stop.local.faults.checks import string, string_mapping, suggestion, whole_number
+from nimble_stop.local.faults import checks
 from nimble_stop.local.storage.clock import render_timestamp
-from nimble_stop.models import (
-    StreamingSession,
-    StreamingSessionState,
-    VolumeConfiguration,
-    member_name,
-)
-
-if TYPE_CHECKING:
-    from nimble_stop.local.faults.checks import Check
 
 _Fields: TypeAlias = "Mapping[str, attrs.Attribute[Any]]"
 
 # All but those that are arguments of their own, under both of their names.
 _FIELDS: Final[_Fields] = {
     spelling: field
-    for field in attrs.fields(StreamingSession)
+    for field in attrs.fields(models.StreamingSession)
     if field.name not in {"session_id", "state"}
-    for spelling in (field.name, member_name(field.name))
+    for spelling in (field.name, models.member_name(field.name))
 }
-_VOLUME_FIELDS: Final[_Fields] = attrs.fields_dict(VolumeConfiguration)
-_CHECKS: Final[Mapping[object, Check]] = {
-    str: string,
-    int: whole_number(),
-    Mapping[str, str]: string_mapping,
+_VOLUME_FIELDS: Final[_Fields] = attrs.fields_dict(models.VolumeConfiguration)
+_CHECKS: Final[Mapping[object, checks.Check]] = {
+    str: checks.string,
+    int: checks.whole_number(),
+    Mapping[str, str]: checks.string_mapping,
 }
 
 
@@ -59,7 +51,7 @@ def state_to_wire(state: object) -> str:
 
     A new one must be meant: as ``StreamingSessionState("HIBERNATED")``.
     """
-    return _enum_value("state", state, StreamingSessionState)
+    return _enum_value("state", state, models.StreamingSessionState)
 
 
 def members_to_wire(members: Mapping[str, object]) -> dict[str, object]:
@@ -79,9 +71,9 @@ def _to_wire(what: str, fields: _Fields, members: Mapping[str, object]) -> dict[
             names = ", ".join(dict.fromkeys(field.name for field in fields.values()))
             raise TypeError(
                 f"{what} has no member {spelling!r} to set; it has {names}"
-                f"{suggestion(spelling, fields)}"
+                f"{checks.suggestion(spelling, fields)}"
             )
-        name = member_name(field.name)
+        name = models.member_name(field.name)
         if name in wire:
             raise TypeError(f"the member {spelling!r} is given twice")
         wire[name] = None if value is None else _value(field, value)
@@ -92,7 +84,7 @@ def _value(field: attrs.Attribute[Any], value: object) -> object:
     kind = get_args(field.type)[0]
     if kind is datetime:
         return _time(field.name, value)
-    if kind is VolumeConfiguration:
+    if kind is models.VolumeConfiguration:
         return _volume_configuration(field.name, value)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return _enum_value(field.name, value, kind)
@@ -127,7 +119,7 @@ def _time(name: str, value: object) -> str:
 
 
 def _volume_configuration(name: str, value: object) -> dict[str, object]:
-    given = attrs.asdict(value) if isinstance(value, VolumeConfiguration) else value
+    given = attrs.asdict(value) if isinstance(value, models.VolumeConfiguration) else value
     if not isinstance(given, Mapping):
         raise TypeError(f"{name} must be a VolumeConfiguration or a mapping, not {value!r}")
     wire = _to_wire(name, _VOLUME_FIELDS, cast("Mapping[str, object]", given))

@@ -20,12 +20,7 @@ import attrs
 
 from nimble_stop.local.api.answer import JSON, Answer, Refusal
 from nimble_stop.local.api.operation_table import OPERATIONS
-from nimble_stop.local.studio.lifecycle import (
-    TRANSITIONS,
-    Circumstances,
-    begin_transition,
-    new_session,
-)
+from nimble_stop.local.studio import lifecycle
 from nimble_stop.models import StreamingSessionState as State
 
 if TYPE_CHECKING:
@@ -76,7 +71,7 @@ class Operations:
 
     def perform(self, call: Call) -> Answer:
         """Carry out a call; when it is refused, or the store is busy, nothing was changed."""
-        if call.operation in TRANSITIONS:
+        if call.operation in lifecycle.TRANSITIONS:
             with self.store.transaction() as tables:
                 return self._once(tables, call)
         with self.store.access() as tables:
@@ -84,10 +79,12 @@ class Operations:
                 return _answer(self._list(tables, call))
             return _answer(_session_body(self._find(tables, call)))
 
-    def circumstances(self, now: float, caller: str) -> Circumstances:
+    def circumstances(self, now: float, caller: str) -> lifecycle.Circumstances:
         """Return what a session is made with that a caller creates now."""
         due = None if self.transition_seconds is None else now + self.transition_seconds
-        return Circumstances(region_name=self.region_name, now=now, due=due, caller=caller)
+        return lifecycle.Circumstances(
+            region_name=self.region_name, now=now, due=due, caller=caller
+        )
 
     def _once(self, tables: Tables, call: Call) -> Answer:
         """Make a change unless its token says that it was made already."""
@@ -111,7 +108,7 @@ class Operations:
     def _change(self, tables: Tables, call: Call) -> bytes:
         circumstances = self.circumstances(tables.now, call.caller)
         if call.session_id is None:
-            created = new_session(
+            created = lifecycle.new_session(
                 call.studio_id,
                 secrets.token_hex(_SESSION_ID_BYTES),
                 state=str(State.CREATE_IN_PROGRESS),
@@ -121,13 +118,13 @@ class Operations:
             )
             tables.add(created)
             return _session_body(created)
-        transition = TRANSITIONS[call.operation]
+        transition = lifecycle.TRANSITIONS[call.operation]
         session = self._find(tables, call)
         if session.state == State.DELETED:
             raise _not_found(call)
         if session.state not in transition.allowed_from:
             raise _conflict(call, session)
-        changed = begin_transition(
+        changed = lifecycle.begin_transition(
             session,
             transition,
             members=_session_members(call),
@@ -193,7 +190,6 @@ def _page_start(tables: Tables, call: Call) -> int:
 
 
 def _digest(call: Call) -> bytes:
-    """Condense everything that makes two calls the same."""
     parameters = (call.studio_id, call.session_id, call.body)
     return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).digest()
 
@@ -224,7 +220,7 @@ def _conflict(call: Call, session: StoredSession) -> Refusal:
     if session.pending is not None:
         message = f"Another operation is in progress: the streaming session is in {session.state}."
     else:
-        allowed = " or ".join(sorted(TRANSITIONS[call.operation].allowed_from))
+        allowed = " or ".join(sorted(lifecycle.TRANSITIONS[call.operation].allowed_from))
         message = (
             f"The streaming session is in {session.state}; "
             f"{call.operation} needs one that is in {allowed}."

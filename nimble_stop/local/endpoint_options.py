@@ -71,8 +71,7 @@ _keys: Final = expect(
 
 
 def _check_keys(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if value is not None and not isinstance(value, AccessKey):
-        _keys(instance, attribute, value)
+    _keys(instance, attribute, [value] if isinstance(value, AccessKey) else value)
 
 
 @attrs.frozen(kw_only=True)
@@ -136,7 +135,7 @@ class EndpointOptions:
         metadata=_help("How long a state such as STOP_IN_PROGRESS lasts.", "SECONDS"),
     )
     credentials: AccessKey | Sequence[AccessKey] | None = attrs.field(
-        default=None, validator=_check_keys
+        default=None, validator=optional(_check_keys)
     )
     region_name: str = attrs.field(
         default=DEFAULT_REGION_NAME,

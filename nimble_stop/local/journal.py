@@ -57,20 +57,16 @@ class Journal(Sequence[RequestRecord]):
         self._sessions = sessions
         self._records: deque[RequestRecord] = deque(maxlen=size)
         self._lock = threading.Lock()
-        self._dropped = 0
+        self.dropped: int = 0
+        """How many records had to go because there were too many."""
         # Of the records to come.
         self.numbers = count(1)
-
-    @property
-    def dropped(self) -> int:
-        """How many records had to go because there were too many."""
-        return self._dropped
 
     def add(self, record: RequestRecord) -> None:
         """Keep a record, in the place of the oldest if need be."""
         with self._lock:
             if len(self._records) == self._records.maxlen:
-                self._dropped += 1
+                self.dropped += 1
             self._records.append(record)
         try:
             self._on_add(record)
@@ -82,7 +78,7 @@ class Journal(Sequence[RequestRecord]):
         """Forget everything."""
         with self._lock:
             self._records.clear()
-            self._dropped = 0
+            self.dropped = 0
         self._on_clear()
 
     def __len__(self) -> int:

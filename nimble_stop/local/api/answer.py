@@ -82,15 +82,13 @@ class Refusal(Exception):  # noqa: N818  # it is an answer, and no error of this
     code: str
     message: str
     context: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    status: int = attrs.field(kw_only=True)
+    status: int = attrs.field(
+        default=attrs.Factory(lambda self: STATUSES[self.code], takes_self=True), kw_only=True
+    )
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str], kw_only=True)
     reason: str | None = attrs.field(default=None, kw_only=True)
     verification: Mapping[str, str] | None = attrs.field(default=None, init=False)
     """For the journal only: what `explain_signature` says of a signature that was refused."""
-
-    @status.default
-    def _status_of_code(self) -> int:
-        return STATUSES[self.code]
 
 
 Send: TypeAlias = Callable[[bytes], Awaitable[None]]

@@ -27,8 +27,6 @@ _SECRET_PARAMETERS: Final = frozenset({b"x-amz-signature", b"x-amz-security-toke
 _PATH: Final = re.compile(
     rb"/2020-08-01/studios/[^/]+/streaming-sessions(?:/[^/]+(?P<action>|/[^/]+))?"
 )
-_STUDIO: Final = 2
-_SESSION: Final = 4
 
 # What the paths offer, by the action that they end in: each method with its operation.
 _METHODS: Final[dict[bytes | None, dict[str, str]]] = {}
@@ -98,9 +96,8 @@ def route(method: str, target: Target) -> Route | None:
     operation = _methods(target).get(method)
     if operation is None:
         return None
-    segments = target.segments
-    session_id = segments[_SESSION] if len(segments) > _SESSION else None
-    return Route(operation, segments[_STUDIO], session_id)
+    _, _, studio_id, _, *rest = target.segments
+    return Route(operation, studio_id, rest[0] if rest else None)
 
 
 def _methods(target: Target) -> Mapping[str, str]:

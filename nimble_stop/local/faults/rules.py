@@ -106,8 +106,7 @@ class DateFault(Fault, ABC):
         """Return the header's text at the server's time, in seconds since 1970 UTC."""
 
 
-def _check_fault(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    del instance
+def _check_fault(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if isinstance(value, Fault):
         return
     hint = checks.suggestion(value, _kinds)

@@ -51,11 +51,6 @@ STATUS_OF_STATE: Final[Mapping[State, tuple[Code, str]]] = {
 }
 """The status code and message of each state, unless a failure names others."""
 
-TRANSITION_OF_STATE: Final[Mapping[State, Transition]] = {
-    transition.in_progress: transition for transition in TRANSITIONS.values()
-}
-"""The transition that a session is in, by the state in which it is in one."""
-
 _ACCOUNT: Final = "123456789012"
 # What a launch profile says when its creator says nothing (AWS: StreamConfigurationCreate), with
 # volumes that persist, because that is what stopping a session is about.
@@ -107,7 +102,7 @@ def new_session(
         known_state, (Code.INTERNAL_ERROR, f"The streaming session is {state}.")
     )
     updated_at = parse_timestamp(members.get("updatedAt") or now)
-    transition = TRANSITION_OF_STATE.get(known_state)
+    transition = next((each for each in TRANSITIONS.values() if each.in_progress == state), None)
     return StoredSession(
         studio_id,
         {

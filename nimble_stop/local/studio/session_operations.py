@@ -90,7 +90,8 @@ class Operations:
         """Make a change unless its token says that it was made already."""
         if call.client_token is None:
             return _answer(self._change(tables, call), applied=True)
-        digest = _digest(call)
+        parameters = json.dumps((call.studio_id, call.session_id, call.body), sort_keys=True)
+        digest = hashlib.sha256(parameters.encode()).digest()
         remembered = tables.recall(call.caller, call.operation, call.client_token)
         if remembered is None:
             body = self._change(tables, call)
@@ -124,10 +125,11 @@ class Operations:
             raise _not_found(call)
         if session.state not in transition.allowed_from:
             raise _conflict(call, session)
+        known = OPERATIONS[call.operation].body or {}
         changed = lifecycle.begin_transition(
             session,
             transition,
-            members=_session_members(call),
+            members={known[name].session_member or name: call.body[name] for name in call.body},
             circumstances=circumstances,
             failure=call.fails(),
         )
@@ -187,17 +189,6 @@ def _page_start(tables: Tables, call: Call) -> int:
     if not hmac.compare_digest(token.encode(), _page_token(tables, call, sequence).encode()):
         raise Refusal("ValidationException", "The nextToken is not one of this list's.")
     return sequence
-
-
-def _digest(call: Call) -> bytes:
-    parameters = (call.studio_id, call.session_id, call.body)
-    return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).digest()
-
-
-def _session_members(call: Call) -> dict[str, object]:
-    """Give the request's members the names that they have in a session."""
-    members = OPERATIONS[call.operation].body or {}
-    return {members[name].session_member or name: call.body[name] for name in call.body}
 
 
 def _session_body(session: StoredSession) -> bytes:

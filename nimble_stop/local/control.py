@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from nimble_stop._api.converter import structure_session
-from nimble_stop.local.endpoint_options import with_arguments_of
+from nimble_stop.local.endpoint_options import EndpointOptions, with_arguments_of
 from nimble_stop.local.events import EventHub
 from nimble_stop.local.faults.fault_file import read_faults
 from nimble_stop.local.faults.rules import FaultRule, FaultRules
@@ -26,7 +26,7 @@ from nimble_stop.local.studio.document import (
     read_state,
     write_session,
 )
-from nimble_stop.local.studio.lifecycle import new_session
+from nimble_stop.local.studio.lifecycle import Circumstances, new_session
 from nimble_stop.local.studio.members import check_identifier, members_to_wire, state_to_wire
 from nimble_stop.local.studio.sample import SAMPLE_STUDIO_ID, sample_sessions
 
@@ -34,9 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from nimble_stop.local.api.exchange import RequestRecord
-    from nimble_stop.local.endpoint_options import EndpointOptions
     from nimble_stop.local.storage.tables import StoredSession, Tables
-    from nimble_stop.local.studio.lifecycle import Circumstances
     from nimble_stop.local.studio.session_operations import Operations
     from nimble_stop.models import StreamingSession
 
@@ -327,7 +325,6 @@ class Control:
 
     @property
     def _operations(self) -> Operations:
-        """The operations on the store, while it is open."""
         if self._open is None:
             raise not_running()
         return self._open

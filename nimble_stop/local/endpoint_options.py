@@ -11,6 +11,7 @@ import ipaddress
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import wraps
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
@@ -21,7 +22,6 @@ from attrs.validators import deep_iterable, ge, instance_of, matches_re, min_len
 from nimble_stop.exceptions import ConfigurationError
 from nimble_stop.local.api.signature import AccessKey
 from nimble_stop.local.faults import checks
-from nimble_stop.local.faults.checks import expect
 from nimble_stop.local.journal import JOURNAL_SIZE
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ def _check_region(_: object, attribute: attrs.Attribute[str], value: object) -> 
 
 
 _seconds: Final[checks.Check] = optional(checks.number(0))
-_callable: Final = expect("callable", attrs.validators.is_callable())
-_keys: Final = expect(
+_callable: Final = checks.expect("callable", attrs.validators.is_callable())
+_keys: Final = checks.expect(
     "an AccessKey or a sequence of at least one",
     deep_iterable(instance_of(AccessKey), instance_of(Sequence)),
     min_len(1),
@@ -145,7 +145,7 @@ class EndpointOptions:
     seed: Mapping[str, object] | Sequence[object] | str | PathLike[str] | None = attrs.field(
         default=None,
         validator=optional(
-            expect(
+            checks.expect(
                 "a document, a list of sessions or a path",
                 instance_of((Mapping, Sequence, PathLike)),
             )
@@ -159,7 +159,7 @@ class EndpointOptions:
     )
     faults: Sequence[Fault | FaultRule] | str | PathLike[str] = attrs.field(
         default=(),
-        validator=expect("a list of faults or a path", instance_of((Sequence, PathLike))),
+        validator=checks.expect("a list of faults or a path", instance_of((Sequence, PathLike))),
         metadata=_help("Let the faults of this JSON file happen.", "FILE"),
     )
     admin: bool = attrs.field(
@@ -171,7 +171,7 @@ class EndpointOptions:
         default=None,
         repr=False,
         validator=optional(
-            expect(
+            checks.expect(
                 "a string of printable ASCII without spaces", checks.string, matches_re(r"[!-~]+")
             )
         ),
@@ -179,7 +179,7 @@ class EndpointOptions:
     )
     admin_hosts: Sequence[str] = attrs.field(
         default=(),
-        validator=expect(
+        validator=checks.expect(
             "a sequence of host names", deep_iterable(checks.string, instance_of((list, tuple)))
         ),
         metadata=_help(
@@ -189,7 +189,8 @@ class EndpointOptions:
     clock: Clock = attrs.field(default=time.time, validator=_callable)
     # AWS accepts signatures that are at most so old.
     max_skew_seconds: float = attrs.field(
-        default=900.0, validator=expect("a number, 0 or more", instance_of((int, float)), ge(0))
+        default=900.0,
+        validator=checks.expect("a number, 0 or more", instance_of((int, float)), ge(0)),
     )
     journal_size: int = attrs.field(default=JOURNAL_SIZE, validator=checks.whole_number(0))
     on_request: Callable[[RequestRecord], None] | None = attrs.field(
@@ -211,12 +212,9 @@ class EndpointOptions:
 
 
 def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
+    with suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return host == "localhost"
 
 
 def with_arguments_of(

@@ -10,16 +10,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Final, overload
+from typing import Final, overload
 
 from nimble_stop.local.api.exchange import RequestRecord
 from nimble_stop.local.api.operation_table import OPERATIONS
 from nimble_stop.local.faults.checks import check_name, suggestion
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 _logger: Final = logging.getLogger("nimble_stop.local")
 _SHOWN_IN_A_FAILURE: Final = 20

@@ -15,23 +15,20 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 
-from nimble_stop.local.api.answer import SERVER, Refusal, refused
+from nimble_stop.local.api.answer import SERVER, Answer, Refusal, refused
 from nimble_stop.local.api.exchange import Exchange, record
 from nimble_stop.local.api.inputs import check_accept, read_body, read_query, read_token
 from nimble_stop.local.api.request_target import parse_target, route, unknown_operation
 from nimble_stop.local.api.signature import verify
 from nimble_stop.local.faults import rules
 from nimble_stop.local.storage.busy import retry_while_busy
-from nimble_stop.local.studio.session_operations import Call
+from nimble_stop.local.studio.session_operations import Call, Operations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from nimble_stop.local.api.answer import Answer
     from nimble_stop.local.endpoint_options import EndpointOptions
-    from nimble_stop.local.faults.rules import FaultRules
     from nimble_stop.local.journal import Journal
-    from nimble_stop.local.studio.session_operations import Operations
 
 _logger: Final = logging.getLogger("nimble_stop.local")
 _Fault = TypeVar("_Fault", bound=rules.Fault)
@@ -43,7 +40,7 @@ class Service:
 
     _options: EndpointOptions
     _operations: Operations
-    _faults: FaultRules
+    _faults: rules.FaultRules
     _journal: Journal
 
     def open(

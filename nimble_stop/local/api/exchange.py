@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from nimble_stop.local.api.request_target import NOWHERE, Target, hide_secrets
+from nimble_stop.local.api.request_target import NOWHERE, Route, Target, hide_secrets
 from nimble_stop.models import format_timestamp, member_name
 
 if TYPE_CHECKING:
     from nimble_stop.local.api.answer import Answer, Refusal
-    from nimble_stop.local.api.request_target import Route
 
 # What is recorded is cut, so that nobody can fill the memory by sending much.
 _KEPT_TEXT: Final = 256

@@ -97,9 +97,8 @@ def _finite(_: object, __: attrs.Attribute[Any], value: float) -> None:
         raise ValueError
 
 
-def one_of(known: Iterable[str]) -> Check:
+def one_of(known: Collection[str]) -> Check:
     """Accept some strings; a wrong one is answered with the one that was probably meant."""
-    known = tuple(known)
 
     def validate(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
         check_name(attribute.name, value, known)

@@ -14,16 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 import attrs
 
 from nimble_stop.exceptions import ConfigurationError
 from nimble_stop.local.faults.checks import check_name, quote, read_json, suggestion
-from nimble_stop.local.faults.rules import FaultRule, kinds_of_faults
-
-if TYPE_CHECKING:
-    from nimble_stop.local.faults.rules import Fault
+from nimble_stop.local.faults.rules import Fault, FaultRule, kinds_of_faults
 
 _RULE_FIELDS: Final = {
     field.name: field for field in attrs.fields(FaultRule) if field.init and field.name != "fault"

@@ -9,16 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping  # noqa: TC003  # the admin API reads the fields' types
 from email.utils import formatdate
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 import attrs
 from attrs.validators import optional
 
-from nimble_stop.local.api.answer import STATUSES, Answer, Refusal, refused
+from nimble_stop.local.api.answer import STATUSES, Answer, Refusal, Send, refused
 from nimble_stop.local.faults import checks, rules
-
-if TYPE_CHECKING:
-    from nimble_stop.local.api.answer import Send
 
 __all__ = [
     "ClockSkew",

@@ -19,16 +19,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 import attrs
 from attrs.validators import optional
 
-from nimble_stop.local.api.answer import STATUSES, Delivery
+from nimble_stop.local.api.answer import STATUSES, Answer, Delivery
 from nimble_stop.local.api.operation_table import OPERATIONS
-from nimble_stop.local.api.request_target import NOWHERE
+from nimble_stop.local.api.request_target import NOWHERE, Route
 from nimble_stop.local.faults import checks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from nimble_stop.local.api.answer import Answer
-    from nimble_stop.local.api.request_target import Route
 
 # A thousand years: a date, of HTTP as of a signature, has a year of four digits.
 _FARTHEST_SECONDS: Final = 1000 * 365 * 86_400

@@ -11,21 +11,18 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from nimble_stop._api.converter import structure_session
 from nimble_stop.local.storage.busy import StoreBusyError, is_busy, wait_while_busy
 from nimble_stop.local.storage.database import open_database, transaction
-from nimble_stop.local.storage.tables import Tables
+from nimble_stop.local.storage.tables import Change, Tables
 from nimble_stop.models import StreamingSession
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
     from nimble_stop.local.storage.clock import Clock
-    from nimble_stop.local.storage.tables import Change
 
 _Result = TypeVar("_Result")
 

@@ -14,14 +14,12 @@ from attrs.validators import optional
 
 from nimble_stop._api.converter import parse_timestamp
 from nimble_stop.local.faults.checks import number, string
-from nimble_stop.local.storage.clock import render_timestamp, time_after
+from nimble_stop.local.storage.clock import Clock, render_timestamp, time_after
 from nimble_stop.models import StreamingSessionState as State, member_name
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Mapping, Sequence
-
-    from nimble_stop.local.storage.clock import Clock
 
 
 @attrs.frozen

@@ -97,9 +97,8 @@ def new_session(
     Its other members, in wire form, win over the defaults; None leaves one out.
     """
     region_name, now = circumstances.region_name, render_timestamp(circumstances.now)
-    known_state = State(state)
     code, message = STATUS_OF_STATE.get(
-        known_state, (Code.INTERNAL_ERROR, f"The streaming session is {state}.")
+        State(state), (Code.INTERNAL_ERROR, f"The streaming session is {state}.")
     )
     updated_at = parse_timestamp(members.get("updatedAt") or now)
     transition = next((each for each in TRANSITIONS.values() if each.in_progress == state), None)

@@ -23,10 +23,9 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
 from nimble_stop.local.admin import PREFIX
-from nimble_stop.local.api.answer import Refusal, refused
+from nimble_stop.local.api.answer import Answer, Refusal, refused
 
 if TYPE_CHECKING:
-    from nimble_stop.local.api.answer import Answer
     from nimble_stop.local.service import Service
 
 BODY_BYTES: Final = 1024 * 1024

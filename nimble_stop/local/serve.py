@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from nimble_stop.local.endpoint import LocalNimble
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 # Some megabytes of lines, or some seconds of all that the endpoint can answer.
 _WAITING_LINES: Final = 10_000
 _CLOSE_SECONDS: Final = 1.0
@@ -48,7 +47,7 @@ def serve(local: LocalNimble, *, on_ready: Callable[[LocalNimble], None]) -> int
     # Its put() is the one that may be called in a signal handler.
     received: queue.SimpleQueue[int] = queue.SimpleQueue()
     with ExitStack() as undo:
-        for number in _SIGNALS:
+        for number in (signal.SIGINT, signal.SIGTERM):
             previous = signal.signal(number, lambda number, _: received.put(number))
             undo.callback(signal.signal, number, previous)
         undo.callback(local.close)

@@ -13,7 +13,6 @@ SAMPLE_STUDIO_ID: Final = "demo-studio"
 """The id of the sample studio."""
 
 _HOUR: Final = 3600.0
-_LARGE: Final = {"iops": 6000, "size": 1000, "throughput": 250}
 # Of each session: id, state, owner, instance type, age in hours, department.
 _SESSIONS: Final = (
     ("artist-1", "READY", "amara", "g5.2xlarge", 9, "animation"),
@@ -44,7 +43,7 @@ def sample_sessions(studio_id: str, now: float) -> Iterator[dict[str, object]]:
             "updatedBy": owner,
         }
         if instance_type.startswith("g5."):
-            session["volumeConfiguration"] = _LARGE
+            session["volumeConfiguration"] = {"iops": 6000, "size": 1000, "throughput": 250}
         if state != "READY":
             stopped = render_timestamp(now - (hours - 2) * _HOUR)
             session |= {"stoppedAt": stopped, "stoppedBy": owner, "updatedAt": stopped}

@@ -15,8 +15,7 @@ import logging
 import socket
 import struct
 import uuid
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import attrs
 from aiohttp import web
@@ -26,6 +25,8 @@ from nimble_stop.local.admin import PREFIX
 from nimble_stop.local.api.answer import Answer, Refusal, refused
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from nimble_stop.local.service import Service
 
 BODY_BYTES: Final = 1024 * 1024
@@ -33,8 +34,6 @@ BODY_BYTES: Final = 1024 * 1024
 
 BODY_SECONDS: Final = 10.0
 """How long a body may take to arrive after its head, in seconds."""
-
-_AdminHandler: TypeAlias = Callable[[web.BaseRequest, bytes], Awaitable[web.StreamResponse]]
 
 _logger: Final = logging.getLogger("nimble_stop.local")
 _ADMIN_PREFIX: Final = f"{PREFIX}/".encode()
@@ -50,7 +49,7 @@ class Handler:
     """
 
     _service: Service
-    _admin: _AdminHandler | None
+    _admin: Callable[[web.BaseRequest, bytes], Awaitable[web.StreamResponse]] | None
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request. Whatever fails is an answer too."""
@@ -90,10 +89,8 @@ async def read_body(request: web.BaseRequest, max_bytes: int = BODY_BYTES) -> by
         # The only expectation that there is (RFC 9110, 10.1.1).
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     try:
-        if request.content.is_eof():
-            # It came with its head, as most bodies do: no timer is needed.
-            return await _read(request, max_bytes)
-        async with asyncio.timeout(BODY_SECONDS):
+        # Most bodies come with their head, and need no timer.
+        async with asyncio.timeout(None if request.content.is_eof() else BODY_SECONDS):
             return await _read(request, max_bytes)
     except TimeoutError:
         raise Refusal("RequestTimeoutException", "The request's body did not arrive.") from None

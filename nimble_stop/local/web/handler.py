@@ -88,23 +88,19 @@ async def read_body(request: web.BaseRequest, max_bytes: int = BODY_BYTES) -> by
     if "Expect" in request.headers and request.transport is not None:
         # The only expectation that there is (RFC 9110, 10.1.1).
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    body = bytearray()
     try:
         # Most bodies come with their head, and need no timer.
         async with asyncio.timeout(None if request.content.is_eof() else BODY_SECONDS):
-            return await _read(request, max_bytes)
+            async for piece in request.content.iter_any():
+                body += piece
+                if len(body) > max_bytes:
+                    raise _too_large(max_bytes)
     except TimeoutError:
         raise Refusal("RequestTimeoutException", "The request's body did not arrive.") from None
     except (web.RequestPayloadError, HttpProcessingError):
         # aiohttp's C parser reports the first, its Python parser either.
         raise Refusal("MalformedHttpRequestException", "The body is not well-formed.") from None
-
-
-async def _read(request: web.BaseRequest, max_bytes: int) -> bytes:
-    body = bytearray()
-    async for piece in request.content.iter_any():
-        body += piece
-        if len(body) > max_bytes:
-            raise _too_large(max_bytes)
     return bytes(body)
 
 

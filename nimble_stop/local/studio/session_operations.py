@@ -196,10 +196,8 @@ def _session_body(session: StoredSession) -> bytes:
 
 
 def _names(call: Call) -> dict[str, str]:
-    names = {"studioId": call.studio_id}
-    if call.session_id is not None:
-        names["sessionId"] = call.session_id
-    return names
+    names = {"studioId": call.studio_id, "sessionId": call.session_id}
+    return {name: value for name, value in names.items() if value is not None}
 
 
 def _not_found(call: Call) -> Refusal:

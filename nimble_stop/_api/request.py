@@ -10,12 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 from urllib.parse import quote
 
-from nimble_stop._api.arguments import (
-    checked_client_token,
-    checked_id,
-    checked_retention,
-    checked_text,
-)
+from nimble_stop._api import arguments
 from nimble_stop._api.operations import GET_STREAMING_SESSION, STOP_STREAMING_SESSION
 
 if TYPE_CHECKING:
@@ -51,25 +46,25 @@ class Request(NamedTuple, Generic[ModelT]):
 
 def build_request(
     operation: Operation[ModelT],
-    arguments: Mapping[str, str | None],
+    values: Mapping[str, str | None],
     *,
     client_token: str | None = None,
 ) -> Request[ModelT]:
     """Build the request of one call, the same for all its attempts.
 
-    Arguments have the library's names, and None counts as not given. The token has been checked.
+    The values have the library's names, and None counts as not given. The token has been checked.
 
     Raises:
         RequestValidationError: An argument cannot be sent.
     """
-    given = {name: value for name, value in arguments.items() if value is not None}
+    given = {name: value for name, value in values.items() if value is not None}
     segments = {
-        name: _encode(checked_id(name, given.get(name, "")))
-        for name in arguments
+        name: _encode(arguments.checked_id(name, given.get(name, "")))
+        for name in values
         if f"{{{name}}}" in operation.path
     }
     query = "&".join(
-        f"{member}={_encode(checked_text(name, given[name]))}"
+        f"{member}={_encode(arguments.checked_text(name, given[name]))}"
         for name, member in operation.query.items()
         if name in given
     )
@@ -102,14 +97,15 @@ def stop_request(
     new_token: Callable[[], str],
 ) -> Request[StreamingSession]:
     """Build the request that stops a session, with a new token when none is given."""
+    token = new_token() if client_token is None else client_token
     return build_request(
         STOP_STREAMING_SESSION,
         {
             "studio_id": studio_id,
             "session_id": session_id,
-            "retention": checked_retention(retention),
+            "retention": arguments.checked_retention(retention),
         },
-        client_token=checked_client_token(new_token() if client_token is None else client_token),
+        client_token=arguments.checked_client_token(token),
     )
 
 

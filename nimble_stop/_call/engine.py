@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import attrs
 
+from nimble_stop import exceptions
 from nimble_stop._api.arguments import checked_seconds
 from nimble_stop._api.response import Response, parse_response
 from nimble_stop._call.deadline import Deadline
@@ -17,12 +18,7 @@ from nimble_stop._call.steps import Notify, Send, Sign, Sleep
 from nimble_stop._config.endpoint_url import CLOSED_NOTICE
 from nimble_stop._config.retry_policy import is_throttling
 from nimble_stop._config.runtime import ForkSafeLock
-from nimble_stop.exceptions import (
-    ConnectionFailedError,
-    DeadlineExceededError,
-    NimbleStopError,
-    TransportError,
-)
+from nimble_stop.exceptions import DeadlineExceededError, NimbleStopError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -218,7 +214,7 @@ class Engine:
     def _decide(
         self, error: NimbleStopError, record: CallRecord, skew: float, deadline: Deadline
     ) -> _Retry | NimbleStopError:
-        if isinstance(error, TransportError) and deadline.remaining <= 0:
+        if isinstance(error, exceptions.TransportError) and deadline.remaining <= 0:
             return _exceeded(deadline, error)
         worth_it = self.policy.retries(error) or self._skew.explains(error, skew)
         if worth_it and record.attempts < self.policy.max_attempts:
@@ -228,7 +224,7 @@ class Engine:
             cost = self._quota.take(error)
             if cost is not None:
                 return _Retry(delay, cost)
-        if isinstance(error, ConnectionFailedError) and self._config.endpoint.is_aws:
+        if isinstance(error, exceptions.ConnectionFailedError) and self._config.endpoint.is_aws:
             error.args = (f"{error.message} {CLOSED_NOTICE}",)
         return error
 

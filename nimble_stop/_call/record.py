@@ -6,13 +6,9 @@ from typing import Final
 
 import attrs
 
+from nimble_stop import exceptions
 from nimble_stop._config.retry_policy import is_throttling
-from nimble_stop.exceptions import (
-    NimbleStopError,
-    ResponseDecodeError,
-    ServiceError,
-    TransportError,
-)
+from nimble_stop.exceptions import NimbleStopError, ServiceError
 
 _SERVER_ERRORS: Final = 500
 
@@ -70,7 +66,7 @@ class CallRecord:
         # Only operations that change something take a token.
         if self.client_token is not None and _may_have_acted(error):
             self.outcome_unknown = True
-        if isinstance(error, ServiceError | ResponseDecodeError):
+        if isinstance(error, ServiceError | exceptions.ResponseDecodeError):
             self.request_id = error.request_id
         self.write_into(error)
 
@@ -102,9 +98,9 @@ def _may_have_acted(error: NimbleStopError) -> bool:
     """Whether the service may have done what was asked, although the attempt failed."""
     if isinstance(error, ServiceError):
         return (error.http_status or 0) >= _SERVER_ERRORS
-    if isinstance(error, TransportError):
+    if isinstance(error, exceptions.TransportError):
         return error.request_sent
-    return isinstance(error, ResponseDecodeError)
+    return isinstance(error, exceptions.ResponseDecodeError)
 
 
 def error_code(error: BaseException) -> str:

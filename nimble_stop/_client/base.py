@@ -13,14 +13,8 @@ import attrs
 from nimble_stop._auth.credentials import CredentialSource
 from nimble_stop._auth.signer import Signer
 from nimble_stop._call.engine import Engine
+from nimble_stop._config import options
 from nimble_stop._config.config import resolve
-from nimble_stop._config.options import (
-    DEADLINE_SECONDS,
-    DEFAULT_TIMEOUTS,
-    MAX_CONNECTIONS,
-    Options,
-    Timeouts,
-)
 from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -53,16 +47,16 @@ class BaseClient(ABC):
         profile_name: str | None = None,
         endpoint_url: str | None = None,
         credentials: Credentials | None = None,
-        timeout: Timeouts | float = DEFAULT_TIMEOUTS,
-        deadline: float = DEADLINE_SECONDS,
+        timeout: options.Timeouts | float = options.DEFAULT_TIMEOUTS,
+        deadline: float = options.DEADLINE_SECONDS,
         retry: RetryPolicy | None = None,
-        max_connections: int = MAX_CONNECTIONS,
+        max_connections: int = options.MAX_CONNECTIONS,
         ca_bundle: str | os.PathLike[str] | None = None,
         runtime: Runtime | None = None,
         on_attempt: Callable[[AttemptRecord], object] | None = None,
         telemetry: Literal["opentelemetry"] | None = "opentelemetry",
     ) -> None:
-        options = Options(
+        self._options = options.Options(
             region_name=region_name,
             profile_name=profile_name,
             endpoint_url=endpoint_url,
@@ -75,7 +69,7 @@ class BaseClient(ABC):
             on_attempt=on_attempt,
             telemetry=telemetry,
         )
-        self._options, self._config = options, resolve(options)
+        self._config = resolve(self._options)
         self._credentials = CredentialSource(credentials, profile_name)
         self._signer = Signer(self._config, self._credentials)
         spans = None if telemetry is None else _telemetry(self._config)
@@ -99,7 +93,7 @@ class BaseClient(ABC):
     def with_options(
         self,
         *,
-        timeout: Timeouts | float | None = None,
+        timeout: options.Timeouts | float | None = None,
         deadline: float | None = None,
         retry: RetryPolicy | None = None,
     ) -> Self:
@@ -115,12 +109,12 @@ class BaseClient(ABC):
         given: dict[str, Any] = {name: each for name, each in changes.items() if each is not None}
         copy = type(self).__new__(type(self))
         vars(copy).update(vars(self))
-        copy._options = options = attrs.evolve(self._options, **given)
+        copy._options = attrs.evolve(self._options, **given)
         copy._config = attrs.evolve(
             self._config,
-            timeouts=options.timeout,
-            deadline=options.deadline,
-            retry=options.retry or self._config.retry,
+            timeouts=copy._options.timeout,
+            deadline=copy._options.deadline,
+            retry=copy._options.retry or self._config.retry,
         )
         copy._engine = self._engine.with_config(copy._config)
         return copy

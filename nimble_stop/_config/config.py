@@ -14,13 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import attrs
 
-from nimble_stop._config.endpoint_url import (
-    TRY_IT,
-    Endpoint,
-    aws_endpoint,
-    checked_region,
-    parse_endpoint,
-)
+from nimble_stop._config import endpoint_url
 from nimble_stop._config.retry_policy import RetryPolicy
 from nimble_stop._config.runtime import Runtime
 from nimble_stop.exceptions import ConfigurationError
@@ -56,7 +50,7 @@ class Config:
     """
 
     region_name: str
-    endpoint: Endpoint
+    endpoint: endpoint_url.Endpoint
     timeouts: Timeouts
     deadline: float
     retry: RetryPolicy
@@ -89,30 +83,30 @@ def resolve(options: Options) -> Config:
 
 def _region_name(options: Options, settings: Settings) -> str:
     if options.region_name is not None:
-        return checked_region(options.region_name, "region_name")
+        return endpoint_url.checked_region(options.region_name, "region_name")
     found = settings.find(_REGION_VARIABLES, "region")
     if found is None:
         raise ConfigurationError(
             "There is no region. Looked, in this order, at the argument region_name, at "
             f"{' and '.join(_REGION_VARIABLES)} in the environment, and at region of "
             f"{settings.profile_label}. Set one of them, for example AWS_REGION=us-west-2. "
-            f"{TRY_IT}"
+            f"{endpoint_url.TRY_IT}"
         )
-    return checked_region(found.value, found.source)
+    return endpoint_url.checked_region(found.value, found.source)
 
 
-def _endpoint(options: Options, settings: Settings, region_name: str) -> Endpoint:
+def _endpoint(options: Options, settings: Settings, region_name: str) -> endpoint_url.Endpoint:
     fips = settings.flag("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")
     dualstack = settings.flag("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")
     custom = _custom_endpoint(options, settings)
     if custom is None:
-        return aws_endpoint(region_name, fips=fips, dualstack=dualstack)
+        return endpoint_url.aws_endpoint(region_name, fips=fips, dualstack=dualstack)
     if fips or dualstack:
         raise ConfigurationError(
             f"{custom.source} and {'FIPS' if fips else 'dual-stack'} endpoints exclude each other: "
             "only AWS's own host names have such variants. Unset one of the two."
         )
-    return parse_endpoint(custom.value, custom.source)
+    return endpoint_url.parse_endpoint(custom.value, custom.source)
 
 
 def _custom_endpoint(options: Options, settings: Settings) -> Found | None:

@@ -20,17 +20,12 @@ from uuid import uuid4
 
 import attrs
 
+from nimble_stop import exceptions
 from nimble_stop._api.operations import STOP_STREAMING_SESSION
 from nimble_stop._call.record import CallRecord
 from nimble_stop._flows.bulk import Plan
 from nimble_stop._flows.results import Job, invalid_id
 from nimble_stop._flows.threads import Runner
-from nimble_stop.exceptions import (
-    ConfigurationError,
-    ConnectionLostError,
-    NimbleStopError,
-    RequestValidationError,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -75,8 +70,8 @@ def pack(stop: StopBatch, executor: Executor) -> StopBatch | bytes:
     except (AttributeError, TypeError, pickle.PicklingError):
         # A client with a function of the caller's. It still serves an executor without pickles.
         return stop
-    except ConfigurationError as refusal:
-        raise ConfigurationError(
+    except exceptions.ConfigurationError as refusal:
+        raise exceptions.ConfigurationError(
             "credentials= would have to be pickled for the workers of the executor, secret and "
             "all. Leave credentials= out, so that each worker finds its own by AWS_PROFILE, "
             "environment or role, or use NimbleClient with a ThreadPoolExecutor."
@@ -129,7 +124,7 @@ class ExecutorRunner(Runner[Plan, Future[list["StopResult"]]]):
         engine: Engine,
     ) -> None:
         if not callable(getattr(executor, "submit", None)):
-            raise RequestValidationError(
+            raise exceptions.RequestValidationError(
                 "executor must be a concurrent.futures.Executor or None, not "
                 f"{type(executor).__name__}."
             )
@@ -181,7 +176,7 @@ class ExecutorRunner(Runner[Plan, Future[list["StopResult"]]]):
         refused = invalid_id(session_id)
         if refused is not None:
             return refused
-        error = ConnectionLostError("The worker that had this session gave no answer.")
+        error = exceptions.ConnectionLostError("The worker that had this session gave no answer.")
         token, operation = self._options.token(session_id), STOP_STREAMING_SESSION.name
         CallRecord(operation, token, outcome_unknown=True).write_into(error)
         return Job(session_id, token, error=error).result
@@ -213,7 +208,7 @@ class ExecutorRunner(Runner[Plan, Future[list["StopResult"]]]):
         error = CancelledError() if future.cancelled() else future.exception()
         if error is None:
             self.plan.results.extend(future.result())
-        elif isinstance(error, NimbleStopError):
+        elif isinstance(error, exceptions.NimbleStopError):
             # The worker could not even make a client.
             self.plan.fail(error)
         else:

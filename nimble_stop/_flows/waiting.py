@@ -9,18 +9,13 @@ from __future__ import annotations
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Final
 
+from nimble_stop import exceptions
 from nimble_stop._api.arguments import checked_seconds
 from nimble_stop._api.request import get_request
 from nimble_stop._call.steps import Sleep
 from nimble_stop._config.options import POLL_SECONDS
 from nimble_stop._flows.pages import Pages
-from nimble_stop.exceptions import (
-    AccessDeniedException,
-    DeadlineExceededError,
-    NimbleStopError,
-    StopFailedError,
-    UnexpectedStateError,
-)
+from nimble_stop.exceptions import DeadlineExceededError, NimbleStopError
 from nimble_stop.models import StreamingSession, StreamingSessionState as State
 
 if TYPE_CHECKING:
@@ -54,11 +49,11 @@ def has_stopped(session: StreamingSession) -> bool:
     if state == State.STOPPED:
         return True
     if state == State.STOP_FAILED:
-        raise StopFailedError(
+        raise exceptions.StopFailedError(
             f"Session {session.session_id!r} failed to stop: {_reason(session)}", session=session
         )
     if state in _DEAD_ENDS or (state == State.READY and not _stop_requested(session)):
-        raise UnexpectedStateError(
+        raise exceptions.UnexpectedStateError(
             f"Session {session.session_id!r} is {state} and will not become STOPPED"
             f"{': no stop is under way' if state == State.READY else ''}.",
             session=session,
@@ -70,7 +65,7 @@ def check_stays_stopped(session: StreamingSession) -> None:
     """Raise an error if a session that an earlier run stopped failed to, or was started again."""
     state = session.state
     if state == State.START_IN_PROGRESS or (state == State.READY and not _stop_requested(session)):
-        raise UnexpectedStateError(
+        raise exceptions.UnexpectedStateError(
             f"Session {session.session_id!r} is {state}: it was started again after an earlier run "
             "with this run id had stopped it. Nothing was stopped now; use a new run id.",
             session=session,
@@ -217,7 +212,7 @@ class Polling:
         except NimbleStopError as error:
             if error.retryable:
                 raise
-            self._may_list = not isinstance(error, AccessDeniedException)
+            self._may_list = not isinstance(error, exceptions.AccessDeniedException)
 
     def _read_one(self, session_id: str, polled: Polled) -> Steps[None]:
         request = get_request(self._options.studio_id, session_id)

@@ -26,7 +26,6 @@ from nimble_stop.models import StreamingSession, VolumeConfiguration, member_nam
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-
 _RFC_3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ]((?:[01]\d|2[0-3]):\d\d):(\d\d)(\.\d{1,9})?"
     r"([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)",

@@ -47,7 +47,6 @@ class Response(NamedTuple):
 
     @property
     def request_id(self) -> str | None:
-        """The service's name for the request."""
         return self.headers.get("x-amzn-requestid") or self.headers.get("x-amz-request-id")
 
 

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from nimble_stop._flows.results import BulkOptions
     from nimble_stop.models import VolumeRetentionMode
 
-
 _logger = logging.getLogger("nimble_stop")
 _Client = TypeVar("_Client", bound="BaseClient")
 

@@ -42,12 +42,10 @@ class Proxy:
 
     @property
     def is_socks(self) -> bool:
-        """Whether it speaks SOCKS, rather than HTTP."""
         return self.url.startswith("socks")
 
     @property
     def is_tls(self) -> bool:
-        """Whether it is spoken to over TLS."""
         return self.url.startswith("https")
 
 

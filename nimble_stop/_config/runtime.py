@@ -65,7 +65,6 @@ class ForkSafeLock:
         self._lock.release()
 
     def renew(self) -> None:
-        """Replace the lock."""
         self._lock = threading.Lock()
 
 

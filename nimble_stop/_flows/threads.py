@@ -53,7 +53,6 @@ class Runner(ABC, Generic[PlanT, OutcomeT]):
             self._wait()
 
     def cancel(self) -> None:
-        """Submit nothing more."""
         self.plan.cancel()
         self._wake()
 

@@ -137,7 +137,6 @@ def wait_until_stopped(
 def deadline_exceeded(
     limit: Deadline, session: StreamingSession | None, failure: NimbleStopError | None = None
 ) -> DeadlineExceededError:
-    """Make the error of a wait that took too long, with what was last known."""
     known = f"It was {session.state} when last read." if session else "It was never read."
     error = DeadlineExceededError(
         f"{limit} is over and the session has not stopped. {known}", session=session

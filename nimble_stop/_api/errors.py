@@ -47,7 +47,6 @@ _THROTTLING_CODES: Final = frozenset(
         "TransactionInProgressException",
     }
 )
-_MESSAGE_MEMBERS: Final = ("message", "errormessage")
 _MOST_DIGITS: Final = 15
 
 
@@ -119,7 +118,7 @@ def _error_type(headers: Mapping[str, str], members: Mapping[str, Any]) -> str:
 
 def _message(members: Mapping[str, Any]) -> str:
     texts = {name.lower(): text for name, text in members.items() if isinstance(text, str)}
-    return next((texts[name] for name in _MESSAGE_MEMBERS if name in texts), "")
+    return next((texts[name] for name in ("message", "errormessage") if name in texts), "")
 
 
 def _context(members: Mapping[str, Any]) -> dict[str, str]:

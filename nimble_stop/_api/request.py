@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 ModelT = TypeVar("ModelT")
 
 CLIENT_TOKEN_HEADER: Final = "X-Amz-Client-Token"  # noqa: S105 - a header's name
-_JSON: Final = "application/json"
 # RFC 3986's unreserved characters; AWS percent-encodes all others in a path segment.
 _UNRESERVED: Final = re.compile(r"[A-Za-z0-9\-._~]+", re.ASCII)
 
@@ -74,7 +73,7 @@ def build_request(
         # An empty body is refused by the service: without members it is the object {}.
         members = {member: given[name] for name, member in operation.body.items() if name in given}
         body = json.dumps(members).encode()
-        headers["Content-Type"] = _JSON
+        headers["Content-Type"] = "application/json"
     if client_token is not None:
         headers[CLIENT_TOKEN_HEADER] = client_token
     return Request(

@@ -82,7 +82,8 @@ def stop_batch(batch: Batch) -> list[StopResult]:
     """Stop the sessions of one batch; this is what runs in a worker."""
     stop = batch.stop
     if isinstance(stop, bytes):
-        stop = _unpacked(stop, _environment())
+        names = sorted(filter(_READ_BY_CLIENTS.fullmatch, os.environ))
+        stop = _unpacked(stop, tuple((name, os.environ[name]) for name in names))
     with batch.parent.current() if batch.parent else nullcontext():
         return list(stop(batch.session_ids, batch.options))
 
@@ -92,11 +93,6 @@ def _unpacked(packed: bytes, environment: tuple[tuple[str, str], ...]) -> StopBa
     # The environment is a part of the cache's key alone: another one needs another client.
     del environment
     return cast("StopBatch", pickle.loads(packed))  # noqa: S301 - our own caller pickled it
-
-
-def _environment() -> tuple[tuple[str, str], ...]:
-    names = (name for name in sorted(os.environ) if _READ_BY_CLIENTS.fullmatch(name))
-    return tuple((name, os.environ[name]) for name in names)
 
 
 @attrs.define(eq=False)

@@ -11,10 +11,10 @@ A text without an offset names no moment, so it is refused rather than guessed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, cast, get_args
+from typing import Any, Final, cast, get_args
 
 import attrs
 from cattrs import AttributeValidationNote, BaseValidationError, Converter
@@ -22,9 +22,6 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from nimble_stop import models
 from nimble_stop.models import StreamingSession, VolumeConfiguration, member_name
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 _RFC_3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ]((?:[01]\d|2[0-3]):\d\d):(\d\d)(\.\d{1,9})?"

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from nimble_stop._api import arguments
-from nimble_stop._api.operations import GET_STREAMING_SESSION, STOP_STREAMING_SESSION
+from nimble_stop._api.operations import GET_STREAMING_SESSION, STOP_STREAMING_SESSION, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from nimble_stop._api.operations import Operation
     from nimble_stop.models import StreamingSession, VolumeRetentionMode
 
 ModelT = TypeVar("ModelT")

@@ -14,7 +14,7 @@ from nimble_stop._api.response import Response, parse_response
 from nimble_stop._call.deadline import Deadline
 from nimble_stop._call.record import AttemptRecord, CallRecord, error_code, summary
 from nimble_stop._call.skew import ClockSkew
-from nimble_stop._call.steps import Notify, Send, Sign, Sleep
+from nimble_stop._call.steps import Notify, Send, Sign, Sleep, Steps
 from nimble_stop._config.endpoint_url import CLOSED_NOTICE
 from nimble_stop._config.retry_policy import is_throttling
 from nimble_stop._config.runtime import ForkSafeLock
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from nimble_stop._api.request import Request
     from nimble_stop._auth.signer import WireRequest
-    from nimble_stop._call.steps import Steps
     from nimble_stop._call.telemetry import Activity, Telemetry
     from nimble_stop._config.config import Config
 

@@ -8,13 +8,11 @@ that yield from one another.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-
     from nimble_stop._api.request import Request
     from nimble_stop._auth.signer import WireRequest
     from nimble_stop._call.record import AttemptRecord

@@ -9,27 +9,24 @@ https://opentelemetry.io/docs/specs/semconv/cloud-providers/aws-sdk/
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 from opentelemetry import context, metrics, propagate, trace
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from nimble_stop._call.record import error_code
+from nimble_stop._call.record import CallRecord, error_code
 from nimble_stop._config.retry_policy import is_throttling
 from nimble_stop._version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
-    from contextlib import AbstractContextManager
 
     from opentelemetry.context import Context
-    from opentelemetry.trace import Span
 
     from nimble_stop._api.request import Request
-    from nimble_stop._call.record import CallRecord
     from nimble_stop._config.config import Config
     from nimble_stop.exceptions import NimbleStopError
 

@@ -6,7 +6,7 @@ import asyncio
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from nimble_stop._api.request import get_request, stop_request
+from nimble_stop._api.request import Request, get_request, stop_request
 from nimble_stop._call.steps import Effect, Notify, Send, Sign, adrive
 from nimble_stop._client.base import BaseClient
 from nimble_stop._config.options import MAX_CONCURRENCY, POLL_SECONDS, WAIT_SECONDS
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
     from concurrent.futures import Executor
 
-    from nimble_stop._api.request import Request
     from nimble_stop._flows.pages import Pages
     from nimble_stop._flows.tasks import AsyncStopRun
     from nimble_stop._transport.aiohttp_transport import AsyncTransport

@@ -14,7 +14,7 @@ from nimble_stop._auth.credentials import CredentialSource
 from nimble_stop._auth.signer import Signer
 from nimble_stop._call.engine import Engine
 from nimble_stop._config import options
-from nimble_stop._config.config import resolve
+from nimble_stop._config.config import Config, resolve
 from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from nimble_stop._call.deadline import Deadline
     from nimble_stop._call.record import AttemptRecord
     from nimble_stop._call.telemetry import Telemetry
-    from nimble_stop._config.config import Config
     from nimble_stop._config.retry_policy import RetryPolicy
     from nimble_stop._config.runtime import Runtime
     from nimble_stop._flows.results import BulkOptions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from nimble_stop._api.request import get_request, stop_request
+from nimble_stop._api.request import Request, get_request, stop_request
 from nimble_stop._call.steps import Effect, Notify, Send, Sign, drive
 from nimble_stop._client.base import BaseClient
 from nimble_stop._config.options import MAX_CONCURRENCY, POLL_SECONDS, WAIT_SECONDS
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Executor
 
-    from nimble_stop._api.request import Request
     from nimble_stop._flows.pages import Pages
     from nimble_stop._flows.results import BulkOptions
     from nimble_stop._flows.threads import StopRun

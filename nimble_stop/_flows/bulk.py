@@ -16,9 +16,9 @@ import attrs
 from nimble_stop._api.arguments import checked_iterator
 from nimble_stop._api.request import get_request, stop_request
 from nimble_stop._call.record import CallRecord
-from nimble_stop._call.steps import Sleep, within
+from nimble_stop._call.steps import Sleep, Steps, within
 from nimble_stop._config.retry_policy import is_throttling
-from nimble_stop._flows.results import Job, invalid_id
+from nimble_stop._flows.results import BulkOptions, Job, StopResult, invalid_id
 from nimble_stop._flows.waiting import Polled, Polling, check_stays_stopped
 from nimble_stop.exceptions import AccessDeniedException, ConnectionLostError, NimbleStopError
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from nimble_stop._call.engine import Engine
-    from nimble_stop._call.steps import Steps
-    from nimble_stop._flows.results import BulkOptions, StopResult
     from nimble_stop.models import StreamingSession
 
 # How often a session that was throttled to the end of its attempts gets a new turn.

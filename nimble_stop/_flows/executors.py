@@ -24,7 +24,7 @@ from nimble_stop import exceptions
 from nimble_stop._api.operations import STOP_STREAMING_SESSION
 from nimble_stop._call.record import CallRecord
 from nimble_stop._flows.bulk import Plan
-from nimble_stop._flows.results import Job, invalid_id
+from nimble_stop._flows.results import BulkOptions, Job, StopResult, invalid_id
 from nimble_stop._flows.threads import Runner
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from nimble_stop._call.engine import Engine
     from nimble_stop._call.telemetry import Activity, RemoteParent
-    from nimble_stop._flows.results import BulkOptions, StopResult
 
     # A method of a client, so that a client is all that is pickled for it.
     StopBatch = Callable[[Iterable[str], BulkOptions], Iterable[StopResult]]

@@ -8,15 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from nimble_stop._api.arguments import checked_ids
-from nimble_stop._api.operations import LIST_STREAMING_SESSIONS
-from nimble_stop._api.request import build_request
+from nimble_stop._api.operations import LIST_STREAMING_SESSIONS, Page
+from nimble_stop._api.request import Request, build_request
 from nimble_stop.exceptions import RequestValidationError, ResponseDecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from nimble_stop._api.operations import Page
-    from nimble_stop._api.request import Request
     from nimble_stop._call.deadline import Deadline
     from nimble_stop._call.engine import Engine
     from nimble_stop._call.steps import Steps

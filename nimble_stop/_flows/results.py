@@ -14,11 +14,10 @@ import attrs
 from nimble_stop._api.arguments import checked_count, checked_id, checked_retention, checked_text
 from nimble_stop._call.record import CallRecord
 from nimble_stop._config.options import WAIT_SECONDS
-from nimble_stop.exceptions import RequestValidationError
+from nimble_stop.exceptions import NimbleStopError, RequestValidationError
 
 if TYPE_CHECKING:
     from nimble_stop._call.deadline import Deadline
-    from nimble_stop.exceptions import NimbleStopError
     from nimble_stop.models import StreamingSession, VolumeRetentionMode
 
 

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Self
 
-from nimble_stop._call.steps import adrive
-from nimble_stop._flows.bulk import BulkStop
-from nimble_stop._flows.results import StopResult
+from nimble_stop._call.steps import Effect, adrive
+from nimble_stop._flows.bulk import BulkStop, Work
+from nimble_stop._flows.results import BulkOptions, StopResult
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
-
     from nimble_stop._call.engine import Engine
-    from nimble_stop._call.steps import Effect
-    from nimble_stop._flows.bulk import Work
     from nimble_stop._flows.executors import ExecutorRunner
-    from nimble_stop._flows.results import BulkOptions
     from nimble_stop._flows.waiting import Polled
 
 

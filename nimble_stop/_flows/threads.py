@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from nimble_stop._call.steps import Effect, Sleep, drive
 from nimble_stop._flows.bulk import BulkStop, Outcome, Plan, Work
-from nimble_stop._flows.results import StopResult
+from nimble_stop._flows.results import BulkOptions, StopResult
 
 if TYPE_CHECKING:
     from nimble_stop._call.engine import Engine
-    from nimble_stop._flows.results import BulkOptions
 
 PlanT = TypeVar("PlanT", bound=Plan)
 OutcomeT = TypeVar("OutcomeT")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from nimble_stop import exceptions
 from nimble_stop._api.arguments import checked_seconds
-from nimble_stop._api.request import get_request
-from nimble_stop._call.steps import Sleep
+from nimble_stop._api.request import Request, get_request
+from nimble_stop._call.steps import Sleep, Steps
 from nimble_stop._config.options import POLL_SECONDS
 from nimble_stop._flows.pages import Pages
 from nimble_stop.exceptions import DeadlineExceededError, NimbleStopError
@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable
 
-    from nimble_stop._api.request import Request
     from nimble_stop._call.deadline import Deadline
     from nimble_stop._call.engine import Engine
-    from nimble_stop._call.steps import Steps
     from nimble_stop._flows.results import BulkOptions, Job, StopResult
 
 # The second poll comes soon: most waits begin right after the stop.

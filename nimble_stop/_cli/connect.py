@@ -12,13 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from nimble_stop import exceptions
 from nimble_stop._config.options import DEADLINE_SECONDS, POLL_SECONDS
-from nimble_stop.exceptions import (
-    ConfigurationError,
-    NimbleStopError,
-    ResponseDecodeError,
-    ServiceError,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -67,10 +62,10 @@ def open_client(
             stack.enter_context(client)
             try:
                 yield client if deadline is None else bounded(client, deadline)
-            except NimbleStopError as error:
+            except exceptions.NimbleStopError as error:
                 explain_answer(error, client)
                 raise
-        except ConfigurationError as error:
+        except exceptions.ConfigurationError as error:
             # Not the embedded endpoint's: that one is set up already.
             error.add_note(_HINT)
             raise
@@ -99,12 +94,15 @@ def _embedded_endpoint(db: str, region_name: str | None) -> Generator[None]:
             os.environ.update(before)
 
 
-def explain_answer(error: NimbleStopError, client: NimbleClient) -> None:
+def explain_answer(error: exceptions.NimbleStopError, client: NimbleClient) -> None:
     """Say whose an answer is that a proxy gave: the service names every request, a proxy none."""
     from nimble_stop._config.endpoint_url import parse_endpoint
     from nimble_stop._config.network import proxy_for
 
-    if not isinstance(error, (ServiceError, ResponseDecodeError)) or error.request_id is not None:
+    if (
+        not isinstance(error, (exceptions.ServiceError, exceptions.ResponseDecodeError))
+        or error.request_id is not None
+    ):
         return
     proxy = proxy_for(parse_endpoint(client.endpoint_url, "endpoint_url"))
     # One that has a note is explained already.

@@ -17,24 +17,9 @@ from contextlib import contextmanager
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
-from nimble_stop._cli.terminal.writing import (
-    Output,
-    folded,
-    is_terminal,
-    note_lines,
-    one_line,
-    to_json,
-)
-from nimble_stop.exceptions import (
-    ConfigurationError,
-    DeadlineExceededError,
-    NimbleStopError,
-    ProxyError,
-    RequestValidationError,
-    ServiceError,
-    TLSError,
-    TransportError,
-)
+from nimble_stop import exceptions
+from nimble_stop._cli.terminal import writing
+from nimble_stop._cli.terminal.writing import Output
 from nimble_stop.models import StreamingSession, member_name
 
 if TYPE_CHECKING:
@@ -56,10 +41,10 @@ _OPTIONS: Final = {
     "deadline": "--deadline",
 }
 _ADVICE: Final = (
-    (DeadlineExceededError, "Allow more time with --deadline, or repeat the command."),
-    ((TLSError, ProxyError), None),
-    (TransportError, "Check the network and --endpoint-url, then repeat the command."),
-    (NimbleStopError, None),
+    (exceptions.DeadlineExceededError, "Allow more time with --deadline, or repeat the command."),
+    ((exceptions.TLSError, exceptions.ProxyError), None),
+    (exceptions.TransportError, "Check the network and --endpoint-url, then repeat the command."),
+    (exceptions.NimbleStopError, None),
     (OSError, "Check where its input comes from and its output goes to, then repeat the command."),
 )
 _MISTAKE: Final = "This is a mistake in nimble-stop: please report it with what --debug shows."
@@ -93,11 +78,11 @@ class ExitCode(IntEnum):
 
     OK = 0, "done", BrokenPipeError
     SOME_FAILED = 1, "some sessions of several failed", SomeFailedError
-    USAGE = 2, "the command line is wrong", RequestValidationError
-    DEADLINE = 124, "the deadline is over", DeadlineExceededError
+    USAGE = 2, "the command line is wrong", exceptions.RequestValidationError
+    DEADLINE = 124, "the deadline is over", exceptions.DeadlineExceededError
     INTERRUPTED = 130, "interrupted", KeyboardInterrupt
-    CONFIGURATION = 253, "configuration or credentials", ConfigurationError
-    REFUSED = 254, "the service refused", ServiceError
+    CONFIGURATION = 253, "configuration or credentials", exceptions.ConfigurationError
+    REFUSED = 254, "the service refused", exceptions.ServiceError
     OTHER = 255, "anything else", BaseException
 
     def __new__(cls, code: int, meaning: str, *kinds: type[BaseException]) -> Self:
@@ -120,37 +105,37 @@ def report(
         # The reader of our output has what it wanted.
         return code
     if debug and error.__traceback__ is not None:
-        note_lines(without_secrets("".join(traceback.format_exception(error)).rstrip()))
+        writing.note_lines(without_secrets("".join(traceback.format_exception(error)).rstrip()))
     sentence = f"{PROGRAM}: {headline(error)} {advice(error)}".rstrip()
     if output is not Output.TABLE:
         described = {**error_document(error), "next": next_step or None}
-        text = to_json({"error": described, "exitCode": code})
-    elif is_terminal(sys.stderr):
+        text = writing.to_json({"error": described, "exitCode": code})
+    elif writing.is_terminal(sys.stderr):
         # A command to be copied stands on a line of its own, and whole.
-        text = f"{folded(sentence)}\n{next_step}"
+        text = f"{writing.folded(sentence)}\n{next_step}"
     else:
         text = f"{sentence} {next_step}"
-    note_lines(without_secrets(text.rstrip()))
+    writing.note_lines(without_secrets(text.rstrip()))
     return code
 
 
 def message(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "Interrupted."
-    if isinstance(error, NimbleStopError):
+    if isinstance(error, exceptions.NimbleStopError):
         return _in_our_words(error, error.message)
     if isinstance(error, SomeFailedError):
         return str(error)
+    text = writing.one_line(str(error))
     if isinstance(error, OSError):
-        return _closed(f"Reading or writing failed: {error.strerror or one_line(str(error))}")
-    text = one_line(str(error))
+        return _closed(f"Reading or writing failed: {error.strerror or text}")
     return _closed(f"Unexpected {type(error).__name__}{f': {text}' if text else ''}")
 
 
 def headline(error: BaseException) -> str:
     """Say what happened on one line, with the details of the request if there was one."""
-    if isinstance(error, NimbleStopError):
-        return _closed(one_line(_in_our_words(error, str(error))))
+    if isinstance(error, exceptions.NimbleStopError):
+        return _closed(writing.one_line(_in_our_words(error, str(error))))
     return message(error)
 
 
@@ -165,15 +150,15 @@ def advice(error: BaseException) -> str:
     return given or own.replace("with the same client token", "with the same --run-id")
 
 
-def _in_our_words(error: NimbleStopError, text: str) -> str:
+def _in_our_words(error: exceptions.NimbleStopError, text: str) -> str:
     """Name the option instead of the argument, and say why the last attempt failed."""
-    argument = (isinstance(error, RequestValidationError) and error.argument) or ""
+    argument = (isinstance(error, exceptions.RequestValidationError) and error.argument) or ""
     if argument in _OPTIONS and text.startswith(argument):
         return f"{_OPTIONS[argument]}{text.removeprefix(argument)}"
     cause: BaseException | None = error
-    while isinstance(cause, DeadlineExceededError):
+    while isinstance(cause, exceptions.DeadlineExceededError):
         cause = cause.__cause__
-    if cause is not error and isinstance(cause, NimbleStopError):
+    if cause is not error and isinstance(cause, exceptions.NimbleStopError):
         return f"{text} The last attempt failed: {cause}"
     return text
 
@@ -184,7 +169,7 @@ def _closed(text: str) -> str:
 
 def error_document(error: BaseException) -> dict[str, Any]:
     """Describe an error; one of the library has its attributes, properties too."""
-    names = dir(error) if isinstance(error, NimbleStopError) else ()
+    names = dir(error) if isinstance(error, exceptions.NimbleStopError) else ()
     return {
         "type": type(error).__name__,
         "message": message(error),

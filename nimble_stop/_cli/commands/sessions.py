@@ -7,14 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nimble_stop._cli.command import (
-    Command,
-    Filters,
-    deadline_option,
-    filter_options,
-    quiet_option,
-    requests_deadline_option,
-)
+from nimble_stop._cli import command
 from nimble_stop._cli.connect import open_client, poll_seconds
 from nimble_stop._cli.stopping.run import OneSession
 from nimble_stop._cli.terminal.session_tables import show_states, write_session, write_sessions
@@ -28,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command(
     "list",
-    cls=Command,
+    cls=command.Command,
     examples=(
         "nimble-stop list studio-1",
         "nimble-stop list studio-1 --state READY --tag department=lighting",
@@ -36,8 +29,8 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("studio_id")
-@filter_options
-@requests_deadline_option
+@command.filter_options
+@command.requests_deadline_option
 @click.pass_obj
 def list_(
     shared: GlobalOptions,
@@ -51,7 +44,7 @@ def list_(
     In a pipe each session is one line, its fields separated by tabs: id, state, owner, instance
     type, time of the last change.
     """
-    chosen = Filters(**filters)
+    chosen = command.Filters(**filters)
     with open_client(shared, deadline=deadline) as client:
         sessions = filter(chosen.fit, chosen.list_sessions(client, studio_id))
         count = write_sessions(sessions, shared.output, datetime.now(UTC))
@@ -60,7 +53,7 @@ def list_(
 
 
 @click.command(
-    cls=Command,
+    cls=command.Command,
     examples=(
         "nimble-stop show studio-1 session-1",
         "nimble-stop show studio-1 session-1 --output json",
@@ -69,7 +62,7 @@ def list_(
 )
 @click.argument("studio_id")
 @click.argument("session_id")
-@requests_deadline_option
+@command.requests_deadline_option
 @click.pass_obj
 def show(shared: GlobalOptions, studio_id: str, session_id: str, deadline: Deadline | None) -> None:
     """Show a session."""
@@ -79,7 +72,7 @@ def show(shared: GlobalOptions, studio_id: str, session_id: str, deadline: Deadl
 
 
 @click.command(
-    cls=Command,
+    cls=command.Command,
     examples=(
         "nimble-stop wait studio-1 session-1",
         "nimble-stop wait studio-1 session-1 --deadline 60",
@@ -87,8 +80,8 @@ def show(shared: GlobalOptions, studio_id: str, session_id: str, deadline: Deadl
 )
 @click.argument("studio_id")
 @click.argument("session_id")
-@deadline_option(f"How long to wait.  [default: {WAIT_SECONDS:.0f}]", WAIT_SECONDS)
-@quiet_option
+@command.deadline_option(f"How long to wait.  [default: {WAIT_SECONDS:.0f}]", WAIT_SECONDS)
+@command.quiet_option
 @click.pass_obj
 def wait(
     shared: GlobalOptions, studio_id: str, session_id: str, *, deadline: Deadline, quiet: bool

@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nimble_stop._cli.command import (
-    Command,
-    Filters,
-    Words,
-    deadline_option,
-    filter_options,
-    quiet_option,
-)
+from nimble_stop._cli import command
 from nimble_stop._cli.connect import open_client, poll_seconds
 from nimble_stop._cli.failures import ExitCode
 from nimble_stop._cli.stopping.presentation import Presentation
@@ -30,11 +23,10 @@ from nimble_stop.models import VolumeRetentionMode
 
 if TYPE_CHECKING:
     from nimble_stop._call.deadline import Deadline
-    from nimble_stop._cli.command import GlobalOptions
 
 
 @click.command(
-    cls=Command,
+    cls=command.Command,
     examples=(
         "nimble-stop stop studio-1 session-1 --wait",
         "nimble-stop stop studio-1 session-1 session-2 --retention RETAIN",
@@ -46,17 +38,17 @@ if TYPE_CHECKING:
 @click.argument("studio_id")
 @click.argument("session_ids", nargs=-1, metavar="[SESSION_ID... | -]")
 @click.option("--all", "everything", is_flag=True, help="All READY sessions of the studio.")
-@filter_options
+@command.filter_options
 @click.option(
     "--retention",
-    type=Words(VolumeRetentionMode, case_sensitive=False),
+    type=command.Words(VolumeRetentionMode, case_sensitive=False),
     metavar="|".join(VolumeRetentionMode),
     help="Keep or delete the volumes; else each session's own setting decides.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be stopped, and stop nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before volumes are deleted.")
 @click.option("--wait", is_flag=True, help="Wait until they are STOPPED.")
-@deadline_option(
+@command.deadline_option(
     f"How long everything may take. Else {DEADLINE_SECONDS:.0f} seconds a request, and "
     f"{WAIT_SECONDS:.0f} to wait for a session."
 )
@@ -68,7 +60,7 @@ if TYPE_CHECKING:
     help=f"How many stops are under way at a time.  [default: {MAX_CONCURRENCY}]",
 )
 @click.option("--fail-fast", is_flag=True, help="Begin no further stop after a failure.")
-@quiet_option
+@command.quiet_option
 @click.option(
     "--run-id",
     metavar="TEXT",
@@ -78,7 +70,7 @@ if TYPE_CHECKING:
 )
 @click.pass_obj
 def stop(
-    shared: GlobalOptions,
+    shared: command.GlobalOptions,
     /,
     studio_id: str,
     session_ids: tuple[str, ...],
@@ -110,7 +102,7 @@ def stop(
         studio_id=studio_id,
         session_ids=session_ids,
         everything=everything,
-        filters=Filters(**filters),
+        filters=command.Filters(**filters),
         resumed=resumed,
     )
     to_confirm = retention == VolumeRetentionMode.DELETE and not yes and not dry_run

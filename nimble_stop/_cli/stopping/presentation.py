@@ -15,28 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from nimble_stop._cli.failures import (
-    PROGRAM,
-    CommandError,
-    ExitCode,
-    SomeFailedError,
-    advice,
-    error_document,
-    headline,
-)
+from nimble_stop._cli import failures
 from nimble_stop._cli.stopping.run import OneSession
+from nimble_stop._cli.terminal import writing
 from nimble_stop._cli.terminal.session_tables import duration, show_states, volumes
-from nimble_stop._cli.terminal.writing import (
-    Output,
-    console,
-    counted,
-    is_terminal,
-    note,
-    printable,
-    values_writer,
-    write,
-    write_rows,
-)
 from nimble_stop.exceptions import DeadlineExceededError, NimbleStopError
 from nimble_stop.models import StreamingSession
 
@@ -72,11 +54,11 @@ class Presentation:
 
     @property
     def _for_people(self) -> bool:
-        return self.shared.output is Output.TABLE
+        return self.shared.output is writing.Output.TABLE
 
     def _say(self, text: str) -> None:
         if self._for_people and not self.quiet:
-            note(text)
+            writing.note(text)
 
     def hint(self, purpose: str = "To resume") -> str:
         """Say how the run is resumed, if it can be: with the same command line, and its id."""
@@ -85,14 +67,14 @@ class Presentation:
         source = " with the same ids on standard input" if self.from_stdin else ""
         return f"{purpose}{source}: {command_to_resume(self.shared.words, self.run_id)}"
 
-    def nothing(self, selection: Selection) -> ExitCode:
+    def nothing(self, selection: Selection) -> failures.ExitCode:
         if not self.quiet:
-            note(f"Nothing to stop: no session{selection}.")
-        if self.shared.output is Output.JSON:
-            write("[]")
-        return ExitCode.OK
+            writing.note(f"Nothing to stop: no session{selection}.")
+        if self.shared.output is writing.Output.JSON:
+            writing.write("[]")
+        return failures.ExitCode.OK
 
-    def one(self, options: StopOptions, session_id: str) -> ExitCode:
+    def one(self, options: StopOptions, session_id: str) -> failures.ExitCode:
         """Stop a session, show the states that it goes through, and what became of it."""
         shared = self.shared
         try:
@@ -102,35 +84,33 @@ class Presentation:
                 named = OneSession(options.client, options.studio_id, session_id, history.add)
                 named.stop(options, self._say)
         except KeyboardInterrupt as error:
-            raise CommandError(error, self.hint()) from error
+            raise failures.CommandError(error, self.hint()) from error
         except NimbleStopError as error:
             options.explain(error)
             if error.outcome_unknown or error.retryable:
-                raise CommandError(error, self.hint()) from error
+                raise failures.CommandError(error, self.hint()) from error
             raise
-        return ExitCode.OK
+        return failures.ExitCode.OK
 
-    def many(self, run: Run) -> ExitCode:
+    def many(self, run: Run) -> failures.ExitCode:
         """Make a run, show how it goes on, and what became of the sessions.
 
         It goes on when results cannot be written any more, and its summary still comes.
         """
-        targets, began = run.targets, monotonic()
-        before = f", {len(targets.settled):,} named before to account for"
+        began, settled = monotonic(), len(run.targets.settled)
+        to_stop = writing.counted(len(run.targets.to_stop), "session")
+        before = f", {settled:,} named before to account for" if settled else ""
         # Should the program be killed, this is what the run can be resumed with.
-        self._say(
-            f"Run {printable(self.run_id)}: {counted(len(targets.to_stop), 'session')} to stop"
-            f"{before if targets.settled else ''}."
-        )
+        self._say(f"Run {writing.printable(self.run_id)}: {to_stop} to stop{before}.")
         try:
             self._show(run)
         except (KeyboardInterrupt, OSError) as error:
-            raise CommandError(error, self.hint()) from error
+            raise failures.CommandError(error, self.hint()) from error
         finally:
             if self._for_people and not self.quiet:
                 rows = run.counts.rows(run.options.studio_id, self.run_id, monotonic() - began)
                 with suppress(OSError):
-                    write_rows(rows, stream=sys.stderr)
+                    writing.write_rows(rows, stream=sys.stderr)
         return self._conclude(run)
 
     def _show(self, run: Run) -> None:
@@ -139,7 +119,7 @@ class Presentation:
             self._live_display(run.counts) as live,
             suppress(BrokenPipeError),
             self._writer(run.counts.total, live) as show,
-            run.begin(live.print if live else note) as results,
+            run.begin(live.print if live else writing.note) as results,
         ):
             for result in results:
                 left_out = self.quiet and self._for_people and result.error is None
@@ -154,24 +134,24 @@ class Presentation:
     def _writer(
         self, total: int, live: Console | None
     ) -> AbstractContextManager[Callable[[StopResult], None]]:
-        if live is not None and is_terminal(sys.stdout):
+        if live is not None and writing.is_terminal(sys.stdout):
             return nullcontext(partial(_print_above, live, total))
-        return values_writer(
+        return writing.values_writer(
             self.shared.output, result_line, partial(result_document, run_id=self.run_id)
         )
 
     @contextmanager
     def _live_display(self, counts: Counts) -> Generator[Console | None]:
         """Show how far the run is, if there is a terminal that nothing else is written to."""
-        mixed = not self._for_people and is_terminal(sys.stdout)
-        if self.shared.debug or self.quiet or mixed or not is_terminal(sys.stderr):
+        mixed = not self._for_people and writing.is_terminal(sys.stdout)
+        if self.shared.debug or self.quiet or mixed or not writing.is_terminal(sys.stderr):
             yield None
             return
         from rich.live import Live
 
         with Live(
             RunProgress(counts),
-            console=console(sys.stderr),
+            console=writing.console(sys.stderr),
             refresh_per_second=_REFRESH_PER_SECOND,
             transient=True,
             redirect_stdout=False,
@@ -179,23 +159,23 @@ class Presentation:
         ) as live:
             yield live.console
 
-    def _conclude(self, run: Run) -> ExitCode:
+    def _conclude(self, run: Run) -> failures.ExitCode:
         """Choose the exit code, or raise the error that says what to do next."""
         counts = run.counts
         if run.ending.interrupted:
-            raise CommandError(KeyboardInterrupt(), self.hint())
+            raise failures.CommandError(KeyboardInterrupt(), self.hint())
         if run.ending.deadline_exceeded or counts.deadline_exceeded:
             limit = run.options.deadline or "The deadline"
             error = DeadlineExceededError(f"{limit} is over: {counts.in_words}.")
-            raise CommandError(error, self.hint())
+            raise failures.CommandError(error, self.hint())
         if counts.stopped < counts.total:
-            text = f"Of {counted(counts.total, 'session')}: {counts.shortfall}."
+            text = f"Of {writing.counted(counts.total, 'session')}: {counts.shortfall}."
             # Those that a repetition can stop are tried again.
             hopeful = counts.total - counts.stopped - counts.final
             which = f"{hopeful:,} of those" if counts.final else "those"
             again = self.hint(f"To try {which} again") if hopeful else ""
-            raise CommandError(SomeFailedError(text), again)
-        return ExitCode.OK
+            raise failures.CommandError(failures.SomeFailedError(text), again)
+        return failures.ExitCode.OK
 
 
 class RunProgress:
@@ -209,8 +189,6 @@ class RunProgress:
         from rich.progress import BarColumn, Progress
 
         self._counts = counts
-        self._clock = clock
-        self._began = clock()
         self._bars = Progress(BarColumn(bar_width=None), expand=True, get_time=clock)
         self._ended = self._bars.add_task("", total=counts.total)
         self._stopped = self._bars.add_task("", total=None, visible=False)
@@ -226,9 +204,9 @@ class RunProgress:
     @property
     def _pace(self) -> str:
         """How far the run is, how fast, and how long it may still take."""
-        counts, seconds = self._counts, self._clock() - self._began
+        counts, seconds = self._counts, self._bars.tasks[self._ended].elapsed or 0
         text = f"{counts.ended:,} of {counts.total:,} in {duration(seconds)}"
-        if not counts.ended or seconds <= 0:
+        if not (counts.ended and seconds):
             return text
         speed, missing = self._bars.tasks[self._stopped].speed, counts.total - counts.ended
         left = ""
@@ -245,21 +223,20 @@ def _print_above(live: Console, total: int, result: StopResult) -> None:
 
 
 def result_line(result: StopResult) -> str:
-    """Describe one session's result on one line."""
-    name = printable(result.session_id)
+    name = writing.printable(result.session_id)
     if result.error is not None:
-        return f"{name}: failed: {headline(result.error)} {advice(result.error)}"
+        return f"{name}: failed: {failures.headline(result.error)} {failures.advice(result.error)}"
     session = result.session or StreamingSession()
+    state = writing.printable(session.state or "UNKNOWN")
     again = ", by this run before" if result.repeated else ""
-    return f"{name}: {printable(session.state or 'UNKNOWN')}{again}, volumes {volumes(session)}"
+    return f"{name}: {state}{again}, volumes {volumes(session)}"
 
 
 def result_document(result: StopResult, run_id: str) -> dict[str, Any]:
-    """Describe one session's result for a program."""
     return {
         "sessionId": result.session_id,
         "session": result.session.to_dict() if result.session else None,
-        "error": error_document(result.error) if result.error else None,
+        "error": failures.error_document(result.error) if result.error else None,
         "runId": run_id,
         "clientToken": result.client_token,
         "attempts": result.attempts,
@@ -277,7 +254,7 @@ def command_to_resume(words: Sequence[str], run_id: str) -> str:
             next(options, None)
         elif not word.startswith("--run-id="):
             kept.append(word)
-    return " ".join(map(_shell_word, (PROGRAM, *kept, "--run-id", run_id, *words[end:])))
+    return " ".join(map(_shell_word, (failures.PROGRAM, *kept, "--run-id", run_id, *words[end:])))
 
 
 def _shell_word(word: str) -> str:
@@ -285,4 +262,4 @@ def _shell_word(word: str) -> str:
     if word.isprintable():
         return shlex.quote(word)
     escaped = word.replace("\\", "\\\\").replace("'", "\\'")
-    return f"$'{printable(escaped)}'"
+    return f"$'{writing.printable(escaped)}'"

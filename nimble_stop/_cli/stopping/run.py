@@ -9,21 +9,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from nimble_stop import exceptions
 from nimble_stop._call.deadline import Deadline
 from nimble_stop._cli.connect import explain_answer
 from nimble_stop._cli.signals import Ending, ending_early
 from nimble_stop._cli.terminal.session_tables import duration, volumes
 from nimble_stop._cli.terminal.writing import printable
 from nimble_stop._config.options import WAIT_SECONDS
-from nimble_stop.exceptions import (
-    ConfigurationError,
-    ConflictException,
-    DeadlineExceededError,
-    NimbleStopError,
-    ServiceError,
-    StopFailedError,
-    UnexpectedStateError,
-)
 from nimble_stop.models import StreamingSession, StreamingSessionState as State
 
 if TYPE_CHECKING:
@@ -54,10 +46,10 @@ class StopOptions:
 
         return derived_token(self.run_id, self.studio_id, session_id, self.retention)
 
-    def explain(self, error: NimbleStopError) -> None:
+    def explain(self, error: exceptions.NimbleStopError) -> None:
         """Say whose an answer is, and advise another run id where a session is READY again."""
         explain_answer(error, self.client)
-        session = error.session if isinstance(error, UnexpectedStateError) else None
+        session = error.session if isinstance(error, exceptions.UnexpectedStateError) else None
         if self.resumed and session is not None and session.state == State.READY:
             error.add_note(
                 f"Run {printable(self.run_id)} had stopped it before, and it was started again: "
@@ -104,7 +96,7 @@ class OneSession:
         """Read the session; a caller that may stop one need not be allowed to read it."""
         try:
             return self.client.get_session(self.studio_id, self.session_id)
-        except ServiceError:
+        except exceptions.ServiceError:
             return None
 
     def check_not_ready(self) -> None:
@@ -115,7 +107,7 @@ class OneSession:
         """
         session = self.read_if_allowed()
         if session is not None and session.state == State.READY:
-            raise UnexpectedStateError(
+            raise exceptions.UnexpectedStateError(
                 f"Session {session.session_id!r} is READY and was not stopped.", session=session
             )
 
@@ -133,7 +125,7 @@ class OneSession:
                 poll_interval=poll_seconds,
                 on_poll=self.on_read,
             )
-        except DeadlineExceededError as error:
+        except exceptions.DeadlineExceededError as error:
             if error.session is not None or known is None:
                 raise
             raise deadline_exceeded(limit, known) from error
@@ -164,8 +156,10 @@ class Counts:
     def add(self, result: StopResult) -> StopResult:
         if result.error is not None:
             self.failed += 1
-            self.final += isinstance(result.error, (StopFailedError, UnexpectedStateError))
-            self.deadline_exceeded |= isinstance(result.error, DeadlineExceededError)
+            self.final += isinstance(
+                result.error, (exceptions.StopFailedError, exceptions.UnexpectedStateError)
+            )
+            self.deadline_exceeded |= isinstance(result.error, exceptions.DeadlineExceededError)
         else:
             session = result.session or StreamingSession()
             self.states[printable(session.state or "UNKNOWN")] += 1
@@ -240,11 +234,11 @@ class Run:
         yield from self._settled()
         under_way: list[StopResult] = []
         for result in stops:
-            if isinstance(result.error, ConfigurationError):
+            if isinstance(result.error, exceptions.ConfigurationError):
                 raise result.error
             listed = self.targets.to_stop[result.session_id]
             stopping = listed is not None and listed.state == State.STOP_IN_PROGRESS
-            if stopping and isinstance(result.error, ConflictException):
+            if stopping and isinstance(result.error, exceptions.ConflictException):
                 # It was refused because another one was under way when the run began.
                 under_way.append(attrs.evolve(result, session=listed, error=None))
                 continue
@@ -263,7 +257,7 @@ class Run:
             yield StopResult(
                 session_id=session_id,
                 session=found if isinstance(found, StreamingSession) else None,
-                error=found if isinstance(found, NimbleStopError) else None,
+                error=found if isinstance(found, exceptions.NimbleStopError) else None,
                 client_token=self.options.token(session_id),
                 attempts=0,
                 repeated=True,
@@ -277,7 +271,7 @@ class Run:
             # The answer may be an old one, but too recent to be recognised.
             try:
                 OneSession(options.client, options.studio_id, result.session_id).check_not_ready()
-            except UnexpectedStateError as error:
+            except exceptions.UnexpectedStateError as error:
                 result = attrs.evolve(result, session=error.session, error=error, repeated=True)
         if result.error is not None:
             options.explain(result.error)
@@ -302,6 +296,6 @@ class Run:
             )
         except KeyboardInterrupt:
             return result
-        except NimbleStopError as error:
+        except exceptions.NimbleStopError as error:
             return attrs.evolve(result, error=error)
         return attrs.evolve(result, session=session)

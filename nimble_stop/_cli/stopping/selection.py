@@ -10,17 +10,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import attrs
 import click
 
+from nimble_stop import exceptions
 from nimble_stop._cli.command import Filters
 from nimble_stop._cli.failures import ExitCode, headline
 from nimble_stop._cli.terminal.session_tables import write_sessions
 from nimble_stop._cli.terminal.writing import counted, note, printable
-from nimble_stop.exceptions import (
-    AccessDeniedException,
-    NimbleStopError,
-    RequestValidationError,
-    ResourceNotFoundException,
-    UnexpectedStateError,
-)
 from nimble_stop.models import StreamingSession, StreamingSessionState as State
 
 if TYPE_CHECKING:
@@ -30,7 +24,7 @@ if TYPE_CHECKING:
     from nimble_stop._cli.terminal.writing import Output
 
 # A session as it is, or why it is not there or not stopped.
-Found: TypeAlias = "StreamingSession | NimbleStopError"
+Found: TypeAlias = "StreamingSession | exceptions.NimbleStopError"
 
 _STDIN: Final = "-"
 # Only a READY session can be stopped. One whose stop is under way is taken up by a repetition.
@@ -128,14 +122,14 @@ def _settle(found: Found) -> Found:
     """Give a session that has stopped, and an error for any other."""
     from nimble_stop._flows.waiting import has_stopped
 
-    if isinstance(found, NimbleStopError):
+    if isinstance(found, exceptions.NimbleStopError):
         return found
     try:
         if has_stopped(found):
             return found
-    except NimbleStopError as error:
+    except exceptions.NimbleStopError as error:
         return error
-    return UnexpectedStateError(
+    return exceptions.UnexpectedStateError(
         f"Session {found.session_id!r} is {found.state} and was not stopped.", session=found
     )
 
@@ -143,7 +137,11 @@ def _settle(found: Found) -> Found:
 def _read_session(client: NimbleClient, studio_id: str, session_id: str) -> Found:
     try:
         return client.get_session(studio_id, session_id)
-    except (AccessDeniedException, ResourceNotFoundException, RequestValidationError) as error:
+    except (
+        exceptions.AccessDeniedException,
+        exceptions.ResourceNotFoundException,
+        exceptions.RequestValidationError,
+    ) as error:
         return error
 
 
@@ -154,7 +152,7 @@ def _read_sessions(
     listed: dict[str | None, StreamingSession] = {}
     # Commas separate the ids in a list request. The permission to list is a separate one.
     listable = [session_id for session_id in session_ids if "," not in session_id]
-    with suppress(AccessDeniedException, RequestValidationError):
+    with suppress(exceptions.AccessDeniedException, exceptions.RequestValidationError):
         for session in client.list_sessions(studio_id, session_ids=listable):
             listed[session.session_id] = session
     return {
@@ -201,9 +199,9 @@ def _find(
 
 def _problem(found: Found, *, resumed: bool) -> str:
     """Say why a session would not be stopped, if it would not."""
-    if isinstance(found, ResourceNotFoundException):
+    if isinstance(found, exceptions.ResourceNotFoundException):
         return "there is no such session"
-    if isinstance(found, NimbleStopError):
+    if isinstance(found, exceptions.NimbleStopError):
         return headline(found)
     if found.state == State.READY or (resumed and found.state == State.STOP_IN_PROGRESS):
         return ""

@@ -11,18 +11,8 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from nimble_stop._cli.terminal.writing import (
-    Output,
-    console,
-    is_terminal,
-    note,
-    one_line,
-    printable,
-    values_writer,
-    write_json,
-    write_rich,
-    write_rows,
-)
+from nimble_stop._cli.terminal import writing
+from nimble_stop._cli.terminal.writing import Output
 from nimble_stop.models import StreamingSession, StreamingSessionState as State
 
 if TYPE_CHECKING:
@@ -42,10 +32,10 @@ def write_sessions(sessions: Iterable[StreamingSession], output: Output, now: da
     In a terminal the columns are those that there is room for, and ids are never cut. In a pipe
     the fields are all there, separated by tabs, and there is no heading.
     """
-    if output is Output.TABLE and is_terminal(sys.stdout):
+    if output is Output.TABLE and writing.is_terminal(sys.stdout):
         return _write_table(sessions, now)
     count = 0
-    with values_writer(output, _line, StreamingSession.to_dict) as write_value:
+    with writing.values_writer(output, _line, StreamingSession.to_dict) as write_value:
         for session in sessions:
             count += 1
             write_value(session)
@@ -59,14 +49,14 @@ def _line(session: StreamingSession) -> str:
 
 def _fields(session: StreamingSession) -> list[str]:
     values = (session.session_id, session.state, session.owned_by, session.ec2_instance_type)
-    return [printable(value or "") for value in values]
+    return [writing.printable(value or "") for value in values]
 
 
 def _write_table(sessions: Iterable[StreamingSession], now: datetime) -> int:
     from rich.table import Table
     from rich.text import Text
 
-    width = console(sys.stdout).width
+    width = writing.console(sys.stdout).width
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title, least_width in _COLUMNS:
         if width >= least_width:
@@ -78,17 +68,17 @@ def _write_table(sessions: Iterable[StreamingSession], now: datetime) -> int:
         cells: list[str | Text] = [session_id, Text(state, state_style(state)), *others, ago]
         table.add_row(*cells[: len(table.columns)])
     if table.row_count:
-        write_rich(table)
+        writing.write_rich(table)
     return table.row_count
 
 
 def write_session(session: StreamingSession, output: Output, now: datetime) -> None:
     """Write all that is known of one session, a label and a text each."""
     if output is not Output.TABLE:
-        write_json(session.to_dict(), output)
+        writing.write_json(session.to_dict(), output)
         return
     styles = {"session": "bold", "state": state_style(session.state or "")}
-    write_rows(session_rows(session, now), styles=styles)
+    writing.write_rows(session_rows(session, now), styles=styles)
 
 
 def session_rows(session: StreamingSession, now: datetime) -> dict[str, str | None]:
@@ -97,7 +87,7 @@ def session_rows(session: StreamingSession, now: datetime) -> dict[str, str | No
     return {
         "session": session.session_id or "not given by the service",
         "state": session.state,
-        "status": one_line(": ".join(part for part in status if part)),
+        "status": writing.one_line(": ".join(part for part in status if part)),
         "owner": session.owned_by,
         "instance": session.ec2_instance_type,
         "volumes": _volume(session.volume_configuration) + volumes(session),
@@ -112,22 +102,18 @@ def session_rows(session: StreamingSession, now: datetime) -> dict[str, str | No
         "termination": session.automatic_termination_mode,
         "profile": session.launch_profile_id,
         "image": session.streaming_image_id,
-        "tags": one_line(
+        "tags": writing.one_line(
             ", ".join(f"{key}={value}" for key, value in (session.tags or {}).items())
         ),
         "arn": session.arn,
     }
 
 
-def _volume(configuration: VolumeConfiguration | None) -> str:
-    if configuration is None:
+def _volume(volume: VolumeConfiguration | None) -> str:
+    if volume is None:
         return ""
-    values = (
-        (configuration.size, "GiB"),
-        (configuration.iops, "IOPS"),
-        (configuration.throughput, "MiB/s"),
-    )
-    return "".join(f"{value} {unit}, " for value, unit in values if value is not None)
+    values = {"GiB": volume.size, "IOPS": volume.iops, "MiB/s": volume.throughput}
+    return "".join(f"{value} {unit}, " for unit, value in values.items() if value is not None)
 
 
 def _backups(session: StreamingSession) -> str:
@@ -155,7 +141,7 @@ class StateHistory:
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self.session = StreamingSession()
-        self._name = printable(session_id)
+        self._name = writing.printable(session_id)
         self._on_change = on_change
         self._clock = clock
         self._began = clock()
@@ -163,7 +149,7 @@ class StateHistory:
 
     def add(self, session: StreamingSession) -> None:
         self.session = session
-        state = printable(session.state or "UNKNOWN")
+        state = writing.printable(session.state or "UNKNOWN")
         if self._states[-1:] != [state]:
             self._states.append(state)
             self._on_change(f"{self._name}: {state}", self._took)
@@ -176,7 +162,7 @@ class StateHistory:
             "took": self._took,
         }
         style = state_style(self.session.state or "")
-        write_rows(rows, styles={"session": "bold", "states": style})
+        writing.write_rows(rows, styles={"session": "bold", "states": style})
 
     @property
     def _took(self) -> str:
@@ -192,7 +178,7 @@ def show_states(
     In a terminal the latest one stands beside a clock; elsewhere, and if ``plain``, each is a line.
     """
     shown = output is Output.TABLE and not quiet
-    if shown and not plain and is_terminal(sys.stderr):
+    if shown and not plain and writing.is_terminal(sys.stderr):
         with _progress(session_id) as history:
             yield history
     else:
@@ -201,11 +187,11 @@ def show_states(
     if shown:
         history.write()
     elif output is not Output.TABLE:
-        write_json(history.session.to_dict(), output)
+        writing.write_json(history.session.to_dict(), output)
 
 
 def _note_state(state: str, took: str) -> None:
-    note(f"{state} after {took}")
+    writing.note(f"{state} after {took}")
 
 
 @contextmanager
@@ -216,12 +202,12 @@ def _progress(session_id: str) -> Generator[StateHistory]:
         SpinnerColumn("line"),
         TextColumn("{task.description}", markup=False),
         TimeElapsedColumn(),
-        console=console(sys.stderr),
+        console=writing.console(sys.stderr),
         transient=True,
         redirect_stdout=False,
         redirect_stderr=False,
     ) as progress:
-        task = progress.add_task(printable(session_id), total=None)
+        task = progress.add_task(writing.printable(session_id), total=None)
         yield StateHistory(session_id, lambda state, _: progress.update(task, description=state))
 
 
@@ -264,7 +250,7 @@ def volumes(session: StreamingSession) -> str:
         return "not given by the service"
     now = _VOLUMES_NOW.get(mode)
     if now is None:
-        return printable(mode)
+        return writing.printable(mode)
     if session.state == State.STOPPED:
         return now
     return f"will be {now}" if session.state == State.STOP_IN_PROGRESS else f"{now} when it stops"

@@ -19,7 +19,7 @@ from nimble_stop._cli.failures import log_lines, report
 from nimble_stop._cli.signals import handling
 from nimble_stop._cli.terminal.writing import Output, printable
 from nimble_stop._config.options import DEADLINE_SECONDS
-from nimble_stop.models import StreamingSessionState
+from nimble_stop.models import StreamingSession, StreamingSessionState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from nimble_stop import NimbleClient
-    from nimble_stop.models import StreamingSession
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 

@@ -12,18 +12,15 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import Any, Final, Self, cast
 
 from nimble_stop import exceptions
 from nimble_stop._cli.terminal import writing
 from nimble_stop._cli.terminal.writing import Output
 from nimble_stop.models import StreamingSession, member_name
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
 
 PROGRAM: Final = "nimble-stop"
 _OPTIONS: Final = {

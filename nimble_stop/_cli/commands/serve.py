@@ -12,14 +12,13 @@ import attrs
 import click
 
 from nimble_stop._cli.child_process import child_runner
-from nimble_stop._cli.command import Command
+from nimble_stop._cli.command import Command, GlobalOptions
 from nimble_stop._cli.terminal.writing import SCHEMA_VERSION, Output, note, to_json, write
 from nimble_stop.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
-    from nimble_stop._cli.command import GlobalOptions
     from nimble_stop.local import LocalNimble, RequestRecord
 
 # What is checked before anything is loaded; the rest is the endpoint's own to check.

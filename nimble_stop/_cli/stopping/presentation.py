@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from nimble_stop._cli import failures
-from nimble_stop._cli.stopping.run import OneSession
+from nimble_stop._cli.stopping.run import Counts, OneSession, Run, StopOptions
 from nimble_stop._cli.terminal import writing
 from nimble_stop._cli.terminal.session_tables import duration, show_states, volumes
 from nimble_stop.exceptions import DeadlineExceededError, NimbleStopError
@@ -24,13 +24,11 @@ from nimble_stop.models import StreamingSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
-    from contextlib import AbstractContextManager
 
     from rich.console import Console, Group
 
     from nimble_stop import StopResult
     from nimble_stop._cli.command import GlobalOptions
-    from nimble_stop._cli.stopping.run import Counts, Run, StopOptions
     from nimble_stop._cli.stopping.selection import Selection
 
 # Of more sessions than that a terminal shows the failures only; the counts have the rest.

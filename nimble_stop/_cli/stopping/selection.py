@@ -14,14 +14,13 @@ from nimble_stop import exceptions
 from nimble_stop._cli.command import Filters
 from nimble_stop._cli.failures import ExitCode, headline
 from nimble_stop._cli.terminal.session_tables import write_sessions
-from nimble_stop._cli.terminal.writing import counted, note, printable
+from nimble_stop._cli.terminal.writing import Output, counted, note, printable
 from nimble_stop.models import StreamingSession, StreamingSessionState as State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from nimble_stop import NimbleClient
-    from nimble_stop._cli.terminal.writing import Output
 
 # A session as it is, or why it is not there or not stopped.
 Found: TypeAlias = "StreamingSession | exceptions.NimbleStopError"

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 from nimble_stop._cli.terminal import writing
 from nimble_stop._cli.terminal.writing import Output
-from nimble_stop.models import StreamingSession, StreamingSessionState as State
+from nimble_stop.models import StreamingSession, StreamingSessionState as State, VolumeConfiguration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
-    from nimble_stop.models import VolumeConfiguration
 
 # How wide a terminal must be for each column to be worth its room.
 _COLUMNS: Final = (("SESSION", 0), ("STATE", 0), ("OWNER", 50), ("INSTANCE", 65), ("CHANGED", 78))

@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import attrs
 
-from nimble_stop.local.api.answer import Delivery
+from nimble_stop.local.api.answer import Delivery, Send
 from nimble_stop.local.storage.busy import StoreBusyError
 
 if TYPE_CHECKING:
     from nimble_stop.local.admin.routing import Context
-    from nimble_stop.local.api.answer import Send
     from nimble_stop.local.events import Event
     from nimble_stop.local.storage.store import Store
 

@@ -18,15 +18,13 @@ import attrs
 
 from nimble_stop.local.faults.checks import number, quote, read_json, suggestion
 from nimble_stop.local.faults.fault_file import read_rule, write_rule
-from nimble_stop.local.storage.tables import Pending, StoredSession
-from nimble_stop.local.studio.lifecycle import DEFAULTED, new_session
+from nimble_stop.local.storage.tables import Pending, StoredSession, Tables
+from nimble_stop.local.studio.lifecycle import DEFAULTED, Circumstances, new_session
 from nimble_stop.local.studio.members import check_identifier, members_to_wire, state_to_wire
 from nimble_stop.models import format_timestamp, member_name
 
 if TYPE_CHECKING:
     from nimble_stop.local.faults.rules import FaultRule
-    from nimble_stop.local.storage.tables import Tables
-    from nimble_stop.local.studio.lifecycle import Circumstances
 
 DOCUMENT_VERSION: Final = 1
 """The version of the document, its member ``schemaVersion``."""

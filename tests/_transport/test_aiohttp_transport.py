@@ -6,6 +6,7 @@ import inspect
 import json
 import threading
 import traceback
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
@@ -42,7 +43,7 @@ from tests.support.scripted import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from tests.support.clock import ManualClock
 
@@ -155,23 +156,35 @@ def test_intercepted_exception(
     run(make_client(URL, clock), main)
 
 
-def test_observed(clock: ManualClock) -> None:
-    """Whoever observes requests may read all of the response, and the client has it too."""
+@contextmanager
+def observing(
+    observe: Callable[[aiohttp.TraceRequestEndParams], Awaitable[None]],
+) -> Iterator[None]:
+    """Have the end of every request of new sessions observed."""
     init = aiohttp.ClientSession.__init__
-    seen: list[object] = []
 
-    async def observe(_: object, __: object, params: aiohttp.TraceRequestEndParams) -> None:
-        seen.append(json.loads(await params.response.read()))
+    async def on_end(_: object, __: object, params: aiohttp.TraceRequestEndParams) -> None:
+        await observe(params)
 
     def traced(self: aiohttp.ClientSession, **options: Any) -> None:  # noqa: ANN401 - its own
         config = aiohttp.TraceConfig()
-        config.on_request_end.append(observe)
-        options["trace_configs"] = [config]
-        init(self, **options)
+        config.on_request_end.append(on_end)
+        init(self, **options, trace_configs=[config])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aiohttp.ClientSession, "__init__", traced)
+        yield
+
+
+def test_observed(clock: ManualClock) -> None:
+    """Whoever observes requests may read all of the response, and the client has it too."""
+    seen: list[object] = []
+
+    async def observe(params: aiohttp.TraceRequestEndParams) -> None:
+        seen.append(json.loads(await params.response.read()))
 
     async def main(client: AsyncNimbleClient) -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(aiohttp.ClientSession, "__init__", traced)
+        with observing(observe):
             assert await stop(client) == "session-1"
 
     with ScriptedServer(always(answer())) as server:
@@ -182,22 +195,12 @@ def test_observed(clock: ManualClock) -> None:
 def test_observer_that_fails(clock: ManualClock) -> None:
     """What an observer raises comes out as it is, and is no reason to send a request again."""
 
-    async def observe(*_: object) -> None:
+    async def observe(_: object) -> None:
         raise ValueError("a mistake of the observer's")
 
-    init = aiohttp.ClientSession.__init__
-
-    def traced(self: aiohttp.ClientSession, **options: Any) -> None:  # noqa: ANN401 - its own
-        config = aiohttp.TraceConfig()
-        config.on_request_end.append(observe)
-        options["trace_configs"] = [config]
-        init(self, **options)
-
     async def main(client: AsyncNimbleClient) -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(aiohttp.ClientSession, "__init__", traced)
-            with pytest.raises(ValueError, match="of the observer"):
-                await stop(client)
+        with observing(observe), pytest.raises(ValueError, match="of the observer"):
+            await stop(client)
 
     with ScriptedServer(always(answer())) as server:
         run(make_client(server.url, clock), main)

@@ -43,7 +43,7 @@ from tests.support.scripted import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Generator
 
     from tests.support.clock import ManualClock
 
@@ -159,7 +159,7 @@ def test_intercepted_exception(
 @contextmanager
 def observing(
     observe: Callable[[aiohttp.TraceRequestEndParams], Awaitable[None]],
-) -> Iterator[None]:
+) -> Generator[None]:
     """Have the end of every request of new sessions observed."""
     init = aiohttp.ClientSession.__init__
 

@@ -57,7 +57,7 @@ class Journal(Sequence[RequestRecord]):
         self.dropped: int = 0
         """How many records had to go because there were too many."""
         # Of the records to come.
-        self.numbers = count(1)
+        self.numbers: Iterator[int] = count(1)
 
     def add(self, record: RequestRecord) -> None:
         """Keep a record, in the place of the oldest if need be."""

@@ -83,7 +83,6 @@ class AsyncTransport:
         self._open: dict[Any, tuple[aiohttp.ClientSession, _Connector, Any]] = {}
 
     async def exchange(self, send: Send) -> Response:
-        """Send a request and read its answer, or raise the TransportError that says why not."""
         loop = asyncio.get_running_loop()
         exchange = SimpleNamespace(now=loop.time, end=loop.time() + send.total, read=send.read)
         exchange.limit = asyncio.timeout_at(min(exchange.end, loop.time() + send.connect))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from nimble_stop._config.config import Config
 
 # The longest that a socket waits, and by how much its time-out may be off.
-_LONGEST, _TOLERANCE = 1e6, 0.02
+_LONGEST, _TOLERANCE = 1e6, 0.05
 _UNREACHED: Final = (
     (requests.ConnectTimeout, exceptions.ConnectTimeoutError),
     ((ssl.SSLError, requests.exceptions.SSLError), exceptions.TLSError),
@@ -39,6 +39,11 @@ _exchange = local()
 
 
 class _Socket(socket.socket):
+    def settimeout(self, value: float | None) -> None:
+        # urllib3 sets one for each request, which lets another thread run.
+        if self.gettimeout() is None:
+            super().settimeout(value)
+
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:  # noqa: ANN401, ARG002 - as overridden
         data = self.recv(nbytes or len(buffer))
         buffer[: len(data)] = data
@@ -50,13 +55,13 @@ class _Socket(socket.socket):
             self.close()
             raise TimeoutError("timed out")
         if abs(left - (self.gettimeout() or 0)) > _TOLERANCE:
-            self.settimeout(left)
+            super().settimeout(left)
         data = super().recv(*args)
         if not (data or _exchange.may_end):
             raise ConnectionResetError("the connection was closed in the middle of the answer")
         if _exchange.unsent:
             # TLS behind a proxy's tunnel has what is left.
-            self.settimeout(max(_exchange.limit - monotonic(), _TOLERANCE))
+            super().settimeout(max(_exchange.limit - monotonic(), _TOLERANCE))
         return data
 
 
@@ -95,10 +100,8 @@ class _Connection(urllib3.connection.HTTPConnection):
         try:
             super().connect()
         except (OSError, HTTPException, urllib3.exceptions.HTTPError, ValueError) as error:
-            # TLS leaves an empty socket behind where it takes one over, behind any tunnel.
-            at_proxy = _exchange.limit and not (self.sock and self.sock.fileno() < 0)
-            other = exceptions.ProxyError if at_proxy else exceptions.ConnectionFailedError
             self.close()
+            other = exceptions.ProxyError if _exchange.limit else exceptions.ConnectionFailedError
             kinds = (*_UNREACHED, (_LATE, exceptions.ConnectTimeoutError), (Exception, other))
             raise translated(error, f"{self.host}:{self.port}", *kinds) from None
 
@@ -210,7 +213,6 @@ class Transport(requests.adapters.HTTPAdapter):
         process, pool = self._pool
         if process == os.getpid():
             return pool
-        # Threads may make two, of which one is let go when its request has ended.
         endpoint, proxy = self._config.endpoint, self._proxy
         if context := tls_context(self._config, proxy):
             context.sslsocket_class = type("TLSSocket", (_Socket, ssl.SSLSocket), {})
@@ -243,7 +245,6 @@ class Transport(requests.adapters.HTTPAdapter):
         body = b""
         try:
             while not resp.closed and len(body) <= MAX_BODY_BYTES:
-                # Of one read of very many chunks urllib3 would keep each.
                 body += resp.read(min(65536, MAX_BODY_BYTES + 1 - len(body)), decode_content=False)
         finally:
             resp.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import sys
 import threading
 import uuid
 from contextlib import suppress
@@ -120,7 +121,7 @@ class ServerThread:
         # A connection that is being accepted while asyncio closes its server is lost unclosed. So
         # nothing more is accepted, and what has been gets its handler first. The event loop of
         # Windows has no readers.
-        with suppress(NotImplementedError):
+        if sys.platform != "win32":
             self._loop.remove_reader(self._listener)
         for _ in range(_ACCEPT_ROUNDS):
             await asyncio.sleep(0)
